@@ -1,0 +1,7 @@
+//! The four services: a snapshot and a request become a [`Decision`]. Nothing
+//! in here writes; the program records each decision as an event.
+#![forbid(unsafe_code)]
+
+mod decision;
+
+pub use decision::{Context, Decision, Stages};

@@ -1,0 +1,44 @@
+//! The nouns of a shop, as `shopkeeper` speaks of them: ids, money, time,
+//! products, customers, orders, events, reviews, conversations, documents
+//! and offers. Nothing in here acts; the crates above do.
+//!
+//! Every record reads from one line of JSON (see [`Record::from_json`]) and
+//! keeps fields that it does not know under `properties`.
+#![forbid(unsafe_code)]
+
+mod conversation;
+mod customer;
+mod decision;
+mod document;
+mod event;
+mod filter;
+mod id;
+mod judgement;
+mod money;
+mod offer;
+mod order;
+mod product;
+mod record;
+mod records;
+mod review;
+mod time;
+
+pub use conversation::{Conversation, Message, Role};
+pub use customer::{Consent, Customer};
+pub use decision::{DecisionRecord, ModelVersion, Service, Stage, StageOutcome};
+pub use document::{Document, DocumentKind};
+pub use event::{Event, EventKind};
+pub use filter::{Filter, FilterError, PriceRange};
+pub use id::{Id, IdError, MAX_ID_BYTES};
+pub use judgement::{Aspect, Judgement, Labelled};
+pub use money::{Currency, Money, MoneyError};
+pub use offer::{
+    Coupon, CouponState, Discount, LedgerEntry, LedgerView, OfferCommand, PointsReason, Redemption,
+    Referral, RefusalCode,
+};
+pub use order::{Order, OrderLine};
+pub use product::{Availability, Product};
+pub use record::{Kind, Properties, Record, RecordError};
+pub use records::Records;
+pub use review::Review;
+pub use time::{TimeError, Timestamp};

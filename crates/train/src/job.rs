@@ -1,0 +1,105 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// How much effort a model is worth: sets width, depth and steps together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Size {
+    /// Seconds: for a first look and for tests.
+    #[default]
+    Tiny,
+    /// Minutes.
+    Small,
+    /// As long as the data is worth.
+    Base,
+}
+
+/// Who watches a training run: a terminal or a log.
+pub trait Progress: Sync {
+    /// A stage begins; `total` steps will follow (0 when unknown).
+    fn begin(&self, stage: &str, total: u64);
+    /// `done` steps of the stage are done.
+    fn advance(&self, done: u64, message: &str);
+    /// The stage is over.
+    fn end(&self, message: &str);
+}
+
+/// What every training run is given.
+pub struct Job<'a> {
+    /// How much effort.
+    pub size: Size,
+    /// The same seed on the same data gives the same files.
+    pub seed: u64,
+    /// How many threads may compute.
+    pub threads: usize,
+    /// Where checkpoints go; kept until training has finished.
+    pub folder: &'a Path,
+    /// Whether to go on from a checkpoint in `folder`.
+    pub resume: bool,
+    /// Set from outside to stop; the run saves a checkpoint and returns
+    /// [`TrainError::Stopped`].
+    pub stop: &'a AtomicBool,
+    /// Who watches.
+    pub progress: &'a dyn Progress,
+}
+
+impl Job<'_> {
+    /// Whether somebody asked the run to stop.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// A figure on data that training has not seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// As `recall@10`, `accuracy`, `bits_per_byte`.
+    pub name: String,
+    /// The model's.
+    pub value: f64,
+    /// The name of the simple method beside it.
+    pub baseline_name: String,
+    /// That method's figure on the same data.
+    pub baseline: f64,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+}
+
+/// What training leaves behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// The artifact's files by name.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Its figures on held-out data.
+    pub metrics: Vec<Metric>,
+}
+
+/// Why a run left nothing behind.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// There is too little to learn from.
+    #[error("nothing to train {service} on: {reason}")]
+    NoData {
+        /// The service.
+        service: &'static str,
+        /// What is missing and how to bring it.
+        reason: String,
+    },
+    /// Somebody asked it to stop.
+    #[error("stopped; the checkpoint is kept, go on with --resume")]
+    Stopped,
+    /// A checkpoint could not be written or read.
+    #[error("checkpoint {path}: {reason}")]
+    Checkpoint {
+        /// The file.
+        path: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The engine refused.
+    #[error("the engine failed: {0}")]
+    Engine(String),
+}

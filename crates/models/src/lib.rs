@@ -1,1 +1,37 @@
+//! A small engine that trains and runs language and sequence models on a
+//! processor: flat buffers, hand-written forward and backward passes, one set
+//! of layers for training and serving. It has never heard of a shop.
 
+mod attention;
+mod backward;
+mod checkpoint;
+pub mod decoder;
+mod dropout;
+pub mod error;
+mod feed_forward;
+mod forward;
+pub mod generate;
+mod lift;
+pub mod loss;
+mod matrix;
+mod norm;
+mod optimizer;
+mod parameters;
+mod rotary;
+pub mod tokenizer;
+pub mod trainer;
+mod vector;
+
+pub use decoder::{Decoder, DecoderConfig};
+pub use error::ModelError;
+pub use generate::{Cache, Sampling, generate, score_continuations};
+pub use lift::lift;
+pub use loss::{IGNORE, Loss};
+pub use tokenizer::Tokenizer;
+pub use trainer::{Sequence, StepReport, Trainer, TrainerOptions};
+
+pub mod ease;
+pub mod index;
+pub mod neighbours;
+pub mod next_item;
+pub mod linear;

@@ -3,5 +3,11 @@
 #![forbid(unsafe_code)]
 
 mod decision;
+mod error;
+pub mod recommend;
+pub mod insight;
+pub mod support;
+pub mod search;
 
 pub use decision::{Context, Decision, Stages};
+pub use error::ServeError;

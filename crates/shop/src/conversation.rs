@@ -30,7 +30,7 @@ pub struct Message {
 }
 
 /// A customer talking with the shop.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conversation {
     /// The shop's id.
     pub id: Id,
@@ -52,7 +52,7 @@ pub struct Conversation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// Everything else.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
 }
 

@@ -28,7 +28,7 @@ impl Default for Consent {
 }
 
 /// A person who shops here.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Customer {
     /// The shop's id.
     pub id: Id,
@@ -53,7 +53,7 @@ pub struct Customer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// Everything else that the shop keeps about them.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
 }
 

@@ -43,6 +43,34 @@ pub struct ModelVersion {
     pub version: String,
 }
 
+/// A figure of a model on data that training has not seen, beside that of a
+/// simple method on the same data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// As `recall@10`, `accuracy`, `bits_per_byte`.
+    pub name: String,
+    /// The model's.
+    pub value: f64,
+    /// The name of the simple method beside it.
+    pub baseline_name: String,
+    /// That method's figure.
+    pub baseline: f64,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+}
+
+impl Metric {
+    /// Whether the model is at least as good as its baseline. A figure that is
+    /// not a number is never good enough.
+    pub fn beats_baseline(&self) -> bool {
+        if self.higher_is_better {
+            self.value >= self.baseline
+        } else {
+            self.value <= self.baseline
+        }
+    }
+}
+
 /// How a stage of an answer went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,7 @@ pub enum DocumentKind {
 }
 
 /// A text that the shop stands by: what support may say.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// The shop's id.
     pub id: Id,
@@ -34,7 +34,7 @@ pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Everything else.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
 }
 

@@ -45,7 +45,7 @@ impl EventKind {
 }
 
 /// Something that a customer did, or that was shown to them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// What happened.
     #[serde(rename = "type")]
@@ -80,7 +80,7 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
     /// Everything else.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
 }
 

@@ -5,7 +5,7 @@ use crate::Id;
 use crate::record::{Fields, Properties, RecordError};
 
 /// How well a product answers a query, as a person saw it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// What was searched for.
     pub query: String,
@@ -14,7 +14,7 @@ pub struct Judgement {
     /// 0 (not at all) to 3 (perfectly).
     pub grade: f32,
     /// Everything else.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
 }
 
@@ -54,7 +54,7 @@ pub struct Aspect {
 }
 
 /// A text whose class is known: an intent, a polarity.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Labelled {
     /// The text.
     pub text: String,
@@ -65,10 +65,10 @@ pub struct Labelled {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// What it says about sides of a product.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aspects: Vec<Aspect>,
     /// Everything else.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
 }
 

@@ -25,7 +25,7 @@ mod time;
 
 pub use conversation::{Conversation, Message, Role};
 pub use customer::{Consent, Customer};
-pub use decision::{DecisionRecord, ModelVersion, Service, Stage, StageOutcome};
+pub use decision::{DecisionRecord, Metric, ModelVersion, Service, Stage, StageOutcome};
 pub use document::{Document, DocumentKind};
 pub use event::{Event, EventKind};
 pub use filter::{Filter, FilterError, PriceRange};
@@ -33,8 +33,8 @@ pub use id::{Id, IdError, MAX_ID_BYTES};
 pub use judgement::{Aspect, Judgement, Labelled};
 pub use money::{Currency, Money, MoneyError};
 pub use offer::{
-    Coupon, CouponState, Discount, LedgerEntry, LedgerView, OfferCommand, PointsReason, Redemption,
-    Referral, RefusalCode,
+    Answer, Coupon, CouponState, Discount, LedgerEntry, LedgerView, OfferCommand, PointsReason,
+    Redemption, Referral, Refusal, RefusalCode,
 };
 pub use order::{Order, OrderLine};
 pub use product::{Availability, Product};

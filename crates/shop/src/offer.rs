@@ -201,7 +201,8 @@ pub struct LedgerView {
     pub coupon: Option<CouponState>,
     /// The redemption that the command names.
     pub redemption: Option<Redemption>,
-    /// Points of the customer whom the command names.
+    /// Points of the customer whom the command names; for a referral's reward
+    /// those of the referrer, who earns it.
     pub points: i64,
     /// The referral of the referee whom the command names.
     pub referral: Option<Referral>,
@@ -227,4 +228,34 @@ pub enum RefusalCode {
     ReferralNotFound,
     AlreadyRewarded,
     KeyReused,
+}
+
+/// A no of the ledger, with the sentence that tells the customer why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Why, for programs.
+    pub code: RefusalCode,
+    /// Why, for people.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with this sentence.
+    pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+/// What the ledger answers to a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// These entries were appended, all or none.
+    Accepted(Vec<LedgerEntry>),
+    /// Nothing moved.
+    Refused(Refusal),
 }

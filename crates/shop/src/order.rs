@@ -20,7 +20,7 @@ pub struct OrderLine {
 }
 
 /// What a customer bought at once.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     /// The shop's id.
     pub id: Id,
@@ -49,7 +49,7 @@ pub struct Order {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Value>,
     /// Everything else.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
 }
 

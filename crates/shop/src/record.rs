@@ -26,7 +26,9 @@ pub enum Kind {
     Labelled,
 }
 
-/// One row of an import, checked.
+/// One row of an import, checked. What comes from outside is read by
+/// [`Record::from_json`]; `Deserialize` on the records reads back, unchecked,
+/// what `Serialize` wrote.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
 pub enum Record {

@@ -1,11 +1,11 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use crate::record::{Fields, Properties, RecordError, check_rating};
 use crate::{Id, Timestamp};
 
 /// What a customer wrote about a product, or about the shop.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Review {
     /// The shop's id.
     pub id: Id,
@@ -30,7 +30,7 @@ pub struct Review {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// Everything else.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
 }
 

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use shop::{DecisionRecord, Id, Kind, LedgerEntry, Record, Service};
+use shop::{Answer, DecisionRecord, Id, Kind, OfferCommand, Record, Service, Timestamp};
 
 /// What a log entry says.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,10 +16,22 @@ pub enum Entry {
     },
     /// An answer of ours.
     Decision(DecisionRecord),
-    /// Money moved.
-    Ledger(LedgerEntry),
+    /// The ledger answered a command.
+    Ledger(Settlement),
     /// A model changed its standing.
     Registry(RegistryEntry),
+}
+
+/// A command to the ledger with the answer that it got, for ever: one entry
+/// holds all that moved, so that it moves as a whole or not at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// What was asked.
+    pub command: OfferCommand,
+    /// When it was decided.
+    pub time: Timestamp,
+    /// What was answered.
+    pub answer: Answer,
 }
 
 /// What happened to a model version.
@@ -43,8 +55,38 @@ pub enum RegistryEntry {
 pub struct LogEntry {
     /// 1 for the first; never reused.
     pub sequence: u64,
-    /// The idempotency key.
-    pub id: Id,
+    /// The idempotency key: unique in the log.
+    pub id: String,
     /// What it says.
     pub entry: Entry,
+}
+
+/// An entry on its way into the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEntry {
+    /// The idempotency key, where the sender gave one. Without it an event's
+    /// own id counts, and where there is none a digest of the content.
+    /// Records that have ids (products, customers, …) need none: what is new
+    /// about them is seen by their content.
+    pub id: Option<Id>,
+    /// What it says.
+    pub entry: Entry,
+}
+
+/// What became of a [`NewEntry`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It is in the log, on the disk, at this place.
+    New(u64),
+    /// The log had it already; nothing changed.
+    Duplicate,
+}
+
+impl From<Record> for NewEntry {
+    fn from(record: Record) -> Self {
+        Self {
+            id: None,
+            entry: Entry::Record(record),
+        }
+    }
 }

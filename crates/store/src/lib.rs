@@ -3,11 +3,25 @@
 //! the immutable [`Snapshot`] that serving reads.
 #![forbid(unsafe_code)]
 
+mod artifact;
+mod database;
+mod draft;
 mod entry;
+mod error;
+mod ledger;
+mod log;
+mod replay;
 mod snapshot;
+mod store;
+mod tables;
+mod writer;
 
-pub use entry::{Entry, LogEntry, RegistryEntry};
+pub use artifact::Manifest;
+pub use entry::{Appended, Entry, LogEntry, NewEntry, RegistryEntry, Settlement};
+pub use error::StoreError;
 pub use snapshot::{
     Actor, Catalogue, Counts, History, Interaction, MAX_INTERACTIONS, Outcomes, ProductIndex,
     Snapshot,
 };
+pub use store::{Outcome, Store};
+pub use writer::Rules;

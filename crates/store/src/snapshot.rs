@@ -21,7 +21,7 @@ const MAX_DECISIONS: usize = 50_000;
 
 /// The products, by place and by id. A removed product leaves a hole, so
 /// that places never shift.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Catalogue {
     products: Vec<Option<Arc<Product>>>,
     places: FxHashMap<Id, ProductIndex>,
@@ -147,7 +147,7 @@ pub struct Counts {
 
 /// All that serving may look at, at one place in the log. Immutable: a new
 /// entry makes a new snapshot that shares nearly everything with the old one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot {
     /// The last log entry that is in here; 0 for none.
     pub sequence: u64,
@@ -177,11 +177,15 @@ pub struct Snapshot {
     pub query_clicks: HashTrieMapSync<String, Arc<BTreeMap<ProductIndex, f32>>>,
     /// The last decisions, for joining events to them.
     pub decisions: HashTrieMapSync<Id, Arc<DecisionRecord>>,
+    /// What people thought of each of these decisions: the sum of their thumbs.
+    pub thumbs: HashTrieMapSync<Id, i64>,
     decision_order: QueueSync<Id>,
     /// How each model version's answers fared.
     pub outcomes: BTreeMap<(Service, String), Outcomes>,
     /// The version that serves, by service.
     pub serving: BTreeMap<Service, String>,
+    /// Every version that has served, by service, in the order of promotion.
+    pub promoted: BTreeMap<Service, Vec<String>>,
     /// Every version trained, oldest first, with its metrics.
     pub trained: Arc<Vec<(Service, String, serde_json::Value)>>,
     /// Relevance judgements.
@@ -223,14 +227,14 @@ impl Snapshot {
                     version,
                     metrics,
                 }) => {
-                    Arc::make_mut(&mut self.trained).push((
-                        *service,
-                        version.clone(),
-                        metrics.clone(),
-                    ));
+                    self.put_trained(*service, version, metrics);
                 }
                 Entry::Registry(RegistryEntry::Promoted { service, version }) => {
                     self.serving.insert(*service, version.clone());
+                    self.promoted
+                        .entry(*service)
+                        .or_default()
+                        .push(version.clone());
                 }
             }
         }
@@ -314,9 +318,7 @@ impl Snapshot {
         if fresh {
             push_keyed(&mut self.orders_of, &order.customer_id, order.id.clone());
             for line in &order.lines {
-                let Some(product) = self.catalogue.index_of(&line.product_id) else {
-                    continue;
-                };
+                let product = self.place_of(&line.product_id);
                 let interaction = Interaction {
                     product,
                     kind: EventKind::Purchase,
@@ -336,14 +338,11 @@ impl Snapshot {
             event.customer_id.clone().map(Actor::Customer),
             event.session_id.clone().map(Actor::Session),
         ];
+        let product = event.product_id.as_ref().map(|id| self.place_of(id));
         if let Some(query) = &event.query {
-            self.put_query(event, query, &actors);
+            self.put_query(event, query, product, &actors);
         }
-        let Some(product) = event
-            .product_id
-            .as_ref()
-            .and_then(|id| self.catalogue.index_of(id))
-        else {
+        let Some(product) = product else {
             return;
         };
         if event.kind == EventKind::Impression {
@@ -360,7 +359,13 @@ impl Snapshot {
         }
     }
 
-    fn put_query(&mut self, event: &Event, query: &str, actors: &[Option<Actor>]) {
+    fn put_query(
+        &mut self,
+        event: &Event,
+        query: &str,
+        product: Option<ProductIndex>,
+        actors: &[Option<Actor>],
+    ) {
         if event.kind == EventKind::Search {
             for actor in actors.iter().flatten() {
                 self.change_history(actor, |history| {
@@ -372,16 +377,19 @@ impl Snapshot {
             }
         }
         let interest = event.kind.interest();
-        let product = event
-            .product_id
-            .as_ref()
-            .and_then(|id| self.catalogue.index_of(id));
         if let (Some(product), true) = (product, interest != 0.0) {
             let key = query.trim().to_lowercase();
             let mut clicks = self.query_clicks.get(&key).cloned().unwrap_or_default();
             *Arc::make_mut(&mut clicks).entry(product).or_default() += interest;
             self.query_clicks.insert_mut(key, clicks);
         }
+    }
+
+    /// The same files trained again are the same version, measured again.
+    fn put_trained(&mut self, service: Service, version: &str, metrics: &serde_json::Value) {
+        let trained = Arc::make_mut(&mut self.trained);
+        trained.retain(|(of, known, _)| (*of, known.as_str()) != (service, version));
+        trained.push((service, version.to_owned(), metrics.clone()));
     }
 
     fn place_of(&mut self, id: &Id) -> ProductIndex {
@@ -446,6 +454,7 @@ impl Snapshot {
         {
             self.decision_order.dequeue_mut();
             self.decisions.remove_mut(&oldest);
+            self.thumbs.remove_mut(&oldest);
         }
     }
 
@@ -458,6 +467,12 @@ impl Snapshot {
         else {
             return;
         };
+        let thumb = event.value.as_ref().and_then(|value| value.as_i64());
+        if let (EventKind::Feedback, Some(thumb)) = (event.kind, thumb) {
+            let sum = self.thumbs.get(&decision.id).copied().unwrap_or_default();
+            let sum = sum + if thumb > 0 { 1 } else { -1 };
+            self.thumbs.insert_mut(decision.id.clone(), sum);
+        }
         for model in &decision.models {
             let outcomes = self
                 .outcomes
@@ -515,7 +530,7 @@ mod tests {
         numbered
             .map(|(sequence, entry)| LogEntry {
                 sequence,
-                id: id(&sequence.to_string()),
+                id: sequence.to_string(),
                 entry,
             })
             .collect()

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
+use shop::Metric;
 
 /// How much effort a model is worth: sets width, depth and steps together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,21 +52,6 @@ impl Job<'_> {
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
-}
-
-/// A figure on data that training has not seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    /// As `recall@10`, `accuracy`, `bits_per_byte`.
-    pub name: String,
-    /// The model's.
-    pub value: f64,
-    /// The name of the simple method beside it.
-    pub baseline_name: String,
-    /// That method's figure on the same data.
-    pub baseline: f64,
-    /// Whether more is better.
-    pub higher_is_better: bool,
 }
 
 /// What training leaves behind.

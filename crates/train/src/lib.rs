@@ -3,5 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod job;
+pub mod insight;
+pub mod recommend;
+pub mod support;
+pub mod search;
 
-pub use job::{Job, Metric, Progress, Size, TrainError, Trained};
+pub use job::{Job, Progress, Size, TrainError, Trained};
+pub use shop::Metric;

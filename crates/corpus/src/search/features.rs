@@ -1,0 +1,292 @@
+//! What the ranker sees of a product that may answer a query, computed by
+//! the same code in training and in serving.
+
+use serde::{Deserialize, Serialize};
+
+use super::collection::{Collection, Document, Term};
+use super::query::{Query, QueryWord};
+
+/// One number for each of [`FEATURES`].
+pub type Features = [f32; FEATURES.len()];
+
+/// The features by name, in their order. All lie between 0 and 1: `taste`
+/// and `clicks` are shares, `bm25` and `popularity` (logarithmic) are relative
+/// to the best of the list.
+pub const FEATURES: [&str; 15] = [
+    "bm25",
+    "words_matched",
+    "title_words_matched",
+    "title_covered",
+    "phrase_in_title",
+    "exact_title",
+    "category_matched",
+    "brand_matched",
+    "title_head",
+    "popularity",
+    "clicks",
+    "taste",
+    "price_position",
+    "can_be_ordered",
+    "language",
+];
+
+/// The places of single features in [`FEATURES`].
+#[allow(missing_docs)]
+pub mod place {
+    pub const BM25: usize = 0;
+    pub const WORDS: usize = 1;
+    pub const TITLE_WORDS: usize = 2;
+    pub const TITLE_COVERED: usize = 3;
+    pub const PHRASE: usize = 4;
+    pub const EXACT_TITLE: usize = 5;
+    pub const CATEGORY: usize = 6;
+    pub const BRAND: usize = 7;
+    pub const TITLE_HEAD: usize = 8;
+    pub const POPULARITY: usize = 9;
+    pub const CLICKS: usize = 10;
+    pub const TASTE: usize = 11;
+    pub const PRICE: usize = 12;
+    pub const CAN_BE_ORDERED: usize = 13;
+    pub const LANGUAGE: usize = 14;
+}
+
+/// What is known of a product beside its text.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Circumstances {
+    /// Summed interest in it.
+    pub interest: f32,
+    /// Its share of the clicks after this query: see [`click_share`].
+    pub clicks: f32,
+    /// How much of what the customer looked at lately is like it: see [`taste`].
+    pub taste: f32,
+    /// Where its price lies among the list's, 0 (cheapest) to 1.
+    pub price_position: f32,
+    /// Whether it can be ordered now.
+    pub can_be_ordered: bool,
+    /// Whether the title is the query.
+    pub exact_title: bool,
+    /// Whether its text is in the language asked for.
+    pub speaks_language: bool,
+}
+
+/// A product's share of the interest after a query, held down while little
+/// is known: one click of one person does not turn a list over.
+pub fn click_share(interest: f32, all: f32) -> f32 {
+    const PRIOR: f32 = 1.0;
+    (interest.max(0.0) / (all.max(0.0) + PRIOR)).min(1.0)
+}
+
+/// How much of what somebody looked at lately is of this category and of
+/// this brand, each a share of `all`.
+pub fn taste(category: f32, brand: f32, all: f32) -> f32 {
+    const PRIOR: f32 = 2.0;
+    ((0.6 * category.max(0.0) + 0.4 * brand.max(0.0)) / (all.max(0.0) + PRIOR)).min(1.0)
+}
+
+/// Where `price` lies among `prices` (sorted), 0 to 1; the middle of its
+/// equals, and in the middle of all where there is none.
+pub fn price_position(price: Option<i64>, prices: &[i64]) -> f32 {
+    let Some(price) = price.filter(|_| !prices.is_empty()) else {
+        return 0.5;
+    };
+    let below = prices.partition_point(|other| *other < price);
+    let up_to = prices.partition_point(|other| *other <= price);
+    (below + up_to) as f32 / (2 * prices.len()) as f32
+}
+
+/// Whether all of `terms` are in `sorted`.
+fn holds(sorted: &[Term], terms: &[Term]) -> bool {
+    terms.iter().all(|term| sorted.binary_search(term).is_ok())
+}
+
+/// How surely a word of the query is in one sorted field; 0 when it is not.
+pub fn strength(word: &QueryWord, sorted: &[Term]) -> f32 {
+    let found = word
+        .alternatives
+        .iter()
+        .filter(|alternative| holds(sorted, &alternative.terms));
+    found
+        .map(|alternative| alternative.weight)
+        .fold(0.0, f32::max)
+}
+
+/// How surely a word is anywhere in the product, and its BM25: both of the
+/// best alternative.
+fn match_anywhere(collection: &Collection, word: &QueryWord, document: &Document) -> (f32, f32) {
+    let (mut sure, mut score) = (0.0_f32, 0.0_f32);
+    for alternative in &word.alternatives {
+        let mut sum = 0.0;
+        let all = alternative.terms.iter().all(|term| {
+            let one = collection.bm25(*term, document);
+            sum += one;
+            one > 0.0
+        });
+        if all {
+            sure = sure.max(alternative.weight);
+            score = score.max(alternative.weight * sum);
+        }
+    }
+    (sure, score)
+}
+
+/// The joined field's BM25 of a query, words that may stand for several
+/// terms counting with the best of them.
+pub fn bm25(collection: &Collection, query: &Query, document: &Document) -> f32 {
+    let words = query.words.iter();
+    words
+        .map(|word| match_anywhere(collection, word, document).1)
+        .sum()
+}
+
+/// The features of one product; [`relative_to_best`] finishes them once the
+/// list is whole.
+pub fn features(
+    collection: &Collection,
+    query: &Query,
+    document: &Document,
+    circumstances: &Circumstances,
+) -> Features {
+    let mut all = 0.0_f32;
+    let (mut bm25, mut matched, mut title) = (0.0, 0.0, 0.0);
+    let (mut category, mut brand) = (0.0, 0.0);
+    for word in &query.words {
+        let (sure, score) = match_anywhere(collection, word, document);
+        all += word.rarity;
+        bm25 += score;
+        matched += word.rarity * sure;
+        title += word.rarity * strength(word, &document.title_terms);
+        category += word.rarity * strength(word, &document.category_terms);
+        brand += word.rarity * strength(word, &document.brand_terms);
+    }
+    let share = |sum: f32| if all > 0.0 { sum / all } else { 0.0 };
+    let mut result = [0.0; FEATURES.len()];
+    result[place::BM25] = bm25;
+    result[place::WORDS] = share(matched);
+    result[place::TITLE_WORDS] = share(title);
+    result[place::TITLE_COVERED] = title_covered(query, document);
+    result[place::PHRASE] = f32::from(phrase(query, &document.title));
+    result[place::EXACT_TITLE] = f32::from(circumstances.exact_title);
+    result[place::CATEGORY] = share(category);
+    result[place::BRAND] = share(brand);
+    result[place::TITLE_HEAD] = title_head(query, document);
+    result[place::POPULARITY] = circumstances.interest.max(0.0).ln_1p();
+    result[place::CLICKS] = circumstances.clicks;
+    result[place::TASTE] = circumstances.taste;
+    result[place::PRICE] = circumstances.price_position;
+    result[place::CAN_BE_ORDERED] = f32::from(circumstances.can_be_ordered);
+    result[place::LANGUAGE] = f32::from(circumstances.speaks_language);
+    result
+}
+
+/// Scales what has no scale of its own by the best of the list, so that one
+/// weight fits all queries and all shops.
+pub fn relative_to_best(list: &mut [Features]) {
+    for feature in [place::BM25, place::POPULARITY] {
+        let best = list.iter().map(|one| one[feature]).fold(0.0, f32::max);
+        if best > 0.0 {
+            for one in &mut *list {
+                one[feature] /= best;
+            }
+        }
+    }
+}
+
+/// The share of the title's words that the query speaks of: a short title
+/// about nothing else beats a long one that mentions it.
+fn title_covered(query: &Query, document: &Document) -> f32 {
+    if document.title.is_empty() {
+        return 0.0;
+    }
+    let spoken_of = |term: &Term| {
+        query.words.iter().any(|word| {
+            word.alternatives
+                .iter()
+                .any(|other| other.weight >= 0.5 && other.terms.contains(term))
+        })
+    };
+    let covered = document.title.iter().filter(|term| spoken_of(term)).count();
+    covered as f32 / document.title.len() as f32
+}
+
+fn stands_for(word: &QueryWord, term: Term) -> bool {
+    word.alternatives
+        .iter()
+        .any(|other| other.weight >= 0.5 && other.terms == [term])
+}
+
+/// Whether the query's words (at least two) stand side by side in the title.
+fn phrase(query: &Query, title: &[Term]) -> bool {
+    let wanted = query.words.len();
+    wanted >= 2
+        && title.windows(wanted).any(|terms| {
+            query
+                .words
+                .iter()
+                .zip(terms)
+                .all(|(word, term)| stands_for(word, *term))
+        })
+}
+
+/// How near to the title's end the query's last word stands: what a title
+/// ends with is mostly what the thing is (`laptop` in `laptop bag` is not).
+fn title_head(query: &Query, document: &Document) -> f32 {
+    let Some(last) = query.words.last() else {
+        return 0.0;
+    };
+    let after = document
+        .title
+        .iter()
+        .rev()
+        .position(|term| stands_for(last, *term));
+    after.map_or(0.0, |after| 1.0 / (1.0 + after as f32))
+}
+
+/// A linear ranking function over [`FEATURES`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ranker {
+    /// The names of the features that the weights belong to.
+    pub features: Vec<String>,
+    /// A weight for each.
+    pub weights: Vec<f32>,
+}
+
+impl Default for Ranker {
+    /// The weights without a log to learn from.
+    fn default() -> Self {
+        let mut weights = vec![0.0; FEATURES.len()];
+        weights[place::BM25] = 2.0;
+        weights[place::WORDS] = 1.5;
+        weights[place::TITLE_WORDS] = 0.5;
+        weights[place::TITLE_COVERED] = 0.3;
+        weights[place::PHRASE] = 0.3;
+        weights[place::EXACT_TITLE] = 2.0;
+        weights[place::CATEGORY] = 0.4;
+        weights[place::BRAND] = 0.2;
+        weights[place::TITLE_HEAD] = 0.2;
+        weights[place::POPULARITY] = 0.5;
+        weights[place::CLICKS] = 1.5;
+        weights[place::TASTE] = 0.5;
+        weights[place::PRICE] = 0.0;
+        weights[place::CAN_BE_ORDERED] = 0.6;
+        weights[place::LANGUAGE] = 0.5;
+        Self {
+            features: FEATURES.map(str::to_owned).to_vec(),
+            weights,
+        }
+    }
+}
+
+impl Ranker {
+    /// Whether it was made for the features of this program.
+    pub fn fits(&self) -> bool {
+        self.features == FEATURES
+            && self.weights.len() == FEATURES.len()
+            && self.weights.iter().all(|weight| weight.is_finite())
+    }
+
+    /// The score of one product: the sum of weight times feature.
+    pub fn score(&self, features: &Features) -> f32 {
+        let pairs = self.weights.iter().zip(features);
+        pairs.map(|(weight, feature)| weight * feature).sum()
+    }
+}

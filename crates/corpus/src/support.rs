@@ -1,0 +1,39 @@
+//! Customer service: what may be said (units of a source, verbatim), how a
+//! question finds it (words, concepts, coverage) and how sure the match is
+//! (one logistic model). Training and serving share all of it; the language
+//! model's part arrives from outside as one feature.
+
+mod answers;
+mod calibration;
+mod concepts;
+mod examples;
+mod index;
+mod pairs;
+mod passages;
+mod terms;
+
+pub use answers::{CommonAnswer, LearnedAnswers, MINIMUM_ASKERS, learn_answers};
+pub use calibration::{Calibration, FEATURE_NAMES, FEATURES, Features, Judged};
+pub use examples::{LanguageExample, Segment, examples};
+pub use index::{Candidate, Index, Question};
+pub use pairs::{QuestionPair, pairs, unrelated_questions};
+pub use passages::{Asked, Source, SourceKind, Unit, split};
+pub use terms::{Term, is_han, terms};
+
+/// Opens what a customer says.
+pub const CUSTOMER_TOKEN: &str = "<|customer|>";
+/// Opens what the shop says.
+pub const AGENT_TOKEN: &str = "<|agent|>";
+/// Opens a text of the shop: a document, a product.
+pub const TEXT_TOKEN: &str = "<|text|>";
+/// Ends a text or a talk.
+pub const END_TOKEN: &str = "<|end|>";
+/// Every special token of a support tokenizer.
+pub const SPECIAL_TOKENS: [&str; 4] = [CUSTOMER_TOKEN, AGENT_TOKEN, TEXT_TOKEN, END_TOKEN];
+
+/// The most tokens of a question that the language model reads.
+pub const QUESTION_TOKENS: usize = 64;
+/// The most tokens of a unit that the language model scores.
+pub const UNIT_TOKENS: usize = 40;
+/// The most units that the language model scores for one question.
+pub const CANDIDATES: usize = 12;

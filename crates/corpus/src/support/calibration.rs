@@ -1,0 +1,246 @@
+use serde::{Deserialize, Serialize};
+
+/// What a match is judged by; the first stands for itself (1 always).
+pub const FEATURE_NAMES: [&str; 12] = [
+    "bias",
+    "coverage",
+    "body",
+    "unknown",
+    "focus",
+    "matched",
+    "value",
+    "lexical",
+    "relative",
+    "source",
+    "source_margin",
+    "asked",
+];
+
+/// One for each of [`FEATURE_NAMES`], and the language model's at the end.
+pub const FEATURES: usize = FEATURE_NAMES.len() + 1;
+
+/// Place of the language model's feature.
+const MODEL: usize = FEATURES - 1;
+
+/// How well one unit fits one question, in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Features(pub [f64; FEATURES]);
+
+impl Default for Features {
+    fn default() -> Self {
+        let mut values = [0.0; FEATURES];
+        values[0] = 1.0;
+        Self(values)
+    }
+}
+
+impl Features {
+    pub(super) fn set(&mut self, name: &str, value: f64) {
+        if let Some(place) = FEATURE_NAMES.iter().position(|other| *other == name) {
+            self.0[place] = value;
+        }
+    }
+
+    /// How well words alone match (BM25, brought between 0 and 1).
+    pub fn lexical(&self) -> f64 {
+        FEATURE_NAMES
+            .iter()
+            .position(|name| *name == "lexical")
+            .map_or(0.0, |place| self.0[place])
+    }
+
+    /// Puts in what the language model thinks: how many nats a token the
+    /// question makes the unit likelier.
+    pub fn set_model(&mut self, nats_per_token: f32) {
+        let nats = f64::from(nats_per_token);
+        self.0[MODEL] = if nats.is_finite() {
+            nats.clamp(-1.5, 1.5)
+        } else {
+            0.0
+        };
+    }
+}
+
+/// Features of a question with a unit, and whether the unit answers it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(missing_docs)]
+pub struct Judged {
+    pub features: Features,
+    pub answers: bool,
+    pub weight: f64,
+}
+
+/// How likely a unit answers a question: logistic regression, and where to
+/// say that nothing does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// One for each feature.
+    pub weights: Vec<f64>,
+    /// Answers start at this probability.
+    pub threshold: f64,
+}
+
+impl Default for Calibration {
+    /// What holds before a shop has data of its own: fitted once to the
+    /// questions of one public policy collection (tau2 retail).
+    fn default() -> Self {
+        Self {
+            weights: PRIOR.to_vec(),
+            threshold: 0.5,
+        }
+    }
+}
+
+const PRIOR: [f64; FEATURES] = [
+    -4.2, 2.2, 1.6, -2.4, 1.0, 1.6, 0.4, 1.2, 0.8, 1.6, 1.5, 3.0, 0.0,
+];
+
+/// How strongly a shop's own pairs must speak before they move the weights.
+const PRIOR_STRENGTH: f64 = 3.0;
+const NEWTON_STEPS: usize = 25;
+
+impl Calibration {
+    /// The probability that the unit answers the question.
+    pub fn probability(&self, features: &Features) -> f64 {
+        let sum: f64 = self
+            .weights
+            .iter()
+            .zip(features.0)
+            .map(|(weight, value)| weight * value)
+            .sum();
+        1.0 / (1.0 + (-sum).exp())
+    }
+
+    /// Fits the weights to judged pairs, held near `self` by a Gaussian
+    /// prior, by Newton's method.
+    pub fn fit(&self, judged: &[Judged]) -> Self {
+        self.fit_with(judged, PRIOR_STRENGTH)
+    }
+
+    /// As [`Calibration::fit`] with a prior of another strength.
+    pub fn fit_with(&self, judged: &[Judged], strength: f64) -> Self {
+        let mut fitted = self.clone();
+        fitted.weights.resize(FEATURES, 0.0);
+        for _ in 0..NEWTON_STEPS {
+            let step = self.newton_step(&fitted, judged, strength);
+            let largest = step.iter().fold(0.0_f64, |most, part| most.max(part.abs()));
+            let scale = if largest > 2.0 { 2.0 / largest } else { 1.0 };
+            for (weight, part) in fitted.weights.iter_mut().zip(&step) {
+                *weight -= scale * part;
+            }
+            if largest < 1e-6 {
+                break;
+            }
+        }
+        fitted
+    }
+
+    fn newton_step(&self, at: &Self, judged: &[Judged], strength: f64) -> [f64; FEATURES] {
+        let mut gradient = [0.0; FEATURES];
+        let mut hessian = [[0.0; FEATURES]; FEATURES];
+        for place in 0..FEATURES {
+            let prior = self.weights.get(place).copied().unwrap_or_default();
+            gradient[place] = strength * (at.weights[place] - prior);
+            hessian[place][place] = strength;
+        }
+        for pair in judged {
+            let probability = at.probability(&pair.features);
+            let error = (probability - f64::from(u8::from(pair.answers))) * pair.weight;
+            let curve = probability * (1.0 - probability) * pair.weight;
+            for row in 0..FEATURES {
+                gradient[row] += error * pair.features.0[row];
+                for column in 0..FEATURES {
+                    hessian[row][column] += curve * pair.features.0[row] * pair.features.0[column];
+                }
+            }
+        }
+        solve(hessian, gradient)
+    }
+
+    /// Puts the threshold where at most `share` of the unanswerable
+    /// questions would be answered, within bounds that keep it sensible:
+    /// `unanswerable` holds the best probability of each.
+    pub fn set_threshold(&mut self, unanswerable: &[f64], share: f64) {
+        if unanswerable.is_empty() {
+            return;
+        }
+        let mut sorted = unanswerable.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let place = ((sorted.len() as f64) * (1.0 - share)).ceil() as usize;
+        let at = sorted[place.min(sorted.len() - 1)];
+        self.threshold = at.clamp(0.35, 0.65);
+    }
+}
+
+/// Solves a symmetric positive definite system by elimination with pivots.
+fn solve(mut matrix: [[f64; FEATURES]; FEATURES], mut right: [f64; FEATURES]) -> [f64; FEATURES] {
+    for column in 0..FEATURES {
+        let pivot = (column..FEATURES)
+            .max_by(|a, b| {
+                matrix[*a][column]
+                    .abs()
+                    .total_cmp(&matrix[*b][column].abs())
+            })
+            .unwrap_or(column);
+        matrix.swap(column, pivot);
+        right.swap(column, pivot);
+        let head = matrix[column];
+        if head[column].abs() < 1e-12 {
+            continue;
+        }
+        for row in column + 1..FEATURES {
+            let factor = matrix[row][column] / head[column];
+            for place in column..FEATURES {
+                matrix[row][place] -= factor * head[place];
+            }
+            right[row] -= factor * right[column];
+        }
+    }
+    let mut solution = [0.0; FEATURES];
+    for row in (0..FEATURES).rev() {
+        let known: f64 = (row + 1..FEATURES)
+            .map(|place| matrix[row][place] * solution[place])
+            .sum();
+        if matrix[row][row].abs() >= 1e-12 {
+            solution[row] = (right[row] - known) / matrix[row][row];
+        }
+    }
+    solution
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn learns_which_feature_tells() {
+        let judged: Vec<Judged> = (0..400)
+            .map(|number| {
+                let mut features = Features::default();
+                let answers = number % 2 == 0;
+                features.set("coverage", f64::from(number % 7) / 7.0);
+                features.set_model(if answers { 0.4 } else { -0.4 });
+                Judged {
+                    features,
+                    answers,
+                    weight: 1.0,
+                }
+            })
+            .collect();
+        let fitted = Calibration::default().fit(&judged);
+        let right = judged
+            .iter()
+            .filter(|pair| (fitted.probability(&pair.features) > 0.5) == pair.answers)
+            .count();
+        assert_eq!(right, 400, "{:?}", fitted.weights);
+    }
+
+    #[test]
+    fn without_pairs_the_prior_stands() {
+        let prior = Calibration::default();
+        let fitted = prior.fit(&[]);
+        for (a, b) in prior.weights.iter().zip(&fitted.weights) {
+            assert!((a - b).abs() < 1e-9);
+        }
+    }
+}

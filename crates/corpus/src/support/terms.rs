@@ -1,0 +1,141 @@
+use rust_stemmers::{Algorithm, Stemmer};
+
+use super::concepts::{LONGEST_PHRASE, concepts};
+
+/// A word of a text, as questions and sources are compared by it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Term {
+    /// English words stemmed, Chinese ones as the dictionary cuts them.
+    pub word: String,
+    /// What it means in a shop, where the table of concepts knows.
+    pub concept: Option<u16>,
+    /// Whether it says something about what is asked.
+    pub content: bool,
+}
+
+/// Whether a character is Chinese.
+pub fn is_han(character: char) -> bool {
+    matches!(character, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3134f}')
+}
+
+/// The Snowball stem of an English word (Porter, 1980); others unchanged.
+pub(super) fn stem(word: &str) -> String {
+    if !word.is_ascii() {
+        return word.to_owned();
+    }
+    Stemmer::create(Algorithm::English).stem(word).into_owned()
+}
+
+/// The terms of a text, in its order.
+pub fn terms(text: &str) -> Vec<Term> {
+    let table = concepts();
+    let words = crate::words(text);
+    let mut found: Vec<Term> = words
+        .iter()
+        .map(|word| Term {
+            word: stem(word),
+            concept: None,
+            content: !table.is_stop_word(word),
+        })
+        .collect();
+    mark_english(&mut found);
+    if text.chars().any(is_han) {
+        mark_chinese(text, &mut found);
+    }
+    found
+}
+
+/// Longest phrases first, so that "gift card" is not read as a card.
+fn mark_english(terms: &mut [Term]) {
+    let table = concepts();
+    let mut start = 0;
+    while start < terms.len() {
+        let longest = LONGEST_PHRASE.min(terms.len() - start);
+        let matched = (1..=longest).rev().find_map(|length| {
+            let words: Vec<&str> = terms[start..start + length]
+                .iter()
+                .map(|term| term.word.as_str())
+                .collect();
+            let concept = table.phrases.get(&words.join(" "))?;
+            Some((length, *concept))
+        });
+        let Some((length, concept)) = matched else {
+            start += 1;
+            continue;
+        };
+        for term in &mut terms[start..start + length] {
+            term.concept = Some(concept);
+            term.content |= length > 1 && !["to", "of", "with"].contains(&term.word.as_str());
+        }
+        start += length;
+    }
+}
+
+/// Phrases are found in the text itself: the dictionary may cut them in two.
+fn mark_chinese(text: &str, terms: &mut Vec<Term>) {
+    let mut rest = text.to_owned();
+    for (phrase, concept) in &concepts().chinese {
+        if !rest.contains(phrase.as_str()) {
+            continue;
+        }
+        rest = rest.replace(phrase.as_str(), " ");
+        let mut known = false;
+        for term in terms.iter_mut() {
+            let part = term.word.chars().all(is_han)
+                && (phrase.contains(&term.word) || term.word.contains(phrase.as_str()));
+            if part && (term.concept.is_none() || term.word == *phrase) {
+                term.concept = Some(*concept);
+                term.content |= term.word == *phrase;
+                known |= term.content;
+            }
+        }
+        if !known {
+            terms.push(Term {
+                word: phrase.clone(),
+                concept: Some(*concept),
+                content: true,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(first: &str, second: &str) -> bool {
+        let second = terms(second);
+        terms(first)
+            .iter()
+            .filter_map(|term| term.concept)
+            .any(|concept| second.iter().any(|term| term.concept == Some(concept)))
+    }
+
+    #[test]
+    fn two_words_for_one_thing_share_a_concept() {
+        for (first, second) in [
+            ("swap it", "An exchange is free."),
+            ("money back", "refunds take 5 days"),
+            ("运费怎么算？", "单笔订单不满88元，每单收取10元邮费"),
+            ("怎么退货", "How to return an item"),
+            ("买多少钱可以包邮？", "满88元免邮费"),
+        ] {
+            assert!(shared(first, second), "{first} / {second}");
+        }
+        assert!(!shared("gift card", "credit card"));
+    }
+
+    #[test]
+    fn function_words_carry_nothing() {
+        assert!(
+            terms("what is it that you do?")
+                .iter()
+                .all(|term| !term.content)
+        );
+        assert!(
+            terms("这是什么").iter().all(|term| !term.content),
+            "{:?}",
+            terms("这是什么")
+        );
+    }
+}

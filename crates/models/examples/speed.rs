@@ -1,0 +1,143 @@
+//! How fast the engine trains on this machine, on made-up tokens:
+//! `cargo run --release -p models --example speed -- [language|items|generate] [threads]`.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use models::{
+    Decoder, DecoderConfig, Loss, ModelError, Sampling, Sequence, Trainer, TrainerOptions, generate,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+fn main() -> Result<(), ModelError> {
+    let mut arguments = std::env::args().skip(1);
+    let which = arguments.next().unwrap_or_else(|| "language".to_owned());
+    let threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(2);
+    if which == "generate" {
+        return measure_generation(DecoderConfig::new(6, 384, 6, 256, 8192));
+    }
+    if which == "items" {
+        let config = DecoderConfig::new(2, 64, 2, 50, 12_000);
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        // Mean 9, between 3 and 50, most of them short.
+        let batch: Vec<Sequence> = (0..256)
+            .map(|_| {
+                let length = 3.0 - 6.0 * (1.0 - random.random::<f64>()).ln();
+                sequence((length as usize).min(50), 12_000, &mut random)
+            })
+            .collect();
+        measure(
+            "items, full",
+            config.clone(),
+            Loss::Full,
+            threads,
+            &batch,
+            12,
+        )?;
+        let sampled = Loss::Sampled { negatives: 256 };
+        measure("items, sampled", config, sampled, threads, &batch, 100)
+    } else {
+        let config = DecoderConfig::new(6, 384, 6, 256, 8192);
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let batch: Vec<Sequence> = (0..16).map(|_| sequence(256, 8192, &mut random)).collect();
+        measure("language", config, Loss::Full, threads, &batch, 6)
+    }
+}
+
+fn sequence(length: usize, vocabulary: u32, random: &mut ChaCha8Rng) -> Sequence {
+    let tokens: Vec<u32> = (0..=length)
+        .map(|_| random.random_range(0..vocabulary))
+        .collect();
+    Sequence::next_tokens(&tokens)
+}
+
+fn measure(
+    name: &str,
+    config: DecoderConfig,
+    loss: Loss,
+    threads: usize,
+    batch: &[Sequence],
+    steps: usize,
+) -> Result<(), ModelError> {
+    let options = TrainerOptions {
+        loss,
+        threads,
+        ..TrainerOptions::default()
+    };
+    let mut trainer = Trainer::new(Decoder::new(config, 1)?, options);
+    trainer.step(batch);
+    let processor_start = processor_seconds();
+    let mut seconds: Vec<f64> = (0..steps)
+        .map(|_| {
+            let start = Instant::now();
+            trainer.step(batch);
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_unstable_by(f64::total_cmp);
+    let tokens: usize = batch.iter().map(|sequence| sequence.inputs.len()).sum();
+    for (which, seconds) in [("median", seconds[steps / 2]), ("best", seconds[0])] {
+        println!(
+            "{name}: {which} step {:.1} ms, {:.0} tokens/s, {:.0} sequences/s",
+            seconds * 1e3,
+            tokens as f64 / seconds,
+            batch.len() as f64 / seconds,
+        );
+    }
+    // On a busy machine this figure says more than the clock does.
+    if let (Some(start), Some(end)) = (processor_start, processor_seconds()) {
+        let spent = (end - start) / steps as f64;
+        println!(
+            "{name}: {:.1} ms of processor time a step, {:.0} tokens and {:.0} sequences \
+             a processor second",
+            spent * 1e3,
+            tokens as f64 / spent,
+            batch.len() as f64 / spent,
+        );
+    }
+    Ok(())
+}
+
+fn measure_generation(config: DecoderConfig) -> Result<(), ModelError> {
+    let decoder = Decoder::new(config, 1)?;
+    let prompt: Vec<u32> = (0..128).collect();
+    let sampling = Sampling {
+        temperature: 0.8,
+        top_p: 0.9,
+        maximum_tokens: 100,
+        ..Sampling::default()
+    };
+    let processor_start = processor_seconds();
+    let start = Instant::now();
+    let mut first = None;
+    let tokens = generate(&decoder, &prompt, &sampling, |_| {
+        first.get_or_insert_with(|| start.elapsed().as_secs_f64());
+        ControlFlow::Continue(())
+    });
+    let first = first.unwrap_or_default();
+    let rest = start.elapsed().as_secs_f64() - first;
+    println!(
+        "generate: {:.0} prompt tokens/s, {:.0} tokens/s on one thread",
+        prompt.len() as f64 / first,
+        (tokens.len() - 1) as f64 / rest
+    );
+    if let (Some(start), Some(end)) = (processor_start, processor_seconds()) {
+        println!(
+            "generate: {:.0} ms of processor time in all",
+            1e3 * (end - start)
+        );
+    }
+    Ok(())
+}
+
+/// The processor time of all threads of this process so far, where the system
+/// tells (Linux, in ticks of 10 ms).
+fn processor_seconds() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields = status.rsplit(')').next()?.split_whitespace();
+    let ticks: Vec<f64> = (fields.skip(11).take(2))
+        .filter_map(|ticks| ticks.parse().ok())
+        .collect();
+    Some(ticks.iter().sum::<f64>() / 100.0)
+}

@@ -1,0 +1,50 @@
+//! The gated activation between the two linear layers of a feed-forward block:
+//! SwiGLU (Shazeer, 2020).
+
+use crate::vector::{sigmoid, vectorized};
+
+/// `inner = silu(gate) · up`; a row of `gate_up` is the gate, then up.
+pub(crate) fn forward(inner: &mut [f32], gate_up: &[f32], hidden: usize) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (inner, row) in inner
+                .chunks_exact_mut(hidden)
+                .zip(gate_up.chunks_exact(2 * hidden))
+            {
+                let (gate, up) = row.split_at(hidden);
+                for index in 0..hidden {
+                    inner[index] = gate[index] * sigmoid(gate[index]) * up[index];
+                }
+            }
+        },
+    );
+}
+
+/// The gradient of gate and up from that of `inner`.
+pub(crate) fn backward(
+    gate_up_gradient: &mut [f32],
+    inner_gradient: &[f32],
+    gate_up: &[f32],
+    hidden: usize,
+) {
+    let rows = gate_up_gradient
+        .chunks_exact_mut(2 * hidden)
+        .zip(inner_gradient.chunks_exact(hidden))
+        .zip(gate_up.chunks_exact(2 * hidden));
+    vectorized(
+        #[inline(always)]
+        || {
+            for ((gradient, inner_gradient), row) in rows {
+                let (gate, up) = row.split_at(hidden);
+                let (gate_gradient, up_gradient) = gradient.split_at_mut(hidden);
+                for index in 0..hidden {
+                    let (x, out) = (gate[index], inner_gradient[index]);
+                    let s = sigmoid(x);
+                    up_gradient[index] = out * x * s;
+                    gate_gradient[index] = out * up[index] * s * (1.0 + x * (1.0 - s));
+                }
+            }
+        },
+    );
+}

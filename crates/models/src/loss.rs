@@ -1,0 +1,256 @@
+//! Cross-entropy against the tied embedding, in chunks of rows, so that the
+//! logits of a batch never exist at once; and its sampled form for
+//! vocabularies of thousands of items.
+
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::{Matrix, MatrixMut, Write, multiply};
+use crate::vector::{add, add_scaled, dot, exponentials, maximum, scale, vectorized};
+
+/// A target that is not scored.
+pub const IGNORE: u32 = u32::MAX;
+
+/// Rows whose logits are computed together.
+const CHUNK: usize = 256;
+
+/// What is minimised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Cross-entropy over the whole vocabulary.
+    #[default]
+    Full,
+    /// Cross-entropy over the target and `negatives` other tokens that are
+    /// drawn uniformly, once a step, and shared by all rows; where a drawn
+    /// token is the target itself, it does not count (Jean et al., 2015, with
+    /// uniform draws, for which the correction cancels).
+    Sampled {
+        /// How many tokens are drawn.
+        negatives: usize,
+    },
+}
+
+/// Which tokens a row's target competes with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rivals<'a> {
+    /// The whole vocabulary.
+    All,
+    /// These tokens.
+    Drawn(&'a [u32]),
+}
+
+/// Buffers that one thread uses for chunk after chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    rows: Vec<f32>,
+    row_gradients: Vec<f32>,
+    logits: Vec<f32>,
+    drawn: Vec<f32>,
+    drawn_gradients: Vec<f32>,
+}
+
+fn reserve(buffer: &mut Vec<f32>, size: usize) -> &mut [f32] {
+    if buffer.len() < size {
+        buffer.resize(size, 0.0);
+    }
+    &mut buffer[..size]
+}
+
+/// Where the gradients go: `hidden` is written, `embedding` is added to.
+#[derive(Debug)]
+pub(crate) struct Gradients<'a> {
+    pub(crate) hidden: &'a mut [f32],
+    pub(crate) embedding: &'a mut [f32],
+    /// What each row's loss counts in the whole.
+    pub(crate) weight: f32,
+}
+
+/// The summed loss of the scored rows of `hidden`, and their number. With
+/// `gradients`, their gradients too.
+pub(crate) fn cross_entropy(
+    hidden: &[f32],
+    targets: &[u32],
+    embedding: &[f32],
+    width: usize,
+    rivals: Rivals<'_>,
+    mut gradients: Option<Gradients<'_>>,
+    scratch: &mut Scratch,
+) -> (f64, usize) {
+    let scored: Vec<usize> = (0..targets.len())
+        .filter(|&row| targets[row] != IGNORE)
+        .collect();
+    if let Some(gradients) = &mut gradients {
+        gradients.hidden.fill(0.0);
+    }
+    if let Rivals::Drawn(drawn) = rivals {
+        let table = reserve(&mut scratch.drawn, drawn.len() * width);
+        for (row, &token) in table.chunks_exact_mut(width).zip(drawn) {
+            row.copy_from_slice(row_of(embedding, token, width));
+        }
+        reserve(&mut scratch.drawn_gradients, drawn.len() * width).fill(0.0);
+    }
+    let mut total = 0.0;
+    for chunk in scored.chunks(CHUNK) {
+        let rows = reserve(&mut scratch.rows, chunk.len() * width);
+        for (copy, &row) in rows.chunks_exact_mut(width).zip(chunk) {
+            copy.copy_from_slice(&hidden[row * width..(row + 1) * width]);
+        }
+        let chunk_targets: Vec<u32> = chunk.iter().map(|&row| targets[row]).collect();
+        let embedding_gradient = gradients.as_mut().map(|g| (&mut *g.embedding, g.weight));
+        total += match rivals {
+            Rivals::All => full(
+                &chunk_targets,
+                embedding,
+                width,
+                embedding_gradient,
+                scratch,
+            ),
+            Rivals::Drawn(drawn) => sampled(
+                &chunk_targets,
+                drawn,
+                embedding,
+                width,
+                embedding_gradient,
+                scratch,
+            ),
+        };
+        if let Some(gradients) = &mut gradients {
+            let rows = scratch.row_gradients.chunks_exact(width);
+            for (gradient, &row) in rows.zip(chunk) {
+                gradients.hidden[row * width..(row + 1) * width].copy_from_slice(gradient);
+            }
+        }
+    }
+    if let (Rivals::Drawn(drawn), Some(gradients)) = (rivals, gradients) {
+        for (row, &token) in scratch.drawn_gradients.chunks_exact(width).zip(drawn) {
+            add(row_of_mut(gradients.embedding, token, width), row);
+        }
+    }
+    (total, scored.len())
+}
+
+#[inline(always)]
+fn row_of(embedding: &[f32], token: u32, width: usize) -> &[f32] {
+    &embedding[token as usize * width..][..width]
+}
+
+#[inline(always)]
+fn row_of_mut(embedding: &mut [f32], token: u32, width: usize) -> &mut [f32] {
+    &mut embedding[token as usize * width..][..width]
+}
+
+/// One chunk against the whole vocabulary; its rows lie in `scratch.rows`.
+fn full(
+    targets: &[u32],
+    embedding: &[f32],
+    width: usize,
+    gradient: Option<(&mut [f32], f32)>,
+    scratch: &mut Scratch,
+) -> f64 {
+    let (count, vocabulary) = (targets.len(), embedding.len() / width);
+    let table = Matrix::new(embedding, vocabulary, width);
+    let rows = Matrix::new(&scratch.rows, count, width);
+    let logits = reserve(&mut scratch.logits, count * vocabulary);
+    let out = MatrixMut::new(logits, count, vocabulary);
+    multiply(out, rows, table.transposed(), 1.0, Write::Replace);
+    let weight = gradient.as_ref().map(|(_, weight)| *weight);
+    let mut total = 0.0;
+    for (row, &target) in logits.chunks_exact_mut(vocabulary).zip(targets) {
+        total += f64::from(vectorized(
+            #[inline(always)]
+            || negative_log_likelihood(row, target as usize, weight),
+        ));
+    }
+    if let Some((embedding_gradient, _)) = gradient {
+        let row_gradients = reserve(&mut scratch.row_gradients, count * width);
+        let logits = Matrix::new(logits, count, vocabulary);
+        let out = MatrixMut::new(row_gradients, count, width);
+        multiply(out, logits, table, 1.0, Write::Replace);
+        let out = MatrixMut::new(embedding_gradient, vocabulary, width);
+        multiply(out, logits.transposed(), rows, 1.0, Write::Add);
+    }
+    total
+}
+
+/// The loss of one row of logits; with a weight the row becomes its gradient.
+#[inline(always)]
+fn negative_log_likelihood(row: &mut [f32], target: usize, weight: Option<f32>) -> f32 {
+    let largest = maximum(row);
+    let logit = row[target];
+    let sum = exponentials(row, largest);
+    if let Some(weight) = weight {
+        scale(row, weight / sum);
+        row[target] -= weight;
+    }
+    largest + sum.ln() - logit
+}
+
+/// One chunk against the drawn tokens.
+fn sampled(
+    targets: &[u32],
+    drawn: &[u32],
+    embedding: &[f32],
+    width: usize,
+    mut gradient: Option<(&mut [f32], f32)>,
+    scratch: &mut Scratch,
+) -> f64 {
+    let (count, negatives) = (targets.len(), drawn.len());
+    let rows = Matrix::new(&scratch.rows, count, width);
+    let table = Matrix::new(&scratch.drawn, negatives, width);
+    let logits = reserve(&mut scratch.logits, count * negatives);
+    let row_gradients = reserve(&mut scratch.row_gradients, count * width);
+    let out = MatrixMut::new(logits, count, negatives);
+    multiply(out, rows, table.transposed(), 1.0, Write::Replace);
+    let weight = gradient.as_ref().map_or(0.0, |(_, weight)| *weight);
+    let hidden_rows = scratch.rows.chunks_exact(width);
+    let gradient_rows = row_gradients.chunks_exact_mut(width);
+    let mut total = 0.0;
+    for (index, (hidden, row_gradient)) in hidden_rows.zip(gradient_rows).enumerate().take(count) {
+        let row = &mut logits[index * negatives..(index + 1) * negatives];
+        let target = targets[index];
+        let embedding_gradient = gradient.as_mut().map(|(gradient, _)| &mut **gradient);
+        total += f64::from(vectorized(
+            #[inline(always)]
+            || {
+                let positive = row_of(embedding, target, width);
+                let logit = dot(hidden, positive);
+                let (loss, probability) = rival_probabilities(row, logit, target, drawn);
+                scale(row, weight);
+                let pull = weight * (probability - 1.0);
+                row_gradient.fill(0.0);
+                add_scaled(row_gradient, positive, pull);
+                if let Some(gradient) = embedding_gradient {
+                    add_scaled(row_of_mut(gradient, target, width), hidden, pull);
+                }
+                loss
+            },
+        ));
+    }
+    if gradient.is_some() {
+        let logits = Matrix::new(logits, count, negatives);
+        let out = MatrixMut::new(row_gradients, count, width);
+        multiply(out, logits, table, 1.0, Write::Add);
+        let drawn_gradients = &mut scratch.drawn_gradients[..negatives * width];
+        let out = MatrixMut::new(drawn_gradients, negatives, width);
+        multiply(out, logits.transposed(), rows, 1.0, Write::Add);
+    }
+    total
+}
+
+/// Turns the rivals' logits into probabilities; the loss and the probability
+/// of the target.
+#[inline(always)]
+fn rival_probabilities(row: &mut [f32], logit: f32, target: u32, drawn: &[u32]) -> (f32, f32) {
+    for (value, &token) in row.iter_mut().zip(drawn) {
+        *value = if token == target {
+            f32::NEG_INFINITY
+        } else {
+            *value
+        };
+    }
+    let largest = maximum(row).max(logit);
+    let own = crate::vector::exponential(logit - largest);
+    let sum = exponentials(row, largest) + own;
+    scale(row, 1.0 / sum);
+    (largest + sum.ln() - logit, own / sum)
+}

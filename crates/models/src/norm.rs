@@ -1,0 +1,66 @@
+//! Root-mean-square normalisation (Zhang and Sennrich, 2019).
+
+use crate::vector::{dot, sum_pairs, vectorized};
+
+/// Keeps a row of zeros finite; the value of the Llama family.
+const EPSILON: f32 = 1e-5;
+
+#[inline(always)]
+fn inverse_root_mean_square(row: &[f32]) -> f32 {
+    1.0 / (dot(row, row) / row.len() as f32 + EPSILON).sqrt()
+}
+
+/// `out = input / rms(input) · gain`, row by row.
+pub(crate) fn forward(out: &mut [f32], input: &[f32], gain: &[f32]) {
+    let width = gain.len();
+    vectorized(
+        #[inline(always)]
+        || {
+            for (out, row) in out.chunks_exact_mut(width).zip(input.chunks_exact(width)) {
+                let inverse = inverse_root_mean_square(row);
+                for ((o, x), g) in out.iter_mut().zip(row).zip(gain) {
+                    *o = x * inverse * g;
+                }
+            }
+        },
+    );
+}
+
+/// Adds the gradient of the input to `input_gradient` and that of the gain to
+/// `gain_gradient`.
+pub(crate) fn backward(
+    input_gradient: &mut [f32],
+    gain_gradient: &mut [f32],
+    out_gradient: &[f32],
+    input: &[f32],
+    gain: &[f32],
+) {
+    let width = gain.len();
+    let mut weighted = vec![0.0; width];
+    let rows = input_gradient
+        .chunks_exact_mut(width)
+        .zip(out_gradient.chunks_exact(width))
+        .zip(input.chunks_exact(width));
+    vectorized(
+        #[inline(always)]
+        || {
+            for ((input_gradient, out_gradient), row) in rows {
+                let inverse = inverse_root_mean_square(row);
+                for index in 0..width {
+                    weighted[index] = out_gradient[index] * gain[index];
+                    gain_gradient[index] += out_gradient[index] * row[index] * inverse;
+                }
+                let projection = sum_pairs(
+                    &weighted,
+                    row,
+                    #[inline(always)]
+                    |w, x| w * x,
+                );
+                let pull = projection * inverse * inverse * inverse / width as f32;
+                for index in 0..width {
+                    input_gradient[index] += weighted[index] * inverse - row[index] * pull;
+                }
+            }
+        },
+    );
+}

@@ -1,0 +1,82 @@
+//! Rotary positions (Su et al., 2021), with the halves of a head as the pairs,
+//! as the Llama family lays them out.
+
+use crate::vector::vectorized;
+
+/// Cosines and sines of the angles of each position.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rotary {
+    /// `[positions, half]`
+    cosines: Vec<f32>,
+    sines: Vec<f32>,
+    half: usize,
+}
+
+/// Which way to turn: the gradient turns back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Forward,
+    Backward,
+}
+
+impl Rotary {
+    /// The angles of the first `positions` positions.
+    pub(crate) fn new(positions: usize, head_width: usize, base: f32) -> Rotary {
+        let half = head_width / 2;
+        let angles = (0..positions).flat_map(|position| {
+            (0..half).map(move |pair| {
+                let exponent = -2.0 * pair as f64 / head_width as f64;
+                position as f64 * f64::from(base).powf(exponent)
+            })
+        });
+        let (cosines, sines) = angles
+            .map(|angle| (angle.cos() as f32, angle.sin() as f32))
+            .unzip();
+        Rotary {
+            cosines,
+            sines,
+            half,
+        }
+    }
+
+    /// How many positions it knows.
+    pub(crate) fn positions(&self) -> usize {
+        self.cosines.len() / self.half
+    }
+
+    /// Turns the first `width` elements of each row, head by head; the first
+    /// row stands at `first_position`, the next ones follow it.
+    pub(crate) fn turn(
+        &self,
+        rows: &mut [f32],
+        row_stride: usize,
+        width: usize,
+        first_position: usize,
+        turn: Turn,
+    ) {
+        let half = self.half;
+        let sign = match turn {
+            Turn::Forward => 1.0,
+            Turn::Backward => -1.0,
+        };
+        vectorized(
+            #[inline(always)]
+            || {
+                for (index, row) in rows.chunks_mut(row_stride).enumerate() {
+                    let angles =
+                        (first_position + index) * half..(first_position + index + 1) * half;
+                    let (cosines, sines) = (&self.cosines[angles.clone()], &self.sines[angles]);
+                    for head in row[..width].chunks_exact_mut(2 * half) {
+                        let (first, second) = head.split_at_mut(half);
+                        for pair in 0..half {
+                            let (a, b) = (first[pair], second[pair]);
+                            let (cosine, sine) = (cosines[pair], sign * sines[pair]);
+                            first[pair] = a * cosine - b * sine;
+                            second[pair] = b * cosine + a * sine;
+                        }
+                    }
+                }
+            },
+        );
+    }
+}

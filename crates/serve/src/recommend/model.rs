@@ -1,0 +1,213 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use corpus::recommend::{ItemVocabulary, TextIndex, artifact};
+use models::neighbours::ItemLists;
+use models::next_item::NextItemModel;
+use store::{Catalogue, ProductIndex};
+
+use crate::ServeError;
+
+/// Products that the model has never heard of are joined to those whose text
+/// is like theirs, at most so many at once: the rest waits for training.
+const MAX_STRANGERS: usize = 2_000;
+
+/// Of how many known products a stranger takes its place.
+const STRANGER_NEIGHBOURS: usize = 5;
+
+/// Texts less alike than this say nothing.
+const MIN_SIMILARITY: f32 = 0.15;
+
+/// A trained recommendation model.
+#[derive(Debug)]
+pub struct Model {
+    parts: Arc<Parts>,
+    /// The products of the catalogue that was asked for last.
+    joined: Mutex<Option<(Weak<Catalogue>, Arc<Joined>)>>,
+}
+
+/// What training left.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) next: NextItemModel,
+    pub(super) items: ItemVocabulary,
+    pub(super) text: TextIndex,
+    /// By interest of the same people.
+    pub(super) similar: ItemLists,
+    /// By orders.
+    pub(super) together: ItemLists,
+    /// For products that nobody had touched: those with a text like theirs.
+    pub(super) cold: ItemLists,
+}
+
+/// How the places of one catalogue and the numbers of the model meet.
+#[derive(Debug, Default)]
+pub(super) struct Joined {
+    /// By place; [`NONE`] for a product that the model has never heard of.
+    numbers: Vec<u32>,
+    /// By number; [`NONE`] for a product that the catalogue has no more.
+    places: Vec<u32>,
+    /// Strangers, in the order of their places, with the numbers of products
+    /// whose text is like theirs.
+    strangers: BTreeMap<ProductIndex, Vec<(u32, f32)>>,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// The model with the catalogue of one request.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    pub(super) parts: Arc<Parts>,
+    joined: Arc<Joined>,
+}
+
+impl Model {
+    /// Reads the files that training left.
+    pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, ServeError> {
+        let wrong = |name: &str, error: &dyn std::fmt::Display| {
+            ServeError::Artifact(format!("{name}: {error}"))
+        };
+        let file = |name: &str| {
+            let missing = || ServeError::Artifact(format!("{name} is missing"));
+            files.get(name).ok_or_else(missing)
+        };
+        let items: ItemVocabulary = serde_json::from_slice(file(artifact::ITEMS)?)
+            .map_err(|error| wrong(artifact::ITEMS, &error))?;
+        let text: TextIndex = serde_json::from_slice(file(artifact::TEXT)?)
+            .map_err(|error| wrong(artifact::TEXT, &error))?;
+        let lists = |name: &str| {
+            ItemLists::from_safetensors(file(name)?, items.len())
+                .map_err(|error| wrong(name, &error))
+        };
+        let next = NextItemModel::from_files(files)
+            .map_err(|error| ServeError::Artifact(error.to_string()))?;
+        if next.items != items.len() {
+            return Err(ServeError::Artifact(format!(
+                "{} items where {} have names",
+                next.items,
+                items.len()
+            )));
+        }
+        let parts = Parts {
+            similar: lists(artifact::SIMILAR)?,
+            together: lists(artifact::TOGETHER)?,
+            cold: lists(artifact::COLD)?,
+            next,
+            items,
+            text,
+        };
+        Ok(Self {
+            parts: Arc::new(parts),
+            joined: Mutex::new(None),
+        })
+    }
+
+    /// The model as seen from this catalogue. Joining takes a moment after the
+    /// catalogue has changed; all else shares what was joined before.
+    pub(super) fn view(&self, catalogue: &Arc<Catalogue>) -> View {
+        let current = Arc::downgrade(catalogue);
+        let mut joined = match self.joined.lock() {
+            Ok(joined) => joined,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        let fits = joined
+            .as_ref()
+            .filter(|(known, _)| known.ptr_eq(&current))
+            .map(|(_, joined)| joined.clone());
+        let fitting = fits.unwrap_or_else(|| {
+            let fresh = Arc::new(Joined::new(&self.parts, catalogue));
+            *joined = Some((current, fresh.clone()));
+            fresh
+        });
+        View {
+            parts: self.parts.clone(),
+            joined: fitting,
+        }
+    }
+}
+
+impl Joined {
+    fn new(parts: &Parts, catalogue: &Catalogue) -> Self {
+        let mut joined = Self {
+            numbers: vec![NONE; catalogue.places()],
+            places: vec![NONE; parts.items.len()],
+            strangers: BTreeMap::new(),
+        };
+        let mut strangers = Vec::new();
+        for (place, product) in catalogue.iter() {
+            match parts.items.place(&product.id) {
+                Some(number) => {
+                    joined.numbers[place as usize] = number;
+                    joined.places[number as usize] = place;
+                }
+                None => strangers.push((place, product)),
+            }
+        }
+        // A removed product still stands in histories, and still says there
+        // what the person likes; finding its number takes its id, which the
+        // catalogue gives away by place only while the product is there.
+        for (number, id) in (0..).zip(parts.items.ids()) {
+            if let Some(place) = catalogue.index_of(id) {
+                joined.numbers[place as usize] = number;
+            }
+        }
+        // The newest have the highest places.
+        for (place, product) in strangers.into_iter().rev().take(MAX_STRANGERS) {
+            let alike = parts.text.alike(product, STRANGER_NEIGHBOURS);
+            let near: Vec<(u32, f32)> = alike
+                .into_iter()
+                .filter(|alike| alike.similarity >= MIN_SIMILARITY)
+                .map(|alike| (alike.place, alike.similarity))
+                .collect();
+            if !near.is_empty() {
+                joined.strangers.insert(place, near);
+            }
+        }
+        joined
+    }
+}
+
+impl View {
+    /// The number of the product at `place`.
+    pub(super) fn number(&self, place: ProductIndex) -> Option<u32> {
+        let number = self.joined.numbers.get(place as usize).copied();
+        number.filter(|number| *number != NONE)
+    }
+
+    /// The place of the product with a number, while it is in the catalogue.
+    pub(super) fn place(&self, number: u32) -> Option<ProductIndex> {
+        let place = self.joined.places.get(number as usize).copied();
+        place.filter(|place| *place != NONE)
+    }
+
+    /// The number that stands for a product in a history: its own, or that of
+    /// the known product whose text is most like a stranger's.
+    pub(super) fn stand_in(&self, place: ProductIndex) -> Option<u32> {
+        self.number(place).or_else(|| {
+            let near = self.joined.strangers.get(&place)?;
+            near.first().map(|(number, _)| *number)
+        })
+    }
+
+    /// The products that came after training, with the numbers of products
+    /// whose text is like theirs.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = (ProductIndex, &[(u32, f32)])> {
+        let strangers = self.joined.strangers.iter();
+        strangers.map(|(place, near)| (*place, near.as_slice()))
+    }
+
+    /// For a product that nobody had touched, or that came after training:
+    /// the products with a text like its own.
+    pub(super) fn text_neighbours(&self, place: ProductIndex) -> Vec<(u32, f32)> {
+        match self.number(place) {
+            Some(number) => {
+                let row = self.parts.cold.row(number);
+                row.map(|scored| (scored.place, scored.score)).collect()
+            }
+            None => {
+                let near = self.joined.strangers.get(&place);
+                near.cloned().unwrap_or_default()
+            }
+        }
+    }
+}

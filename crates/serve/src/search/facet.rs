@@ -1,0 +1,226 @@
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shop::{Availability, Product};
+
+use super::index::DocumentNumber;
+
+/// The most values of one facet that an answer lists.
+const MAX_VALUES: usize = 50;
+/// Longer attribute values are texts, not choices.
+const MAX_VALUE_BYTES: usize = 80;
+/// Into how many ranges prices are cut.
+const PRICE_RANGES: usize = 4;
+
+/// How many of the found products have a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FacetCount {
+    /// The value as a filter takes it; for prices the range as text.
+    pub value: String,
+    /// How many.
+    pub count: u64,
+    /// For prices: at least this many minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<i64>,
+    /// For prices: at most this many minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<i64>,
+}
+
+/// The values of each product, numbered, so that counting is adding.
+#[derive(Debug, Default)]
+pub(super) struct FacetTable {
+    /// Facet and value by number.
+    values: Vec<(String, String)>,
+    of_document: Vec<Vec<u32>>,
+    prices: Vec<Option<i64>>,
+}
+
+impl FacetTable {
+    pub(super) fn build(products: &[&Product]) -> Self {
+        let mut table = Self::default();
+        let mut numbers: FxHashMap<(String, String), u32> = FxHashMap::default();
+        for product in products {
+            let mut own: Vec<u32> = values_of(product)
+                .into_iter()
+                .map(|pair| {
+                    let next = table.values.len() as u32;
+                    let number = *numbers.entry(pair.clone()).or_insert(next);
+                    if number == next {
+                        table.values.push(pair);
+                    }
+                    number
+                })
+                .collect();
+            own.sort_unstable();
+            own.dedup();
+            table.of_document.push(own);
+            table.prices.push(product.price.map(|price| price.amount));
+        }
+        table
+    }
+
+    /// Counts the facets asked for over `documents`: `category`, `brand`,
+    /// `availability`, `price`, an attribute's name, `attributes` for all of
+    /// them, `*` for everything.
+    pub(super) fn count(
+        &self,
+        documents: &[DocumentNumber],
+        asked: &[String],
+    ) -> BTreeMap<String, Vec<FacetCount>> {
+        let wanted = |facet: &str| {
+            asked.iter().any(|asked| {
+                let name = asked.strip_prefix("attributes.").unwrap_or(asked);
+                name == "*"
+                    || name.eq_ignore_ascii_case(facet)
+                    || (name == "attributes" && !is_fixed(facet))
+            })
+        };
+        let mut counts = vec![0_u64; self.values.len()];
+        for document in documents {
+            for value in self
+                .of_document
+                .get(*document as usize)
+                .into_iter()
+                .flatten()
+            {
+                counts[*value as usize] += 1;
+            }
+        }
+        let mut facets: BTreeMap<String, Vec<FacetCount>> = BTreeMap::new();
+        for ((facet, value), count) in self.values.iter().zip(counts) {
+            if count > 0 && wanted(facet) {
+                facets.entry(facet.clone()).or_default().push(FacetCount {
+                    value: value.clone(),
+                    count,
+                    min: None,
+                    max: None,
+                });
+            }
+        }
+        for list in facets.values_mut() {
+            list.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
+            list.truncate(MAX_VALUES);
+        }
+        if wanted("price") {
+            let prices = documents
+                .iter()
+                .filter_map(|document| self.prices.get(*document as usize).copied().flatten());
+            facets.insert("price".to_owned(), price_ranges(prices.collect()));
+        }
+        facets
+    }
+}
+
+fn is_fixed(facet: &str) -> bool {
+    ["category", "brand", "availability", "price"].contains(&facet)
+}
+
+fn values_of(product: &Product) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    let mut push = |facet: &str, value: &str| {
+        if !value.is_empty() && value.len() <= MAX_VALUE_BYTES {
+            pairs.push((facet.to_owned(), value.to_owned()));
+        }
+    };
+    for part in &product.category {
+        push("category", part);
+    }
+    push("brand", product.brand.as_deref().unwrap_or_default());
+    push("availability", availability_name(product.availability));
+    for (name, value) in &product.attributes {
+        // A shop's own attribute must not count as a field of ours.
+        if is_fixed(&name.to_lowercase()) {
+            continue;
+        }
+        match value {
+            Value::Array(values) => values.iter().for_each(|value| push(name, &shown(value))),
+            Value::Object(_) | Value::Null => {}
+            other => push(name, &shown(other)),
+        }
+    }
+    pairs
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn availability_name(availability: Availability) -> &'static str {
+    match availability {
+        Availability::InStock => "in_stock",
+        Availability::LimitedStock => "limited_stock",
+        Availability::Backorder => "backorder",
+        Availability::Preorder => "preorder",
+        Availability::OutOfStock => "out_of_stock",
+        Availability::Discontinued => "discontinued",
+    }
+}
+
+/// Ranges with about equally many products, cut at round numbers.
+fn price_ranges(mut prices: Vec<i64>) -> Vec<FacetCount> {
+    prices.sort_unstable();
+    if prices.is_empty() {
+        return Vec::new();
+    }
+    let mut cuts: Vec<i64> = (1..PRICE_RANGES)
+        .map(|part| rounded(prices[part * prices.len() / PRICE_RANGES]))
+        .collect();
+    cuts.dedup();
+    let mut ranges = Vec::new();
+    let mut from: Option<i64> = None;
+    for to in cuts.iter().copied().map(Some).chain([None]) {
+        let first = from.map_or(0, |from| prices.partition_point(|price| *price < from));
+        let last = to.map_or(prices.len(), |to| {
+            prices.partition_point(|price| *price < to)
+        });
+        if last > first {
+            let max = to.map(|to| to - 1);
+            let bound = |bound: Option<i64>| bound.map(|b| b.to_string()).unwrap_or_default();
+            ranges.push(FacetCount {
+                value: format!("{}..{}", bound(from), bound(max)),
+                count: (last - first) as u64,
+                min: from,
+                max,
+            });
+        }
+        from = to;
+    }
+    ranges
+}
+
+/// The nearest number with one digit (or two, ending in 5) and zeros.
+fn rounded(amount: i64) -> i64 {
+    let mut unit = 1;
+    while amount / unit >= 20 {
+        unit *= 10;
+    }
+    let unit = (unit / 2).max(1);
+    (amount + unit / 2) / unit * unit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_price_is_in_exactly_one_range() {
+        for prices in [vec![100], vec![5; 9], (1..400).map(|n| n * 37).collect()] {
+            let ranges = price_ranges(prices.clone());
+            let count: u64 = ranges.iter().map(|range| range.count).sum();
+            assert_eq!(count, prices.len() as u64);
+            for range in ranges {
+                let inside = prices.iter().filter(|price| {
+                    range.min.is_none_or(|min| **price >= min)
+                        && range.max.is_none_or(|max| **price <= max)
+                });
+                assert_eq!(inside.count() as u64, range.count);
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use corpus::search::analysis::Analyser;
+use corpus::search::{Collection, Field, Query, Term};
+use shop::Product;
+
+/// How much of a description is shown, in characters.
+const SNIPPET: usize = 160;
+
+/// Where the query's words are in one text.
+pub(super) struct Matches {
+    /// Byte ranges, in order, apart from each other.
+    ranges: Vec<(usize, usize)>,
+    /// For each word of the query, whether it is there.
+    words: Vec<bool>,
+}
+
+impl Matches {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// The words of `query` that are there.
+    pub(super) fn words<'q>(&self, query: &'q Query) -> Vec<&'q str> {
+        let pairs = query.words.iter().zip(&self.words);
+        pairs
+            .filter(|(_, found)| **found)
+            .map(|(word, _)| word.text.as_str())
+            .collect()
+    }
+}
+
+/// Looks for the query's words in one text of a product.
+pub(super) fn find(
+    collection: &Collection,
+    query: &Query,
+    text: &str,
+    language: Option<&str>,
+) -> Matches {
+    let tokens = Analyser::new(language).tokens(text);
+    let numbered: Vec<(Option<Term>, usize, usize)> = tokens
+        .iter()
+        .map(|token| {
+            (
+                collection.term(&token.term, token.gram),
+                token.start,
+                token.end,
+            )
+        })
+        .collect();
+    let has = |term: &Term| numbered.iter().any(|(other, ..)| *other == Some(*term));
+    let mut wanted: Vec<Term> = Vec::new();
+    let words: Vec<bool> = query
+        .words
+        .iter()
+        .map(|word| {
+            // Only the surest reading: grams mark nothing where the word is.
+            let found = word
+                .alternatives
+                .iter()
+                .find(|alternative| alternative.terms.iter().all(has));
+            wanted.extend(found.iter().flat_map(|alternative| &alternative.terms));
+            found.is_some()
+        })
+        .collect();
+    let mut ranges: Vec<(usize, usize)> = numbered
+        .iter()
+        .filter(|(term, ..)| term.is_some_and(|term| wanted.contains(&term)))
+        .map(|(_, start, end)| (*start, *end))
+        .collect();
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, last| {
+        let overlap = next.0 < last.1 || (next.0 == last.1 && !text.is_ascii());
+        if overlap {
+            last.1 = last.1.max(next.1);
+        }
+        overlap
+    });
+    Matches { ranges, words }
+}
+
+/// A field of a product with its matches marked; `None` where there are none
+/// and the field is not the title.
+pub(super) fn highlight(
+    collection: &Collection,
+    query: &Query,
+    product: &Product,
+    field: Field,
+) -> Option<String> {
+    let text = field.texts(product).join(" › ");
+    let matches = find(collection, query, &text, product.language.as_deref());
+    if matches.is_empty() && field != Field::Title {
+        return None;
+    }
+    Some(match field {
+        Field::Description => snippet(&text, &matches.ranges),
+        _ => marked(&text, 0, text.len(), &matches.ranges),
+    })
+}
+
+/// `text[from..to]` as HTML with the ranges in `<mark>`.
+pub(super) fn marked(text: &str, from: usize, to: usize, ranges: &[(usize, usize)]) -> String {
+    let mut html = String::with_capacity(to - from + 13 * ranges.len());
+    let mut at = from;
+    for &(start, end) in ranges {
+        let (start, end) = (start.max(at), end.min(to));
+        if start >= end {
+            continue;
+        }
+        escape(&text[at..start], &mut html);
+        html.push_str("<mark>");
+        escape(&text[start..end], &mut html);
+        html.push_str("</mark>");
+        at = end;
+    }
+    escape(&text[at..to], &mut html);
+    html
+}
+
+/// The part of a long text around its first match.
+fn snippet(text: &str, ranges: &[(usize, usize)]) -> String {
+    let Some(&(first, _)) = ranges.first() else {
+        return String::new();
+    };
+    let before = text[..first].char_indices().rev();
+    let mut from = before.take(SNIPPET / 4).last().map_or(0, |(at, _)| at);
+    let mut to = text[from..]
+        .char_indices()
+        .nth(SNIPPET)
+        .map_or(text.len(), |(at, _)| from + at);
+    // Whole words, where there are spaces near.
+    if from > 0
+        && let Some(space) = text[from..first].find(' ')
+    {
+        from += space + 1;
+    }
+    if to < text.len()
+        && let Some(space) = text[first..to].rfind(' ')
+        && space > SNIPPET / 2
+    {
+        to = first + space;
+    }
+    let mut html = String::new();
+    if from > 0 {
+        html.push('…');
+    }
+    html.push_str(&marked(text, from, to, ranges));
+    if to < text.len() {
+        html.push('…');
+    }
+    html
+}
+
+/// Appends `text` so that HTML takes it as text; control characters go.
+pub(super) fn escape(text: &str, html: &mut String) {
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c if c.is_control() => html.push(' '),
+            c => html.push(c),
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Search: words to products.
+//!
+//! Tantivy finds the products that have any of the query's words (each word
+//! standing for its stem, its correction, the words that it begins, …); the
+//! filter leaves those that may be shown; the best of them by BM25 are put in
+//! order by a linear ranker over the features of [`corpus::search`], which a
+//! click changes as soon as it is in the snapshot. What cannot be ordered
+//! ranks lower but is shown, unless the filter says otherwise.
+
+mod facet;
+mod highlight;
+mod index;
+mod query;
+mod rank;
+mod suggest;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use corpus::search::features::place;
+use corpus::search::{FEATURES, Field, Query, Ranker};
+use shop::{ModelVersion, Product, Service};
+use store::Snapshot;
+
+pub use facet::FacetCount;
+pub use index::Index;
+pub use query::{
+    Hit, Interpretation, InterpretedWord, MAX_LIMIT, MAX_OFFSET, Reading, Reason, SearchRequest,
+    SearchResults, Sort,
+};
+pub use suggest::{SuggestRequest, Suggestion, SuggestionKind, Suggestions, suggest};
+
+use crate::{Context, Decision, ServeError, Stages};
+use index::{DocumentNumber, Wanted};
+use rank::{Behaviour, Candidate};
+
+/// The file of the ranker in an artifact.
+const RANKER_FILE: &str = "ranker.json";
+/// A feature that adds less than this is no reason worth telling.
+const TELLING: f32 = 0.02;
+
+/// A trained ranker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    ranker: Ranker,
+}
+
+impl Model {
+    /// Reads the files that training left.
+    pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, ServeError> {
+        let bytes = files
+            .get(RANKER_FILE)
+            .ok_or_else(|| ServeError::Artifact(format!("{RANKER_FILE} is missing")))?;
+        let ranker: Ranker = serde_json::from_slice(bytes)
+            .map_err(|error| ServeError::Artifact(format!("{RANKER_FILE}: {error}")))?;
+        Self::new(ranker).ok_or_else(|| {
+            ServeError::Artifact(format!(
+                "{RANKER_FILE} has other features than this program: train again"
+            ))
+        })
+    }
+
+    /// A model of a ranker, if it was made for the features of this program.
+    pub fn new(ranker: Ranker) -> Option<Self> {
+        ranker.fits().then_some(Self { ranker })
+    }
+
+    /// The ranking function.
+    pub fn ranker(&self) -> &Ranker {
+        &self.ranker
+    }
+}
+
+/// Which part of search decides the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ordering {
+    Lexical,
+    Full,
+}
+
+/// Answers a search. Without a model the ranker's default weights are used.
+pub fn search(
+    context: &Context<'_>,
+    index: &Index,
+    model: Option<&Model>,
+    request: &SearchRequest,
+) -> Result<Decision<SearchResults>, ServeError> {
+    answer(context, index, model, request, Ordering::Full)
+}
+
+/// Answers by BM25 alone, without any feature beside it: the stage that a
+/// benchmark compares with.
+pub fn search_lexically(
+    context: &Context<'_>,
+    index: &Index,
+    request: &SearchRequest,
+) -> Result<Decision<SearchResults>, ServeError> {
+    answer(context, index, None, request, Ordering::Lexical)
+}
+
+fn answer(
+    context: &Context<'_>,
+    index: &Index,
+    model: Option<&Model>,
+    request: &SearchRequest,
+    ordering: Ordering,
+) -> Result<Decision<SearchResults>, ServeError> {
+    request.check()?;
+    let snapshot = context.snapshot;
+    let default = Ranker::default();
+    let ranker = model.map_or(&default, Model::ranker);
+    let mut stages = Stages::default();
+
+    let language = request.language.as_deref().filter(|code| !code.is_empty());
+    let query = stages.run("interpret", || {
+        Query::interpret(index.collection(), &request.q, language)
+    });
+    let behaviour = Behaviour::new(snapshot, request, &query);
+    let browsing = request.q.trim().is_empty();
+    let mut candidates = stages.run("lexical", || {
+        if browsing {
+            Ok(everything(index))
+        } else {
+            retrieve(index, snapshot, &query, &behaviour, request)
+        }
+    })?;
+    stages.run("filter", || {
+        candidates.retain(|candidate| {
+            allowed(index, snapshot, request, candidate.document, |place| {
+                !(browsing && behaviour.is_hidden(place))
+            })
+        });
+    });
+    // There is no encoder of meaning yet; say so rather than pretend.
+    stages.skip("semantic");
+    match (request.sort, ordering) {
+        (Sort::Relevance, Ordering::Full) => stages.run("rank", || {
+            if browsing {
+                rank::rank_all(index, snapshot, &behaviour, ranker, &mut candidates);
+            } else {
+                rank::rank(index, snapshot, &query, &behaviour, ranker, &mut candidates);
+            }
+        }),
+        (Sort::Relevance, Ordering::Lexical) => stages.run("rank", || {
+            rank::rank_lexically(index, &query, &mut candidates);
+        }),
+        (sort, _) => stages.run("rank", || {
+            rank::sort(index, snapshot, sort, &mut candidates);
+        }),
+    }
+    let facets = if request.facets.is_empty() {
+        BTreeMap::new()
+    } else {
+        let documents: Vec<DocumentNumber> = candidates.iter().map(|c| c.document).collect();
+        stages.run("facets", || index.facets.count(&documents, &request.facets))
+    };
+    let page = candidates.iter().skip(request.offset).take(request.limit);
+    let hits = stages.run("explain", || {
+        page.filter_map(|candidate| hit(index, snapshot, &query, ranker, request, candidate))
+            .collect()
+    });
+    Ok(Decision {
+        decision_id: context.decision_id.clone(),
+        content: SearchResults {
+            hits,
+            facets,
+            total: candidates.len(),
+            corrected: query.corrected.clone(),
+            interpreted: interpretation(&query, &behaviour, request, candidates.len()),
+        },
+        models: versions(snapshot, model),
+        stages: stages.into_vec(),
+        propensity: None,
+    })
+}
+
+fn versions(snapshot: &Snapshot, model: Option<&Model>) -> Vec<ModelVersion> {
+    let serving = snapshot.serving.get(&Service::Search);
+    let serving = serving.filter(|_| model.is_some());
+    serving
+        .map(|version| ModelVersion {
+            service: Service::Search,
+            version: version.clone(),
+        })
+        .into_iter()
+        .collect()
+}
+
+fn candidate((document, lexical): (DocumentNumber, f32)) -> Candidate {
+    Candidate {
+        document,
+        lexical,
+        score: lexical,
+        features: None,
+    }
+}
+
+fn everything(index: &Index) -> Vec<Candidate> {
+    let documents = 0..index.len() as DocumentNumber;
+    documents
+        .map(|document| candidate((document, 0.0)))
+        .collect()
+}
+
+/// What has any of the words, and what customers chose after this query. For
+/// an order that relevance has no part in: what has all of the words, as the
+/// cheapest product with one of them is rarely what was meant.
+fn retrieve(
+    index: &Index,
+    snapshot: &Snapshot,
+    query: &Query,
+    behaviour: &Behaviour,
+    request: &SearchRequest,
+) -> Result<Vec<Candidate>, ServeError> {
+    if request.sort != Sort::Relevance {
+        let all = index.retrieve(query, Wanted::AllWords)?;
+        let shown = |(document, _): &(DocumentNumber, f32)| {
+            allowed(index, snapshot, request, *document, |_| true)
+        };
+        if all.iter().any(shown) {
+            return Ok(all.into_iter().map(candidate).collect());
+        }
+    }
+    let mut found: Vec<Candidate> = index
+        .retrieve(query, Wanted::AnyWord)?
+        .into_iter()
+        .map(candidate)
+        .collect();
+    let chosen: Vec<Candidate> = behaviour
+        .chosen()
+        .filter_map(|place| index.document(place))
+        .filter(|document| {
+            found
+                .binary_search_by_key(document, |candidate| candidate.document)
+                .is_err()
+        })
+        .map(|document| candidate((document, 0.0)))
+        .collect();
+    found.extend(chosen);
+    Ok(found)
+}
+
+/// Whether a document's product is there and may be shown.
+fn allowed(
+    index: &Index,
+    snapshot: &Snapshot,
+    request: &SearchRequest,
+    document: DocumentNumber,
+    further: impl Fn(store::ProductIndex) -> bool,
+) -> bool {
+    index.place(document).is_some_and(|place| {
+        let product = snapshot.catalogue.get(place);
+        product.is_some_and(|product| request.filter.is_empty() || request.filter.accepts(product))
+            && further(place)
+    })
+}
+
+fn hit(
+    index: &Index,
+    snapshot: &Snapshot,
+    query: &Query,
+    ranker: &Ranker,
+    request: &SearchRequest,
+    candidate: &Candidate,
+) -> Option<Hit> {
+    let product = snapshot.catalogue.get(index.place(candidate.document)?)?;
+    let shown = [
+        Field::Title,
+        Field::Brand,
+        Field::Category,
+        Field::Description,
+    ];
+    let highlight = shown
+        .into_iter()
+        .filter_map(|field| {
+            let html = highlight::highlight(index.collection(), query, product, field)?;
+            Some((field, html))
+        })
+        .collect();
+    Some(Hit {
+        id: product.id.clone(),
+        score: candidate.score,
+        highlight,
+        reasons: reasons(index, query, ranker, product, candidate),
+        explanation: candidate
+            .features
+            .filter(|_| request.explain)
+            .map(|features| {
+                let added = ranker.weights.iter().zip(features).map(|(w, f)| w * f);
+                FEATURES.into_iter().zip(added).collect()
+            }),
+        product: product.clone(),
+    })
+}
+
+fn reasons(
+    index: &Index,
+    query: &Query,
+    ranker: &Ranker,
+    product: &Product,
+    candidate: &Candidate,
+) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = Field::ALL
+        .into_iter()
+        .filter_map(|field| {
+            let text = field.texts(product).join("\n");
+            let language = product.language.as_deref();
+            let matches = highlight::find(index.collection(), query, &text, language);
+            let words: Vec<String> = matches
+                .words(query)
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+            (!words.is_empty()).then_some(Reason::Words { field, words })
+        })
+        .collect();
+    let Some(features) = candidate.features else {
+        return reasons;
+    };
+    let boost = |feature: usize| {
+        ranker.weights.get(feature).copied().unwrap_or_default() * features[feature]
+    };
+    if features[place::EXACT_TITLE] > 0.0 {
+        reasons.push(Reason::ExactTitle);
+    }
+    if boost(place::CLICKS) > TELLING {
+        reasons.push(Reason::Chosen {
+            share: features[place::CLICKS],
+            boost: boost(place::CLICKS),
+        });
+    }
+    if boost(place::TASTE) > TELLING {
+        reasons.push(Reason::Taste {
+            boost: boost(place::TASTE),
+        });
+    }
+    if features[place::POPULARITY] >= 0.5 && boost(place::POPULARITY) > TELLING {
+        reasons.push(Reason::Popular {
+            boost: boost(place::POPULARITY),
+        });
+    }
+    if features[place::CAN_BE_ORDERED] == 0.0 {
+        reasons.push(Reason::Unavailable);
+    }
+    reasons
+}
+
+fn interpretation(
+    query: &Query,
+    behaviour: &Behaviour,
+    request: &SearchRequest,
+    total: usize,
+) -> Interpretation {
+    let words = query.words.iter().map(|word| InterpretedWord {
+        word: word.text.clone(),
+        readings: word
+            .alternatives
+            .iter()
+            .map(|alternative| Reading {
+                text: alternative.text.clone(),
+                origin: alternative.origin,
+            })
+            .collect(),
+    });
+    let note = if total > 0 {
+        None
+    } else if !request.q.trim().is_empty() && query.words.is_empty() {
+        Some("There is no word to search for in this.")
+    } else if query.is_unknown() && !request.q.trim().is_empty() {
+        Some("No product has any of these words.")
+    } else if !request.filter.is_empty() {
+        Some("Products were found, but none passes the filter.")
+    } else {
+        Some("Nothing was found.")
+    };
+    Interpretation {
+        words: words.collect(),
+        language: behaviour.language().map(str::to_owned),
+        note: note.map(str::to_owned),
+    }
+}

@@ -1,0 +1,275 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use corpus::search::{Field, Origin};
+use serde::{Deserialize, Deserializer, Serialize};
+use shop::{Filter, Id, Product};
+
+use super::facet::FacetCount;
+use crate::ServeError;
+
+/// The most hits of one answer.
+pub const MAX_LIMIT: usize = 250;
+/// How far an answer may begin into the list.
+pub const MAX_OFFSET: usize = 100_000;
+const DEFAULT_LIMIT: usize = 20;
+
+/// What somebody searches for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SearchRequest {
+    /// The words; empty to browse what is popular.
+    pub q: String,
+    /// How many hits.
+    pub limit: usize,
+    /// How many hits to pass over.
+    pub offset: usize,
+    /// Which products may be shown: an object, or a text as
+    /// [`Filter`]'s `FromStr` reads it.
+    #[serde(deserialize_with = "filter")]
+    pub filter: Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// What to count: `category`, `brand`, `availability`, `price`, the name
+    /// of an attribute, `attributes`, or `*`. A list, or a text with commas.
+    #[serde(deserialize_with = "list")]
+    pub facets: Vec<String>,
+    /// The language of the words, as `en` or `zh`; products in it come first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Who searches, when known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Id>,
+    /// In which visit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Id>,
+    /// How much meaning counts beside words, 0 to 1. There is no encoder yet:
+    /// the stage `semantic` says `skipped`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub semantic_ratio: Option<f32>,
+    /// Whether each hit says what its score is made of.
+    pub explain: bool,
+}
+
+impl Default for SearchRequest {
+    fn default() -> Self {
+        Self {
+            q: String::new(),
+            limit: DEFAULT_LIMIT,
+            offset: 0,
+            filter: Filter::default(),
+            sort: Sort::default(),
+            facets: Vec::new(),
+            language: None,
+            customer: None,
+            session: None,
+            semantic_ratio: None,
+            explain: false,
+        }
+    }
+}
+
+impl SearchRequest {
+    /// A request for `q` and nothing else.
+    pub fn new(q: &str) -> Self {
+        Self {
+            q: q.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ServeError> {
+        let invalid = |param, reason: String| Err(ServeError::InvalidRequest { param, reason });
+        if self.limit > MAX_LIMIT {
+            return invalid("limit", format!("{} is more than {MAX_LIMIT}", self.limit));
+        }
+        if self.offset > MAX_OFFSET {
+            return invalid(
+                "offset",
+                format!(
+                    "{} is more than {MAX_OFFSET}: narrow the search",
+                    self.offset
+                ),
+            );
+        }
+        match self.semantic_ratio {
+            Some(ratio) if !(0.0..=1.0).contains(&ratio) => {
+                invalid("semantic_ratio", format!("{ratio} is not between 0 and 1"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The order of hits. Every order but relevance looks only at products that
+/// have all the words, if there are any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// The best answer first.
+    #[default]
+    #[serde(alias = "")]
+    Relevance,
+    /// The cheapest first, what has no price last.
+    #[serde(alias = "price", alias = "price:asc")]
+    PriceAsc,
+    /// The dearest first, what has no price last.
+    #[serde(alias = "-price", alias = "price:desc")]
+    PriceDesc,
+    /// What the shop changed last first.
+    #[serde(alias = "updated_at:desc")]
+    Newest,
+    /// The best rated first.
+    #[serde(alias = "rating:desc")]
+    Rating,
+}
+
+fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Filter, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TextOrObject {
+        Text(String),
+        Object(serde_json::Value),
+    }
+    match Option::<TextOrObject>::deserialize(deserializer)? {
+        None => Ok(Filter::default()),
+        Some(TextOrObject::Text(text)) => text.parse().map_err(serde::de::Error::custom),
+        Some(TextOrObject::Object(object)) => {
+            serde_json::from_value(object).map_err(serde::de::Error::custom)
+        }
+    }
+}
+
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TextOrList {
+        Text(String),
+        List(Vec<String>),
+    }
+    Ok(match Option::<TextOrList>::deserialize(deserializer)? {
+        None => Vec::new(),
+        Some(TextOrList::List(list)) => list,
+        Some(TextOrList::Text(text)) => text
+            .split(',')
+            .map(|part| part.trim().to_owned())
+            .filter(|part| !part.is_empty())
+            .collect(),
+    })
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SearchResults {
+    /// The hits of this page.
+    pub hits: Vec<Hit>,
+    /// The facets asked for, over all that was found.
+    pub facets: BTreeMap<String, Vec<FacetCount>>,
+    /// How many products were found.
+    pub total: usize,
+    /// What was probably meant, where a word was mistyped; the hits are for it.
+    pub corrected: Option<String>,
+    /// How the query was read.
+    pub interpreted: Interpretation,
+}
+
+/// One product found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hit {
+    /// The product's id.
+    pub id: Id,
+    /// What it is ranked by; comparable within one answer only.
+    pub score: f32,
+    /// The product.
+    pub product: Arc<Product>,
+    /// Fields as HTML, the words found in `<mark>`, all else escaped.
+    pub highlight: BTreeMap<Field, String>,
+    /// Why it is here.
+    pub reasons: Vec<Reason>,
+    /// What each feature adds to the score, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<BTreeMap<&'static str, f32>>,
+}
+
+/// Why a product is in the list, or where it is in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Reason {
+    /// Words of the query are in this field.
+    Words {
+        /// The field.
+        field: Field,
+        /// The words, as they were typed.
+        words: Vec<String>,
+    },
+    /// The title is the query.
+    ExactTitle,
+    /// Many customers are interested in it.
+    Popular {
+        /// What it adds to the score.
+        boost: f32,
+    },
+    /// Customers chose it after this query.
+    Chosen {
+        /// Its share of what was chosen.
+        share: f32,
+        /// What it adds to the score.
+        boost: f32,
+    },
+    /// It is like what this customer looked at lately.
+    Taste {
+        /// What it adds to the score.
+        boost: f32,
+    },
+    /// It cannot be ordered now, and ranks lower for it.
+    Unavailable,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Words { field, words } => {
+                let field = format!("{field:?}").to_lowercase();
+                write!(f, "{} in {field}", words.join(", "))
+            }
+            Self::ExactTitle => f.write_str("the title is the query"),
+            Self::Popular { boost } => write!(f, "popular ({boost:+.2})"),
+            Self::Chosen { share, boost } => {
+                write!(f, "{:.0} % chose it after this query ({boost:+.2})", share * 100.0)
+            }
+            Self::Taste { boost } => write!(f, "like what was looked at lately ({boost:+.2})"),
+            Self::Unavailable => f.write_str("cannot be ordered now"),
+        }
+    }
+}
+
+/// How a query was read.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Interpretation {
+    /// Its words.
+    pub words: Vec<InterpretedWord>,
+    /// The language that its words were read in.
+    pub language: Option<String>,
+    /// A sentence for the customer where nothing was found or understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// How a word was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterpretedWord {
+    /// The word.
+    pub word: String,
+    /// What it was looked up as; empty when no product has anything like it.
+    #[serde(rename = "as")]
+    pub readings: Vec<Reading>,
+}
+
+/// Something that a word was looked up as.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The words of the catalogue.
+    pub text: String,
+    /// How that came about.
+    pub origin: Origin,
+}

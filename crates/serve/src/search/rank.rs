@@ -1,0 +1,324 @@
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use corpus::search::features::{bm25, click_share, features, place, relative_to_best, taste};
+use corpus::search::{Circumstances, FEATURES, Features, Query, Ranker, query_key};
+use rustc_hash::{FxHashMap, FxHashSet};
+use shop::{Id, Product};
+use store::{History, ProductIndex, Snapshot};
+
+use super::index::{DocumentNumber, Index};
+use super::query::{SearchRequest, Sort};
+
+/// How many of the lexically best products the ranker looks at.
+const WINDOW: usize = 500;
+/// How many of a customer's last interactions make up their taste.
+const RECENT: usize = 50;
+
+/// A product on its way to becoming a hit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    pub document: DocumentNumber,
+    pub lexical: f32,
+    pub score: f32,
+    /// What the ranker saw; `None` beyond its window.
+    pub features: Option<Features>,
+}
+
+/// What the snapshot says about the searcher and the query.
+pub(super) struct Behaviour {
+    clicks: Option<Arc<BTreeMap<ProductIndex, f32>>>,
+    clicks_in_all: f32,
+    categories: FxHashMap<String, f32>,
+    brands: FxHashMap<String, f32>,
+    interest_in_all: f32,
+    language: Option<String>,
+    hidden: Vec<ProductIndex>,
+}
+
+impl Behaviour {
+    pub(super) fn new(snapshot: &Snapshot, request: &SearchRequest, query: &Query) -> Self {
+        let key = query_key(&request.q);
+        let mended = query.corrected.as_deref().map(query_key);
+        let clicks = snapshot
+            .query_clicks
+            .get(&key)
+            .or_else(|| snapshot.query_clicks.get(&mended?))
+            .cloned();
+        let sum = |clicks: &BTreeMap<ProductIndex, f32>| clicks.values().map(|c| c.max(0.0)).sum();
+        let mut behaviour = Self {
+            clicks_in_all: clicks.as_deref().map_or(0.0, sum),
+            clicks,
+            categories: FxHashMap::default(),
+            brands: FxHashMap::default(),
+            interest_in_all: 0.0,
+            language: wanted_language(snapshot, request),
+            hidden: Vec::new(),
+        };
+        if let Some(history) = personal_history(snapshot, request) {
+            behaviour.remember(snapshot, history);
+        }
+        behaviour
+    }
+
+    fn remember(&mut self, snapshot: &Snapshot, history: &History) {
+        self.hidden = history.hidden.iter().copied().collect();
+        for interaction in history.interactions.iter().rev().take(RECENT) {
+            let interest = interaction.kind.interest();
+            let Some(product) = snapshot.catalogue.get(interaction.product) else {
+                continue;
+            };
+            self.interest_in_all += interest.max(0.0);
+            if let Some(category) = product.leaf_category() {
+                *self.categories.entry(category.to_owned()).or_default() += interest;
+            }
+            if let Some(brand) = &product.brand {
+                *self.brands.entry(brand.clone()).or_default() += interest;
+            }
+        }
+    }
+
+    /// The products that customers chose after this query often enough to be
+    /// shown even where none of its words is in them: more than one person's
+    /// worth of clicks.
+    pub(super) fn chosen(&self) -> impl Iterator<Item = ProductIndex> + '_ {
+        const ENOUGH: f32 = 1.0;
+        let clicks = self.clicks.iter().flat_map(|clicks| clicks.iter());
+        clicks
+            .filter(|(_, interest)| **interest >= ENOUGH)
+            .map(|(place, _)| *place)
+    }
+
+    /// Whether the customer asked not to see this again.
+    pub(super) fn is_hidden(&self, place: ProductIndex) -> bool {
+        self.hidden.contains(&place)
+    }
+
+    pub(super) fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    fn circumstances(
+        &self,
+        snapshot: &Snapshot,
+        place: ProductIndex,
+        product: &Product,
+    ) -> Circumstances {
+        let chosen = self.clicks.as_ref().and_then(|clicks| clicks.get(&place));
+        let of = |table: &FxHashMap<String, f32>, name: Option<&str>| {
+            name.and_then(|name| table.get(name))
+                .copied()
+                .unwrap_or_default()
+        };
+        let speaks_language = match (&self.language, &product.language) {
+            (Some(wanted), Some(own)) => own.eq_ignore_ascii_case(wanted),
+            _ => true,
+        };
+        Circumstances {
+            interest: snapshot.popularity.get(&place).copied().unwrap_or_default(),
+            clicks: click_share(chosen.copied().unwrap_or_default(), self.clicks_in_all),
+            taste: taste(
+                of(&self.categories, product.leaf_category()),
+                of(&self.brands, product.brand.as_deref()),
+                self.interest_in_all,
+            ),
+            price_position: 0.5,
+            can_be_ordered: product.availability.can_be_ordered(),
+            exact_title: false,
+            speaks_language,
+        }
+    }
+}
+
+/// What may be used about the searcher: nothing where they said no.
+fn personal_history<'a>(snapshot: &'a Snapshot, request: &SearchRequest) -> Option<&'a History> {
+    let known = request
+        .customer
+        .as_ref()
+        .and_then(|id| snapshot.customers.get(id));
+    if known.is_some_and(|customer| !customer.consent.personalisation) {
+        return None;
+    }
+    let history = snapshot.history(request.customer.as_ref(), request.session.as_ref());
+    history.map(|history| &**history)
+}
+
+/// The language asked for, else the customer's.
+fn wanted_language(snapshot: &Snapshot, request: &SearchRequest) -> Option<String> {
+    let own = |id: &Id| snapshot.customers.get(id)?.language.clone();
+    request
+        .language
+        .clone()
+        .filter(|language| !language.is_empty())
+        .or_else(|| request.customer.as_ref().and_then(own))
+}
+
+/// Puts the candidates in the order of the ranker: the lexically best are
+/// ranked by all features, the others follow in lexical order.
+pub(super) fn rank(
+    index: &Index,
+    snapshot: &Snapshot,
+    query: &Query,
+    behaviour: &Behaviour,
+    ranker: &Ranker,
+    candidates: &mut [Candidate],
+) {
+    // What was chosen after this query or is called just so is always looked at.
+    let certain: FxHashSet<DocumentNumber> = behaviour
+        .chosen()
+        .filter_map(|place| index.document(place))
+        .chain(index.with_title(&query.exact).iter().copied())
+        .take(WINDOW / 2)
+        .collect();
+    for candidate in &mut *candidates {
+        candidate.score = if certain.contains(&candidate.document) {
+            f32::MAX
+        } else {
+            candidate.lexical
+        };
+    }
+    candidates.sort_unstable_by(by_score);
+    let (window, rest) = candidates.split_at_mut(candidates.len().min(WINDOW));
+    let mut list: Vec<Features> = window
+        .iter()
+        .map(|candidate| product_features(index, snapshot, query, behaviour, candidate.document))
+        .collect();
+    place_prices(index, snapshot, window, &mut list);
+    relative_to_best(&mut list);
+    let mut lowest = f32::MAX;
+    for (candidate, features) in window.iter_mut().zip(list) {
+        candidate.score = ranker.score(&features);
+        candidate.features = Some(features);
+        lowest = lowest.min(candidate.score);
+    }
+    window.sort_unstable_by(by_score);
+    let best = rest
+        .first()
+        .map_or(1.0, |first| first.lexical.max(f32::MIN_POSITIVE));
+    for candidate in rest {
+        candidate.score = lowest - 1.0 + candidate.lexical / best;
+    }
+}
+
+/// Browsing: no words, so what is known about the products alone decides.
+pub(super) fn rank_all(
+    index: &Index,
+    snapshot: &Snapshot,
+    behaviour: &Behaviour,
+    ranker: &Ranker,
+    candidates: &mut [Candidate],
+) {
+    let query = Query::default();
+    let mut list: Vec<Features> = candidates
+        .iter()
+        .map(|candidate| product_features(index, snapshot, &query, behaviour, candidate.document))
+        .collect();
+    relative_to_best(&mut list);
+    for (candidate, mut features) in candidates.iter_mut().zip(list) {
+        // Without a query a price says nothing about what was meant.
+        features[place::PRICE] = 0.0;
+        candidate.score = ranker.score(&features);
+        candidate.features = Some(features);
+    }
+    candidates.sort_unstable_by(by_score);
+}
+
+/// The lexical order alone: by BM25, as the benchmark's first stage.
+pub(super) fn rank_lexically(index: &Index, query: &Query, candidates: &mut [Candidate]) {
+    for candidate in &mut *candidates {
+        candidate.score = index
+            .collection()
+            .documents()
+            .get(candidate.document as usize)
+            .map_or(0.0, |document| bm25(index.collection(), query, document));
+    }
+    candidates.sort_unstable_by(by_score);
+}
+
+/// Any other order than relevance.
+pub(super) fn sort(index: &Index, snapshot: &Snapshot, sort: Sort, candidates: &mut [Candidate]) {
+    let product = |candidate: &Candidate| {
+        index
+            .place(candidate.document)
+            .and_then(|place| snapshot.catalogue.get(place))
+    };
+    let missing_last = |left: Option<Ordering>, has: (bool, bool)| match has {
+        (true, true) => left.unwrap_or(Ordering::Equal),
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+        (false, false) => Ordering::Equal,
+    };
+    candidates.sort_by(|left, right| {
+        let (Some(a), Some(b)) = (product(left), product(right)) else {
+            return Ordering::Equal;
+        };
+        let by_price = || {
+            let amount = |product: &Product| product.price.map(|price| price.amount);
+            let (a, b) = (amount(a), amount(b));
+            (Some(a.cmp(&b)), (a.is_some(), b.is_some()))
+        };
+        let order = match sort {
+            Sort::Relevance => right.score.total_cmp(&left.score),
+            Sort::PriceAsc => {
+                let (order, has) = by_price();
+                missing_last(order, has)
+            }
+            Sort::PriceDesc => {
+                let (order, has) = by_price();
+                missing_last(order.map(Ordering::reverse), has)
+            }
+            Sort::Newest => b.updated_at.cmp(&a.updated_at),
+            Sort::Rating => {
+                let rating = |product: &Product| product.rating.unwrap_or_default();
+                let by_rating = rating(b).total_cmp(&rating(a));
+                by_rating.then_with(|| b.rating_count.cmp(&a.rating_count))
+            }
+        };
+        order
+            .then_with(|| right.lexical.total_cmp(&left.lexical))
+            .then_with(|| left.document.cmp(&right.document))
+    });
+}
+
+fn by_score(left: &Candidate, right: &Candidate) -> Ordering {
+    right
+        .score
+        .total_cmp(&left.score)
+        .then_with(|| right.lexical.total_cmp(&left.lexical))
+        .then_with(|| left.document.cmp(&right.document))
+}
+
+fn product_features(
+    index: &Index,
+    snapshot: &Snapshot,
+    query: &Query,
+    behaviour: &Behaviour,
+    document: DocumentNumber,
+) -> Features {
+    let terms = index.collection().documents().get(document as usize);
+    let product = index
+        .place(document)
+        .and_then(|place| Some((place, snapshot.catalogue.get(place)?)));
+    let (Some(terms), Some((place, product))) = (terms, product) else {
+        return [0.0; FEATURES.len()];
+    };
+    let mut circumstances = behaviour.circumstances(snapshot, place, product);
+    circumstances.exact_title = index.with_title(&query.exact).contains(&document);
+    features(index.collection(), query, terms, &circumstances)
+}
+
+/// Where each price lies among those of the window; in the middle where
+/// there is none.
+fn place_prices(index: &Index, snapshot: &Snapshot, window: &[Candidate], list: &mut [Features]) {
+    let price = |candidate: &Candidate| {
+        let place = index.place(candidate.document)?;
+        Some(snapshot.catalogue.get(place)?.price?.amount)
+    };
+    let mut prices: Vec<i64> = window.iter().filter_map(price).collect();
+    prices.sort_unstable();
+    for (candidate, features) in window.iter().zip(list) {
+        features[place::PRICE] =
+            corpus::search::features::price_position(price(candidate), &prices);
+    }
+}

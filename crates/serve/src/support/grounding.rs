@@ -1,0 +1,224 @@
+//! What may be said, and the check that nothing else is.
+
+use serde_json::Value;
+use shop::{Id, Order, Product};
+use store::Snapshot;
+
+use super::phrases::{FactPhrase, Phrase, availability};
+use super::{Citation, Knowledge};
+
+/// A value of a record, named rather than copied: whoever says it reads it
+/// from the record, and so does the check.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum Reference {
+    OrderNumber(Id),
+    OrderStatus(Id),
+    OrderPlaced(Id),
+    OrderItems(Id),
+    OrderTotal(Id),
+    OrderTracking(Id),
+    ProductTitle(Id),
+    ProductPrice(Id),
+    ProductAvailability(Id),
+    ProductBrand(Id),
+    ProductRating(Id),
+    ProductAttribute(Id, String),
+}
+
+impl Reference {
+    /// As `order:1001`.
+    pub fn source(&self) -> String {
+        match self {
+            Self::OrderNumber(id)
+            | Self::OrderStatus(id)
+            | Self::OrderPlaced(id)
+            | Self::OrderItems(id)
+            | Self::OrderTotal(id)
+            | Self::OrderTracking(id) => format!("order:{id}"),
+            Self::ProductTitle(id)
+            | Self::ProductPrice(id)
+            | Self::ProductAvailability(id)
+            | Self::ProductBrand(id)
+            | Self::ProductRating(id)
+            | Self::ProductAttribute(id, _) => format!("product:{id}"),
+        }
+    }
+
+    /// The value as the record has it now; `None` when it has none.
+    pub fn value(&self, snapshot: &Snapshot, language: &str) -> Option<String> {
+        match self {
+            Self::OrderNumber(id)
+            | Self::OrderStatus(id)
+            | Self::OrderPlaced(id)
+            | Self::OrderItems(id)
+            | Self::OrderTotal(id)
+            | Self::OrderTracking(id) => self.order_value(snapshot, snapshot.orders.get(id)?),
+            Self::ProductTitle(id)
+            | Self::ProductPrice(id)
+            | Self::ProductAvailability(id)
+            | Self::ProductBrand(id)
+            | Self::ProductRating(id)
+            | Self::ProductAttribute(id, _) => {
+                self.product_value(snapshot.catalogue.by_id(id)?, language)
+            }
+        }
+    }
+
+    fn order_value(&self, snapshot: &Snapshot, order: &Order) -> Option<String> {
+        match self {
+            Self::OrderNumber(_) => Some(order.id.to_string()),
+            Self::OrderStatus(_) => order.status.clone(),
+            Self::OrderPlaced(_) => Some(order.time.date()),
+            Self::OrderTotal(_) => order.total.map(|total| total.to_string()),
+            Self::OrderTracking(_) => order.tracking.as_ref().and_then(plain),
+            Self::OrderItems(_) => {
+                let items: Vec<String> = order
+                    .lines
+                    .iter()
+                    .map(|line| {
+                        let product = snapshot.catalogue.by_id(&line.product_id);
+                        let name = product.map_or(line.product_id.as_str(), |p| &p.title);
+                        format!("{} × {name}", line.quantity)
+                    })
+                    .collect();
+                (!items.is_empty()).then(|| items.join("; "))
+            }
+            _ => None,
+        }
+    }
+
+    fn product_value(&self, product: &Product, language: &str) -> Option<String> {
+        match self {
+            Self::ProductTitle(_) => Some(product.title.clone()),
+            Self::ProductPrice(_) => product.price.map(|price| price.to_string()),
+            Self::ProductAvailability(_) => {
+                Some(availability(product.availability, language).to_owned())
+            }
+            Self::ProductBrand(_) => product.brand.clone(),
+            Self::ProductRating(_) => product.rating.map(|rating| format!("{rating:.1}")),
+            Self::ProductAttribute(_, name) => {
+                let value = plain(product.attributes.get(name)?)?;
+                Some(format!("{name}: {value}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A JSON value as a person would write it.
+fn plain(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.trim().to_owned(),
+        Value::Array(list) => {
+            let parts: Vec<String> = list.iter().filter_map(plain).collect();
+            parts.join(", ")
+        }
+        Value::Object(fields) => {
+            let parts: Vec<String> = fields
+                .iter()
+                .filter_map(|(name, value)| Some(format!("{name}: {}", plain(value)?)))
+                .collect();
+            parts.join(", ")
+        }
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// What stands behind something said.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum Support {
+    Phrase(Phrase),
+    Facts(FactPhrase, Vec<Reference>),
+    Quote(Citation),
+}
+
+/// Something said and what stands behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// The words.
+    pub text: String,
+    /// What stands behind them.
+    pub support: Support,
+}
+
+impl Said {
+    /// A fixed phrase.
+    pub fn phrase(phrase: Phrase, language: &str) -> Self {
+        Self {
+            text: phrase.text(language).to_owned(),
+            support: Support::Phrase(phrase),
+        }
+    }
+
+    /// A sentence of facts; `None` when the record lacks one of them.
+    pub fn facts(
+        phrase: FactPhrase,
+        references: Vec<Reference>,
+        snapshot: &Snapshot,
+        language: &str,
+    ) -> Option<Self> {
+        Some(Self {
+            text: fill(phrase, &references, snapshot, language)?,
+            support: Support::Facts(phrase, references),
+        })
+    }
+
+    /// The citation that goes with it, where it is not a phrase.
+    pub fn citation(&self) -> Option<Citation> {
+        match &self.support {
+            Support::Phrase(_) => None,
+            Support::Quote(citation) => Some(citation.clone()),
+            Support::Facts(_, references) => Some(Citation {
+                source: references.first()?.source(),
+                title: None,
+                url: None,
+                quote: self.text.clone(),
+                start: 0,
+                end: 0,
+            }),
+        }
+    }
+}
+
+fn fill(
+    phrase: FactPhrase,
+    references: &[Reference],
+    snapshot: &Snapshot,
+    language: &str,
+) -> Option<String> {
+    let values: Option<Vec<String>> = references
+        .iter()
+        .map(|reference| reference.value(snapshot, language))
+        .collect();
+    Some(phrase.fill(language, &values?))
+}
+
+/// Whether something said is exactly what its support says: a phrase of the
+/// table, facts as the records have them now, or words that stand in the
+/// cited source at the cited place.
+pub fn is_supported(
+    said: &Said,
+    knowledge: &Knowledge,
+    snapshot: &Snapshot,
+    language: &str,
+) -> bool {
+    match &said.support {
+        Support::Phrase(phrase) => said.text == phrase.text(language),
+        Support::Facts(phrase, references) => {
+            fill(*phrase, references, snapshot, language).is_some_and(|text| text == said.text)
+        }
+        Support::Quote(citation) => {
+            let text = knowledge.source_text(&citation.source, snapshot);
+            let cited = text.is_some_and(|text| {
+                let length = citation.end.saturating_sub(citation.start);
+                let place: String = text.chars().skip(citation.start).take(length).collect();
+                place == citation.quote
+            });
+            cited && said.text == citation.quote
+        }
+    }
+}

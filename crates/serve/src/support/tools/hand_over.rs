@@ -1,0 +1,32 @@
+use serde::{Deserialize, Serialize};
+use shop::Role;
+
+use super::super::SupportRequest;
+
+/// What the person who takes over gets to see first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HandOver {
+    /// Why: `asked` for a person, or `upset`.
+    pub reason: String,
+    /// The customer's own last messages, oldest first.
+    pub messages: Vec<String>,
+}
+
+/// The customer's last messages handed over with the conversation.
+const MESSAGES: usize = 5;
+
+/// Prepares the hand-over; the program carries it out.
+pub fn hand_over(request: &SupportRequest, reason: &str) -> HandOver {
+    let mut messages: Vec<String> = request
+        .conversation
+        .iter()
+        .filter(|(role, _)| *role == Role::Customer)
+        .map(|(_, text)| text.clone())
+        .collect();
+    messages.push(request.message.clone());
+    let skip = messages.len().saturating_sub(MESSAGES);
+    HandOver {
+        reason: reason.to_owned(),
+        messages: messages.split_off(skip),
+    }
+}

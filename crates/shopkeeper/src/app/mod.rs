@@ -1,0 +1,194 @@
+//! What every request shares: the store, the models that serve, the queues.
+
+mod lane;
+mod loaded;
+mod recorder;
+mod refresh;
+mod tasks;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use shop::{DecisionRecord, Id, Timestamp};
+use store::{Snapshot, Store};
+
+pub use lane::{Lane, LaneError};
+pub use loaded::{InsightPart, Loaded, SearchPart, SupportPart, Versioned};
+pub use recorder::{Place, Recorder};
+pub use refresh::{refresh_once, refreshed};
+pub use tasks::{Status, Task, TaskProgress, Tasks};
+
+use crate::config::Config;
+use crate::http::authorise::Gate;
+use crate::http::idempotency::Answers;
+
+/// How many requests of one service may wait for a thread.
+const WAITING: usize = 64;
+
+/// How many conversations can go on at once without waiting for each other by
+/// chance.
+const CONVERSATION_LOCKS: usize = 256;
+
+/// The lanes of the four services.
+pub struct Lanes {
+    /// Search and suggestions.
+    pub search: Lane,
+    /// Recommendations.
+    pub recommend: Lane,
+    /// Support answers.
+    pub support: Lane,
+    /// Insight.
+    pub insight: Lane,
+}
+
+/// What every request shares.
+pub struct App {
+    /// The log and what is derived from it.
+    pub store: Arc<Store>,
+    /// What the operator set.
+    pub config: Config,
+    /// Who may do what.
+    pub gate: Gate,
+    /// Where model work waits.
+    pub lanes: Lanes,
+    /// Imports and training.
+    pub tasks: Arc<Tasks>,
+    /// Answers to writes, for those who ask twice.
+    pub answers: Answers,
+    /// When this process began to serve.
+    pub started: Instant,
+    loaded: ArcSwap<Loaded>,
+    recorder: Recorder,
+    stopping: AtomicBool,
+    conversations: [Arc<tokio::sync::Mutex<()>>; CONVERSATION_LOCKS],
+}
+
+impl App {
+    /// Loads what serves now and starts the tasks that write decisions and
+    /// swap models. Needs a Tokio runtime.
+    pub async fn start(store: Arc<Store>, config: Config) -> Arc<Self> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        crate::http::metrics::recorder();
+        let app = Arc::new(Self {
+            gate: Gate::new(&config.keys, &config.host),
+            lanes: Lanes {
+                search: Lane::new("search", threads, WAITING),
+                recommend: Lane::new("recommend", threads, WAITING),
+                support: Lane::new("support", threads, WAITING),
+                insight: Lane::new("insight", threads, WAITING),
+            },
+            tasks: Arc::new(Tasks::default()),
+            answers: Answers::default(),
+            started: Instant::now(),
+            loaded: ArcSwap::from_pointee(Loaded::default()),
+            recorder: Recorder::start(store.clone()),
+            stopping: AtomicBool::new(false),
+            conversations: std::array::from_fn(|_| Arc::default()),
+            store,
+            config,
+        });
+        refresh_once(&app).await;
+        tokio::spawn(refresh::keep_fresh(Arc::downgrade(&app)));
+        app
+    }
+
+    /// The shop as it is now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.store.snapshot()
+    }
+
+    /// The models that serve now.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        self.loaded.load_full()
+    }
+
+    /// A place for a decision, or `None` when the log cannot keep up.
+    pub fn place(&self) -> Option<Place> {
+        self.recorder.place()
+    }
+
+    /// Returns when every decision so far is in the log.
+    pub async fn flush(&self) {
+        self.recorder.flush().await;
+    }
+
+    /// Waits until `decision` is in the log, if it is one that is on its way.
+    pub async fn settle<'a>(&self, decisions: impl IntoIterator<Item = &'a Id>) {
+        let snapshot = self.snapshot();
+        if decisions.into_iter().any(|id| !snapshot.decisions.contains_key(id)) {
+            self.flush().await;
+        }
+    }
+
+    /// The turns of one conversation come one after the other: whoever holds
+    /// this is the only one to add to it.
+    pub async fn lock_conversation(&self, id: &Id) -> tokio::sync::OwnedMutexGuard<()> {
+        let place = seed_of(id) % CONVERSATION_LOCKS as u64;
+        self.conversations[place as usize].clone().lock_owned().await
+    }
+
+    /// How many wait, by queue.
+    pub fn queue_depths(&self) -> [(&'static str, usize); 5] {
+        let lanes = &self.lanes;
+        let depth = |lane: &Lane| (lane.name(), lane.depth());
+        [
+            depth(&lanes.search),
+            depth(&lanes.recommend),
+            depth(&lanes.support),
+            depth(&lanes.insight),
+            ("decisions", self.recorder.depth()),
+        ]
+    }
+
+    /// Whether shutdown has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Shutdown begins: long work is asked to end.
+    pub fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.tasks.stop();
+    }
+}
+
+/// The time of the wall clock.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// A fresh id, in the order of time.
+pub fn fresh_id() -> Id {
+    let text = uuid::Uuid::now_v7().to_string();
+    match Id::new(&text) {
+        Ok(id) => id,
+        Err(error) => unreachable!("a UUID is an id: {error}"),
+    }
+}
+
+/// A seed that differs from request to request: the random part of its id.
+pub fn seed_of(id: &Id) -> u64 {
+    use std::hash::Hasher;
+    let mut hash = rustc_hash::FxHasher::default();
+    hash.write(id.as_str().as_bytes());
+    hash.finish()
+}
+
+/// An empty record of a decision, for the fields that all have.
+pub fn decision_record(id: Id, time: Timestamp, service: shop::Service) -> DecisionRecord {
+    DecisionRecord {
+        id,
+        time,
+        service,
+        customer_id: None,
+        session_id: None,
+        shown: Vec::new(),
+        propensity: None,
+        models: Vec::new(),
+        stages: Vec::new(),
+        explanation: serde_json::Value::Null,
+    }
+}

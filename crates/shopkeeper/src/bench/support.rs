@@ -1,0 +1,337 @@
+//! `bench support`: documents alone are learned from and indexed; then the
+//! questions are asked one by one, as a customer would, and each reply is
+//! held against what the document says.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use corpus::{PrepareOptions, prepare};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use serve::support::{Knowledge, Model, Reply, SupportRequest, answer, is_supported};
+use shop::{Id, Kind, Record, Records, Timestamp};
+use store::{Entry, LogEntry, Snapshot};
+use train::{Job, Progress, Size};
+
+const SEED: u64 = 1;
+
+/// What `bench support` takes.
+#[derive(Debug, Args)]
+pub struct SupportArguments {
+    /// Documents as JSON Lines, plain, gz or zst.
+    #[arg(long)]
+    documents: PathBuf,
+    /// Questions as JSON Lines: `question`, `document_id` or null, `facts`.
+    #[arg(long)]
+    questions: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+struct Question {
+    question: String,
+    document_id: Option<Id>,
+    #[serde(default)]
+    facts: Vec<String>,
+}
+
+/// Runs the measurement.
+///
+/// * `answer_recall@1`: answerable questions whose first citation is the
+///   right document, of all answerable ones; a declined one counts as missed.
+/// * `fact_recall`: facts found in the reply (up to white space), of all.
+/// * `unsupported_rate`: replies that answer although the documents do not,
+///   or that hold a sentence its source does not, of all replies that answer.
+/// * `abstain_precision`, `abstain_recall`: of the declined questions those
+///   that the documents do not answer, and the other way round.
+pub fn run(arguments: &SupportArguments) -> anyhow::Result<Value> {
+    let documents = read_documents(&arguments.documents)?;
+    let questions = read_questions(&arguments.questions, &documents)?;
+    let started = Instant::now();
+    let model = train_model(&documents)?;
+    let train_seconds = started.elapsed().as_secs_f64();
+    let shop = Shop::new(documents, model);
+    let words = shop.measure(&questions, None)?;
+    let full = shop.measure(&questions, Some(&shop.model))?;
+    print_table(&words, &full, questions.len());
+    let mut keys = full.keys();
+    keys["by_words_alone"] = words.keys();
+    keys["questions"] = json!(questions.len());
+    keys["seconds_train"] = json!(train_seconds);
+    Ok(keys)
+}
+
+/// One figure by its name.
+type Figures = BTreeMap<&'static str, f64>;
+
+#[derive(Debug, Default)]
+struct Counts {
+    answerable: usize,
+    right: usize,
+    facts: usize,
+    facts_said: usize,
+    answered: usize,
+    unsupported: usize,
+    declined: usize,
+    declined_rightly: usize,
+    unanswerable: usize,
+    milliseconds: Vec<f64>,
+}
+
+impl Counts {
+    fn figures(&self) -> Figures {
+        let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+        let mut times = self.milliseconds.clone();
+        times.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let place = (times.len().saturating_sub(1)) as f64 * share;
+            times
+                .get(place.round() as usize)
+                .copied()
+                .unwrap_or_default()
+        };
+        BTreeMap::from([
+            ("answer_recall@1", share(self.right, self.answerable)),
+            ("fact_recall", share(self.facts_said, self.facts)),
+            ("unsupported_rate", share(self.unsupported, self.answered)),
+            (
+                "abstain_precision",
+                share(self.declined_rightly, self.declined),
+            ),
+            (
+                "abstain_recall",
+                share(self.declined_rightly, self.unanswerable),
+            ),
+            ("p50_ms", at(0.5)),
+            ("p99_ms", at(0.99)),
+        ])
+    }
+
+    fn keys(&self) -> Value {
+        json!(self.figures())
+    }
+}
+
+fn print_table(words: &Counts, full: &Counts, questions: usize) {
+    eprintln!(
+        "{questions} questions, {} of them answerable",
+        full.answerable
+    );
+    let mut table =
+        crate::table::with_headings(&["figure", "words alone", "with the trained model"]);
+    let words = words.figures();
+    for (name, value) in full.figures() {
+        let alone = words.get(name).copied().unwrap_or_default();
+        table.add_row([
+            name.to_owned(),
+            format!("{alone:.3}"),
+            format!("{value:.3}"),
+        ]);
+    }
+    eprintln!("{table}");
+}
+
+struct Shop {
+    snapshot: Snapshot,
+    model: Model,
+    with_model: Knowledge,
+    words_alone: Knowledge,
+}
+
+impl Shop {
+    fn new(documents: Vec<Record>, model: Model) -> Self {
+        let entries: Vec<LogEntry> = (1..)
+            .zip(documents)
+            .filter_map(|(sequence, record)| {
+                Some(LogEntry {
+                    sequence,
+                    id: record.id()?.to_string(),
+                    entry: Entry::Record(record),
+                })
+            })
+            .collect();
+        let snapshot = Snapshot::default().apply(&entries);
+        Self {
+            with_model: Knowledge::build(&snapshot, Some(&model)),
+            words_alone: Knowledge::build(&snapshot, None),
+            snapshot,
+            model,
+        }
+    }
+
+    fn measure(&self, questions: &[Question], model: Option<&Model>) -> anyhow::Result<Counts> {
+        let mut counts = Counts::default();
+        for question in questions {
+            let started = Instant::now();
+            let reply = self.ask(&question.question, model)?;
+            counts
+                .milliseconds
+                .push(started.elapsed().as_secs_f64() * 1_000.0);
+            self.count(question, &reply, model.is_some(), &mut counts);
+        }
+        Ok(counts)
+    }
+
+    fn ask(&self, question: &str, model: Option<&Model>) -> anyhow::Result<Reply> {
+        let context = serve::Context {
+            snapshot: &self.snapshot,
+            decision_id: Id::new("bench")?,
+            now: Timestamp::from_seconds(0),
+            seed: SEED,
+        };
+        let request = SupportRequest {
+            message: question.to_owned(),
+            ..SupportRequest::default()
+        };
+        let knowledge = self.knowledge(model.is_some());
+        let decision = answer(&context, knowledge, model, &request, &mut |_| {
+            std::ops::ControlFlow::Continue(())
+        })?;
+        Ok(decision.content)
+    }
+
+    fn knowledge(&self, with_model: bool) -> &Knowledge {
+        if with_model {
+            &self.with_model
+        } else {
+            &self.words_alone
+        }
+    }
+
+    fn count(&self, question: &Question, reply: &Reply, with_model: bool, counts: &mut Counts) {
+        let knowledge = self.knowledge(with_model);
+        let grounded = reply
+            .said
+            .iter()
+            .all(|said| is_supported(said, knowledge, &self.snapshot, &reply.language));
+        // Something was said that rests on a source; a greeting or an offer
+        // of a person does not.
+        let answers = !reply.abstained && !reply.citations.is_empty();
+        if answers {
+            counts.answered += 1;
+            counts.unsupported += usize::from(!grounded || question.document_id.is_none());
+        } else {
+            counts.declined += 1;
+            counts.declined_rightly += usize::from(question.document_id.is_none());
+        }
+        let Some(document) = &question.document_id else {
+            counts.unanswerable += 1;
+            return;
+        };
+        counts.answerable += 1;
+        let first = reply
+            .citations
+            .first()
+            .map(|citation| citation.source.as_str());
+        counts.right += usize::from(first == Some(&format!("document:{document}")));
+        let text = one_space(&reply.text);
+        counts.facts += question.facts.len();
+        counts.facts_said += question
+            .facts
+            .iter()
+            .filter(|fact| text.contains(&one_space(fact)))
+            .count();
+    }
+}
+
+fn one_space(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64, _: &str) {}
+    fn end(&self, _: &str) {}
+}
+
+/// Trained from the documents alone: no question is seen.
+fn train_model(documents: &[Record]) -> anyhow::Result<Model> {
+    let mut records = Records::default();
+    for document in documents {
+        records.push(document.clone());
+    }
+    let corpus = prepare(&records, &PrepareOptions::default());
+    let folder = tempfile_folder();
+    let stop = AtomicBool::new(false);
+    let trained = train::support::train(
+        &corpus,
+        &Job {
+            size: Size::Tiny,
+            seed: SEED,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            folder: &folder,
+            resume: false,
+            stop: &stop,
+            progress: &Silent,
+        },
+    );
+    // Nothing is kept of a measurement.
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(Model::load(&trained?.files)?)
+}
+
+fn tempfile_folder() -> PathBuf {
+    std::env::temp_dir().join(format!("shopkeeper-bench-support-{}", std::process::id()))
+}
+
+fn read_text(file: &Path) -> anyhow::Result<String> {
+    let place = || file.display().to_string();
+    let bytes = std::fs::read(file).with_context(place)?;
+    let mut text = String::new();
+    match bytes.as_slice() {
+        [0x1f, 0x8b, ..] => flate2::read::MultiGzDecoder::new(&*bytes).read_to_string(&mut text),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            zstd::Decoder::new(&*bytes).and_then(|mut decoder| decoder.read_to_string(&mut text))
+        }
+        mut plain => plain.read_to_string(&mut text),
+    }
+    .with_context(place)?;
+    Ok(text)
+}
+
+/// The rows of a file with their line numbers.
+fn rows(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..)
+        .zip(text.lines())
+        .filter(|(_, row)| !row.trim().is_empty())
+}
+
+fn read_documents(file: &Path) -> anyhow::Result<Vec<Record>> {
+    let text = read_text(file)?;
+    let mut documents = Vec::new();
+    for (line, row) in rows(&text) {
+        let place = || format!("{}, line {line}", file.display());
+        let row = serde_json::from_str(row).with_context(place)?;
+        // Documents hold no time, so that the clock plays no part.
+        let now = Timestamp::from_seconds(0);
+        documents.push(Record::from_json(Kind::Documents, row, now).with_context(place)?);
+    }
+    if documents.is_empty() {
+        bail!("{}: no documents in it", file.display());
+    }
+    Ok(documents)
+}
+
+fn read_questions(file: &Path, documents: &[Record]) -> anyhow::Result<Vec<Question>> {
+    let text = read_text(file)?;
+    let mut questions = Vec::new();
+    for (line, row) in rows(&text) {
+        let place = || format!("{}, line {line}", file.display());
+        let question: Question = serde_json::from_str(row).with_context(place)?;
+        let known = |id: &Id| documents.iter().any(|document| document.id() == Some(id));
+        if let Some(id) = question.document_id.as_ref().filter(|id| !known(id)) {
+            bail!("{}: no document has the id {id}", place());
+        }
+        questions.push(question);
+    }
+    if questions.is_empty() {
+        bail!("{}: no questions in it", file.display());
+    }
+    Ok(questions)
+}

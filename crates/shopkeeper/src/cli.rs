@@ -1,0 +1,253 @@
+//! The command line: what can be said to `shopkeeper`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shop::{Kind, Service};
+
+use crate::bench::BenchCommand;
+
+/// Trains language models on a shop's own data and serves support,
+/// recommendation, search and insight with them.
+#[derive(Debug, Parser)]
+#[command(name = "shopkeeper", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// The data folder [default: ./shopkeeper-data, for `demo` ./shopkeeper-demo].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The configuration [default: shopkeeper.toml in the data folder].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON object, last on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Build a simulated shop, train every model on it and serve it.
+    Demo(DemoArguments),
+    /// Make a data folder with a commented shopkeeper.toml.
+    Init,
+    /// Check the installation and say what to mend.
+    Doctor,
+    /// Read files into the shop; kind and format are found by content.
+    Import(ImportArguments),
+    /// Make the corpus: redact, deduplicate, detect language, split.
+    Prepare,
+    /// Train models; those that beat their baseline serve at once.
+    Train(TrainArguments),
+    /// Show the figures of a model and what the gate says to them.
+    Evaluate {
+        /// SERVICE or SERVICE/VERSION [default: what was trained last, of each].
+        model: Option<String>,
+    },
+    /// Let a trained model serve.
+    Promote {
+        /// SERVICE/VERSION, as `models` lists it.
+        model: String,
+    },
+    /// Let the model serve that served before.
+    Rollback {
+        /// The service.
+        #[arg(value_parser = service)]
+        service: Service,
+    },
+    /// List the models.
+    Models,
+    /// Serve HTTP, the storefront and the console.
+    Serve(ServeArguments),
+    /// Ask support a question.
+    Ask {
+        /// In any language.
+        question: String,
+        /// Who asks: a customer's id.
+        #[arg(long, value_name = "ID")]
+        customer: Option<String>,
+    },
+    /// Search the catalogue.
+    Search(SearchArguments),
+    /// Recommend products.
+    Recommend(RecommendArguments),
+    /// What the reviews say.
+    Insight(InsightArguments),
+    /// Define coupons and look at them.
+    Campaign(CampaignArguments),
+    /// Measure; see `bench --help`.
+    #[command(subcommand)]
+    Bench(BenchCommand),
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Where to listen.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Another seed is another shop.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Stop when everything is built, without serving.
+    #[arg(long)]
+    pub no_serve: bool,
+}
+
+/// `import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// JSON Lines, CSV, TSV or XML; plain, .gz or .zst.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The kind of record, where the content leaves doubt.
+    #[arg(long = "as", value_name = "KIND", value_parser = kind)]
+    pub as_kind: Option<Kind>,
+}
+
+/// `train`.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    /// Which models [default: all that there is data for].
+    #[arg(value_parser = service)]
+    pub services: Vec<Service>,
+    /// How much effort [default: from shopkeeper.toml].
+    #[arg(long)]
+    pub size: Option<SizeArgument>,
+    /// Go on from the checkpoint of a run that was stopped.
+    #[arg(long)]
+    pub resume: bool,
+    /// Keep what serves now even if the new model passes the gate.
+    #[arg(long)]
+    pub no_promote: bool,
+}
+
+/// `--size`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SizeArgument {
+    /// A minute.
+    Tiny,
+    /// Many minutes.
+    Small,
+    /// Hours.
+    Base,
+}
+
+impl From<SizeArgument> for train::Size {
+    fn from(size: SizeArgument) -> Self {
+        match size {
+            SizeArgument::Tiny => Self::Tiny,
+            SizeArgument::Small => Self::Small,
+            SizeArgument::Base => Self::Base,
+        }
+    }
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Where to listen.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// On which address.
+    #[arg(long)]
+    pub host: Option<String>,
+}
+
+/// `search`.
+#[derive(Debug, Args)]
+pub struct SearchArguments {
+    /// What to look for.
+    pub query: String,
+    /// For whom: a customer's id.
+    #[arg(long, value_name = "ID")]
+    pub customer: Option<String>,
+    /// Conditions, as in `category = Shoes AND price <= 5000`.
+    #[arg(long)]
+    pub filter: Option<String>,
+    /// How many.
+    #[arg(long, default_value_t = 10)]
+    pub limit: usize,
+}
+
+/// `recommend`.
+#[derive(Debug, Args)]
+pub struct RecommendArguments {
+    /// For whom: a customer's id.
+    #[arg(long, value_name = "ID")]
+    pub customer: Option<String>,
+    /// for_you, similar, bought_together, trending, session or cart.
+    #[arg(long, default_value = "for_you")]
+    pub scenario: String,
+    /// The product that `similar` and `bought_together` start from.
+    #[arg(long, value_name = "ID")]
+    pub product: Option<String>,
+    /// Conditions, as in `category = Shoes AND price <= 5000`.
+    #[arg(long)]
+    pub filter: Option<String>,
+    /// How many.
+    #[arg(long, default_value_t = 10)]
+    pub limit: usize,
+    /// A list that does not depend on the person.
+    #[arg(long)]
+    pub impersonal: bool,
+}
+
+/// `insight`.
+#[derive(Debug, Args)]
+pub struct InsightArguments {
+    /// Only reviews of this product.
+    #[arg(long, value_name = "ID")]
+    pub product: Option<String>,
+    /// Only reviews of products in this category.
+    #[arg(long)]
+    pub category: Option<String>,
+    /// Only reviews in this language, as `en` or `zh`.
+    #[arg(long)]
+    pub language: Option<String>,
+}
+
+/// `campaign`.
+#[derive(Debug, Args)]
+pub struct CampaignArguments {
+    /// The code to define; without one the coupons are listed.
+    pub code: Option<String>,
+    /// Take off this share, in percent (two decimals at most).
+    #[arg(long, conflicts_with = "off")]
+    pub percent: Option<String>,
+    /// Take off this amount, as `5.00`, in the configured currency.
+    #[arg(long)]
+    pub off: Option<String>,
+    /// How often it can be redeemed in all.
+    #[arg(long)]
+    pub limit: Option<u64>,
+    /// How often one customer can redeem it.
+    #[arg(long)]
+    pub limit_per_customer: Option<u64>,
+}
+
+fn service(name: &str) -> Result<Service, String> {
+    Service::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = Service::ALL.iter().map(|service| service.name()).collect();
+        format!("the services are {}", names.join(", "))
+    })
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    Kind::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("the kinds are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,212 @@
+//! `shopkeeper.toml`: every key is declared once, in [`KEYS`]; the parser, the
+//! commented file that `init` writes and `doctor` all derive from it.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use shop::Currency;
+use train::Size;
+
+/// What the operator set, or the defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where the HTTP server listens.
+    pub host: String,
+    /// On which port.
+    pub port: u16,
+    /// Effort of training.
+    pub size: Size,
+    /// Seed of everything that draws numbers.
+    pub seed: u64,
+    /// Threads that training may use; 0 for all cores.
+    pub threads: usize,
+    /// Currency of imports that name none.
+    pub currency: Currency,
+    /// API keys by scope: `public`, `write`, `admin`.
+    pub keys: Vec<ApiKey>,
+}
+
+/// A bearer key and what it opens.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKey {
+    /// `public`, `write` or `admin`.
+    pub scope: Scope,
+    /// The secret.
+    pub key: String,
+}
+
+/// What a key opens; each includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// The storefront: search, recommendations, chat, own events.
+    Public,
+    /// Imports, events and offers of anybody.
+    Write,
+    /// Models, keys and settings.
+    Admin,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 7878,
+            size: Size::Tiny,
+            seed: 7,
+            threads: 0,
+            currency: Currency::USD,
+            keys: Vec::new(),
+        }
+    }
+}
+
+/// One key of the file.
+pub struct Key {
+    /// As written in the file.
+    pub name: &'static str,
+    /// The default, as TOML.
+    pub default: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    set: fn(&mut Config, toml::Value) -> Result<(), String>,
+}
+
+/// Every key there is.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "host",
+        default: "\"127.0.0.1\"",
+        about: "Address that the server listens on. Set API keys before you open it to others.",
+        set: |config, value| Ok(config.host = read(value)?),
+    },
+    Key {
+        name: "port",
+        default: "7878",
+        about: "Port that the server listens on.",
+        set: |config, value| Ok(config.port = read(value)?),
+    },
+    Key {
+        name: "size",
+        default: "\"tiny\"",
+        about: "Effort of training: tiny (a minute), small (many minutes), base (hours).",
+        set: |config, value| Ok(config.size = read(value)?),
+    },
+    Key {
+        name: "seed",
+        default: "7",
+        about: "The same seed on the same data gives the same models.",
+        set: |config, value| Ok(config.seed = read(value)?),
+    },
+    Key {
+        name: "threads",
+        default: "0",
+        about: "Threads that training may use; 0 takes every core.",
+        set: |config, value| Ok(config.threads = read(value)?),
+    },
+    Key {
+        name: "currency",
+        default: "\"USD\"",
+        about: "ISO 4217 currency of imported prices that name none.",
+        set: |config, value| Ok(config.currency = read(value)?),
+    },
+    Key {
+        name: "keys",
+        default: "[]",
+        about: "API keys, as [{ scope = \"public\", key = \"…\" }]; scopes: public, write, admin. \
+                Without any, every local caller may do everything.",
+        set: |config, value| Ok(config.keys = read(value)?),
+    },
+];
+
+fn read<T: serde::de::DeserializeOwned>(value: toml::Value) -> Result<T, String> {
+    value
+        .try_into()
+        .map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+impl Config {
+    /// Reads `path`; an absent file means the defaults.
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                Self::parse(&text).with_context(|| format!("{} is not usable", path.display()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Reads the text of a configuration file.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let table: toml::Table = text.parse()?;
+        let mut config = Self::default();
+        for (name, value) in table {
+            let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+                let known: Vec<_> = KEYS.iter().map(|key| key.name).collect();
+                bail!(
+                    "there is no key {name:?}; the keys are {}",
+                    known.join(", ")
+                );
+            };
+            (key.set)(&mut config, value)
+                .map_err(|reason| anyhow::anyhow!("{name}: {reason}; default {}", key.default))?;
+        }
+        Ok(config)
+    }
+
+    /// The file that `init` writes: every key, commented out, with its default.
+    pub fn template() -> String {
+        let mut text =
+            String::from("# shopkeeper.toml: remove the # before a line to change it.\n");
+        for key in KEYS {
+            text.push_str(&format!(
+                "\n# {}\n# {} = {}\n",
+                key.about, key.name, key.default
+            ));
+        }
+        text
+    }
+
+    /// Threads to train with: what was set, or the cores there are.
+    pub fn training_threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_with_its_comments_removed_is_the_default() {
+        let text: String = Config::template()
+            .lines()
+            .filter_map(|line| line.strip_prefix("# "))
+            .filter(|line| {
+                KEYS.iter()
+                    .any(|key| line.starts_with(&format!("{} = ", key.name)))
+            })
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        assert_eq!(Config::parse(&text).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_wrong_file_says_what_is_wrong() {
+        for (text, said) in [
+            ("colour = 1", "there is no key \"colour\""),
+            ("port = 99999", "port"),
+            ("size = \"huge\"", "size"),
+            ("currency = \"dollars\"", "ISO 4217"),
+            ("keys = [{ scope = \"root\", key = \"x\" }]", "keys"),
+        ] {
+            let error = format!("{:#}", Config::parse(text).unwrap_err());
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+}

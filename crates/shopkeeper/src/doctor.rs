@@ -1,0 +1,128 @@
+//! `doctor`: is everything as it should be, and if not, what mends it.
+
+use std::path::Path;
+
+use serde::Serialize;
+use shop::Service;
+use store::Store;
+
+use crate::config::Config;
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// What.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What was found, and what mends it.
+    pub found: String,
+}
+
+impl Check {
+    fn new(name: &str, result: Result<String, String>) -> Self {
+        let ok = result.is_ok();
+        let found = result.unwrap_or_else(|problem| problem);
+        Self {
+            name: name.to_owned(),
+            ok,
+            found,
+        }
+    }
+}
+
+/// Looks at the processor, the folder, the configuration and the store.
+pub async fn examine(folder: &Path, config_path: &Path) -> Vec<Check> {
+    let mut checks = vec![Check::new("processor", Ok(processor()))];
+    let config = Config::load(config_path);
+    checks.push(Check::new(
+        "configuration",
+        match &config {
+            Ok(config) if config.keys.is_empty() && config.host != "127.0.0.1" => Err(format!(
+                "the server would listen on {} and there are no API keys: add `keys` to {}",
+                config.host,
+                config_path.display()
+            )),
+            Ok(_) if config_path.exists() => Ok(format!("{} is fine", config_path.display())),
+            Ok(_) => Ok("defaults; `shopkeeper init` writes a commented file".to_owned()),
+            Err(error) => Err(format!("{error:#}")),
+        },
+    ));
+    checks.push(Check::new("data folder", writable(folder)));
+    if !folder.join("shopkeeper.db").exists() {
+        let found = "empty; `shopkeeper import FILE` or `shopkeeper demo` fills it".to_owned();
+        checks.push(Check::new("shop", Ok(found)));
+        return checks;
+    }
+    match Store::open(folder).await {
+        Err(error) => checks.push(Check::new("store", Err(error.to_string()))),
+        Ok(store) => checks.extend(examine_store(&store).await),
+    }
+    checks
+}
+
+async fn examine_store(store: &Store) -> Vec<Check> {
+    let snapshot = store.snapshot();
+    let mut checks = vec![Check::new(
+        "store",
+        Ok(format!("{} log entries", snapshot.sequence)),
+    )];
+    let products = snapshot.catalogue.len();
+    checks.push(Check::new(
+        "catalogue",
+        if products > 0 {
+            Ok(format!("{products} products"))
+        } else {
+            Err("no products: search and recommendation need them; import products".to_owned())
+        },
+    ));
+    for service in Service::ALL {
+        let result = match snapshot.serving.get(&service) {
+            None => Err(format!(
+                "no model serves; run `shopkeeper train {}`",
+                service.name()
+            )),
+            Some(version) => match store.get_artifact(service.name(), version).await {
+                Ok(_) => Ok(format!("{version} serves")),
+                Err(error) => Err(format!(
+                    "{version} should serve but cannot be read ({error}); \
+                     run `shopkeeper train {}`",
+                    service.name()
+                )),
+            },
+        };
+        checks.push(Check::new(service.name(), result));
+    }
+    checks
+}
+
+fn processor() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    #[cfg(target_arch = "x86_64")]
+    let vectors = if is_x86_feature_detected!("avx512f") {
+        "AVX-512"
+    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        "AVX2"
+    } else {
+        "no AVX2: training will be slow"
+    };
+    #[cfg(target_arch = "aarch64")]
+    let vectors = "NEON";
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let vectors = "portable code: training will be slow";
+    format!("{cores} cores, {vectors}")
+}
+
+fn writable(folder: &Path) -> Result<String, String> {
+    let probe = folder.join(".doctor");
+    let written = std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&probe, vec![0_u8; 1 << 20]))
+        .and_then(|()| std::fs::remove_file(&probe));
+    match written {
+        Ok(()) => Ok(format!("{} can be written to", folder.display())),
+        Err(error) => Err(format!(
+            "{} cannot be written to ({error}): free some disk or choose another with --data",
+            folder.display()
+        )),
+    }
+}

@@ -1,0 +1,238 @@
+//! `POST /v1/chat`: a question, answered while the customer reads along.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use serve::support::{SupportEvent, SupportRequest};
+use shop::{Conversation, Id, Role, Service};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{StreamExt, once};
+
+use super::answer::{Audience, make};
+use super::authorise::Caller;
+use super::conversations::{Turn, continued};
+use super::endpoint::Endpoint;
+use super::error::{ApiError, Code};
+use super::events::store_error;
+use super::extract::JsonBody;
+use super::openapi::schema;
+use crate::app::{App, fresh_id, now};
+use crate::config::Scope;
+
+/// The longest message, in characters.
+const LONGEST_MESSAGE: usize = 4_000;
+
+/// Turns that the model gets to read.
+const CONTEXT_TURNS: usize = 20;
+
+/// Pieces that may wait for a slow reader.
+const PIECES: usize = 256;
+
+/// The routes of this file.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post(
+            "/v1/chat",
+            Some(Scope::Public),
+            "Answers a customer, with citations; streams server-sent events",
+            chat,
+        )
+        .body(schema("ChatRequest"))
+        .answers(schema("ChatStream"))
+        .media_type("text/event-stream"),
+    ]
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChatRequest {
+    message: String,
+    #[serde(default)]
+    conversation: Option<Id>,
+    #[serde(default)]
+    customer: Option<Id>,
+    #[serde(default)]
+    session: Option<Id>,
+    #[serde(default)]
+    language: Option<String>,
+}
+
+/// What goes to the reader.
+enum Piece {
+    Heard(SupportEvent),
+    Done(Value),
+    Failed(ApiError),
+}
+
+async fn chat(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    JsonBody(request): JsonBody<ChatRequest>,
+) -> Result<Response, ApiError> {
+    caller.may_act_for(request.customer.as_ref())?;
+    if request.message.trim().is_empty() {
+        return Err(ApiError::field("message", "empty, and it is required"));
+    }
+    if request.message.chars().count() > LONGEST_MESSAGE {
+        return Err(ApiError::field("message", format!("longer than {LONGEST_MESSAGE} characters")));
+    }
+    let (pieces, mut heard) = mpsc::channel(PIECES);
+    // Goes on when the reader leaves: what was said is still written down.
+    tokio::spawn(async move {
+        let last = match answer(&app, request, pieces.clone()).await {
+            Ok(done) => Piece::Done(done),
+            Err(error) => Piece::Failed(error),
+        };
+        // A reader who has left needs no last piece.
+        let _ = pieces.send(last).await;
+    });
+    if wants_json(&headers) {
+        return whole(heard).await;
+    }
+    // The first piece decides whether there is a stream at all.
+    match heard.recv().await {
+        Some(Piece::Failed(error)) => Err(error),
+        Some(first) => Ok(stream(first, heard)),
+        None => Err(ApiError::internal("the answer broke off")),
+    }
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accepted| {
+            accepted.contains("application/json") && !accepted.contains("text/event-stream")
+        })
+}
+
+async fn whole(mut heard: mpsc::Receiver<Piece>) -> Result<Response, ApiError> {
+    while let Some(piece) = heard.recv().await {
+        match piece {
+            Piece::Heard(_) => {}
+            Piece::Done(done) => return Ok(Json(done).into_response()),
+            Piece::Failed(error) => return Err(error),
+        }
+    }
+    Err(ApiError::internal("the answer broke off"))
+}
+
+fn stream(first: Piece, rest: mpsc::Receiver<Piece>) -> Response {
+    let pieces = once(first).chain(ReceiverStream::new(rest));
+    Sse::new(pieces.map(|piece| Ok::<_, Infallible>(event(piece))))
+        .keep_alive(KeepAlive::default())
+        .into_response()
+}
+
+/// A piece as a server-sent event.
+fn event(piece: Piece) -> Event {
+    let (name, data) = match piece {
+        Piece::Heard(SupportEvent::Token(text)) => ("token", json!({"text": text})),
+        Piece::Heard(SupportEvent::Citation(citation)) => ("citation", json!(citation)),
+        Piece::Heard(SupportEvent::Action(action)) => ("action", json!(action)),
+        Piece::Heard(SupportEvent::Handoff(handoff)) => ("handoff", json!(handoff)),
+        // The service is done; `done` follows when the log has the turns.
+        Piece::Heard(SupportEvent::Done) => return Event::default().comment("written down next"),
+        Piece::Done(done) => ("done", done),
+        Piece::Failed(error) => ("error", error.to_json()),
+    };
+    Event::default().event(name).data(data.to_string())
+}
+
+/// Answers, writes the turns and the decision down, and returns the last event.
+async fn answer(
+    app: &Arc<App>,
+    request: ChatRequest,
+    pieces: mpsc::Sender<Piece>,
+) -> Result<Value, ApiError> {
+    let id = request.conversation.clone().unwrap_or_else(fresh_id);
+    let _turn = app.lock_conversation(&id).await;
+    let before = app.snapshot().conversations.get(&id).cloned();
+    check_owner(&id, before.as_deref(), &request)?;
+    let Some(part) = app.loaded().support.clone() else {
+        return Err(ApiError::not_trained(Service::Support));
+    };
+    let asked = support_request(&request, before.as_deref());
+    let version = part.model.as_ref().map(|model| model.version.clone());
+    let made = make(app, Service::Support, version, move |context| {
+        let model = part.model.as_ref().map(|model| &*model.model);
+        serve::support::answer(context, &part.knowledge, model, &asked, &mut |event| {
+            match pieces.blocking_send(Piece::Heard(event)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })
+    })
+    .await?;
+    let reply = made.decision.content.clone();
+    let mut explanation = reply.explanation();
+    explanation["request"] = json!({"message": request.message, "conversation": id});
+    explanation["answer"] = json!(reply.text);
+    let audience = Audience {
+        customer: request.customer.clone(),
+        session: request.session.clone(),
+    };
+    let decision = made.record(audience, Vec::new(), explanation);
+    let turns = vec![
+        Turn {
+            role: Role::Customer,
+            text: request.message.clone(),
+            decision_id: None,
+        },
+        Turn {
+            role: Role::Agent,
+            text: reply.text,
+            decision_id: Some(decision.decision_id.clone()),
+        },
+    ];
+    let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
+    let entries = continued(before.as_deref(), &id, customer, session, turns, now());
+    app.store.append(entries).await.map_err(store_error)?;
+    let mut done = serde_json::to_value(&decision).map_err(ApiError::internal)?;
+    done["conversation"] = json!(id);
+    Ok(done)
+}
+
+/// A conversation of a customer goes on with that customer alone. Whoever
+/// else names it hears that there is none, so that nothing can be guessed.
+fn check_owner(
+    id: &Id,
+    before: Option<&Conversation>,
+    request: &ChatRequest,
+) -> Result<(), ApiError> {
+    let owner = before.and_then(|conversation| conversation.customer_id.as_ref());
+    if owner.is_some() && owner != request.customer.as_ref() {
+        return Err(ApiError {
+            param: Some("conversation".to_owned()),
+            ..ApiError::new(Code::UnknownConversation, format!("there is no conversation {id}"))
+        });
+    }
+    Ok(())
+}
+
+fn support_request(request: &ChatRequest, before: Option<&Conversation>) -> SupportRequest {
+    let turns = before.map_or(&[][..], |conversation| &conversation.messages);
+    let decisions = turns
+        .iter()
+        .filter_map(|turn| Id::new(turn.properties.get("decision_id")?.as_str()?).ok())
+        .collect();
+    let recent = &turns[turns.len().saturating_sub(CONTEXT_TURNS)..];
+    SupportRequest {
+        message: request.message.clone(),
+        conversation: recent.iter().map(|turn| (turn.role, turn.text.clone())).collect(),
+        customer: request.customer.clone(),
+        session: request.session.clone(),
+        language: request.language.clone(),
+        decisions,
+    }
+}

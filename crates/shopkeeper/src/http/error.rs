@@ -1,0 +1,301 @@
+//! What a caller is told when something is wrong: one table gives each code
+//! its status, its type and the sentence that says what to do.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use shop::RefusalCode;
+
+/// The codes that callers may rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Code {
+    MalformedJson,
+    InvalidField,
+    UnsupportedMediaType,
+    BodyTooLarge,
+    MissingKey,
+    InvalidKey,
+    ScopeInsufficient,
+    CustomerNotVerified,
+    ForeignOrigin,
+    NotFound,
+    MethodNotAllowed,
+    UnknownProduct,
+    UnknownDecision,
+    UnknownTask,
+    UnknownTheme,
+    UnknownVersion,
+    UnknownConversation,
+    IdempotencyKeyReused,
+    IdempotencyKeyInUse,
+    NotTrained,
+    JobRunning,
+    Overloaded,
+    ShuttingDown,
+    OfferRefused(RefusalCode),
+    Internal,
+}
+
+/// A row of the table.
+struct Row {
+    name: &'static str,
+    status: StatusCode,
+    kind: &'static str,
+    remedy: &'static str,
+}
+
+const fn row(
+    name: &'static str,
+    status: StatusCode,
+    kind: &'static str,
+    remedy: &'static str,
+) -> Row {
+    Row {
+        name,
+        status,
+        kind,
+        remedy,
+    }
+}
+
+/// Says that the caller has to change the request.
+const INVALID: &str = "invalid_request_error";
+/// Says that the caller has to show who they are.
+const AUTHENTICATION: &str = "authentication_error";
+/// Says that the caller is known and may not do this.
+const PERMISSION: &str = "permission_error";
+/// Says that the request met another one.
+const CONFLICT: &str = "conflict_error";
+/// Says that the shop's rules refuse.
+const REFUSAL: &str = "offer_error";
+/// Says that the same request may succeed later.
+const UNAVAILABLE: &str = "unavailable_error";
+/// Says that we are at fault.
+const API: &str = "api_error";
+
+impl Code {
+    /// Every code, for the documentation.
+    pub const ALL: &[Self] = &[
+        Self::MalformedJson,
+        Self::InvalidField,
+        Self::UnsupportedMediaType,
+        Self::BodyTooLarge,
+        Self::MissingKey,
+        Self::InvalidKey,
+        Self::ScopeInsufficient,
+        Self::CustomerNotVerified,
+        Self::ForeignOrigin,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::UnknownProduct,
+        Self::UnknownDecision,
+        Self::UnknownTask,
+        Self::UnknownTheme,
+        Self::UnknownVersion,
+        Self::UnknownConversation,
+        Self::IdempotencyKeyReused,
+        Self::IdempotencyKeyInUse,
+        Self::NotTrained,
+        Self::JobRunning,
+        Self::Overloaded,
+        Self::ShuttingDown,
+        Self::OfferRefused(RefusalCode::VoucherNotFound),
+        Self::OfferRefused(RefusalCode::VoucherNotActive),
+        Self::OfferRefused(RefusalCode::VoucherExpired),
+        Self::OfferRefused(RefusalCode::QuantityExceeded),
+        Self::OfferRefused(RefusalCode::CustomerQuantityExceeded),
+        Self::OfferRefused(RefusalCode::OrderRulesViolated),
+        Self::OfferRefused(RefusalCode::InvalidAmount),
+        Self::OfferRefused(RefusalCode::RedemptionNotFound),
+        Self::OfferRefused(RefusalCode::AlreadyRolledBack),
+        Self::OfferRefused(RefusalCode::InsufficientPoints),
+        Self::OfferRefused(RefusalCode::AlreadyReferred),
+        Self::OfferRefused(RefusalCode::SelfReferral),
+        Self::OfferRefused(RefusalCode::ReferralNotFound),
+        Self::OfferRefused(RefusalCode::AlreadyRewarded),
+        Self::OfferRefused(RefusalCode::KeyReused),
+        Self::Internal,
+    ];
+
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The HTTP status.
+    pub fn status(self) -> StatusCode {
+        self.row().status
+    }
+
+    /// The family: `invalid_request_error`, `offer_error`, …
+    pub fn kind(self) -> &'static str {
+        self.row().kind
+    }
+
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        self.row().remedy
+    }
+
+    #[rustfmt::skip]
+    fn row(self) -> Row {
+        use StatusCode as S;
+        match self {
+            Self::MalformedJson => row("malformed_json", S::BAD_REQUEST, INVALID, "Send one JSON value, in UTF-8."),
+            Self::InvalidField => row("invalid_field", S::BAD_REQUEST, INVALID, "Correct the field that `param` names."),
+            Self::UnsupportedMediaType => row("unsupported_media_type", S::UNSUPPORTED_MEDIA_TYPE, INVALID, "Send Content-Type: application/json."),
+            Self::BodyTooLarge => row("body_too_large", S::PAYLOAD_TOO_LARGE, INVALID, "Send less at once; large files go to /v1/import/{kind}."),
+            Self::MissingKey => row("missing_key", S::UNAUTHORIZED, AUTHENTICATION, "Send Authorization: Bearer KEY; keys stand in shopkeeper.toml."),
+            Self::InvalidKey => row("invalid_key", S::UNAUTHORIZED, AUTHENTICATION, "Use a key that stands in shopkeeper.toml."),
+            Self::ScopeInsufficient => row("scope_insufficient", S::FORBIDDEN, PERMISSION, "Use a key of a wider scope."),
+            Self::CustomerNotVerified => row("customer_not_verified", S::FORBIDDEN, PERMISSION, "Name a customer with a write or admin key only; a public key stands for the whole storefront."),
+            Self::ForeignOrigin => row("foreign_origin", S::FORBIDDEN, PERMISSION, "Without keys only pages of this server may write; configure keys to call it from elsewhere."),
+            Self::NotFound => row("not_found", S::NOT_FOUND, INVALID, "See /docs for the paths that there are."),
+            Self::MethodNotAllowed => row("method_not_allowed", S::METHOD_NOT_ALLOWED, INVALID, "See /docs for the methods of this path."),
+            Self::UnknownProduct => row("unknown_product", S::NOT_FOUND, INVALID, "Import the product first, or correct its id."),
+            Self::UnknownDecision => row("unknown_decision", S::NOT_FOUND, INVALID, "Use the decision_id of an answer; the last 50,000 are kept at hand."),
+            Self::UnknownTask => row("unknown_task", S::NOT_FOUND, INVALID, "Use the id that the import or training answered with; tasks are kept until the server stops."),
+            Self::UnknownTheme => row("unknown_theme", S::NOT_FOUND, INVALID, "GET /v1/insights/themes lists the themes."),
+            Self::UnknownVersion => row("unknown_version", S::NOT_FOUND, INVALID, "GET /v1/registry lists the versions."),
+            Self::UnknownConversation => row("unknown_conversation", S::NOT_FOUND, INVALID, "GET /v1/conversations lists the conversations."),
+            Self::IdempotencyKeyReused => row("idempotency_key_reused", S::UNPROCESSABLE_ENTITY, CONFLICT, "Use a new Idempotency-Key for a new request."),
+            Self::IdempotencyKeyInUse => row("idempotency_key_in_use", S::CONFLICT, CONFLICT, "The first request with this key is still running: ask again in a moment."),
+            Self::NotTrained => row("not_trained", S::SERVICE_UNAVAILABLE, UNAVAILABLE, "Import data, then run `shopkeeper train`, or POST /v1/train."),
+            Self::JobRunning => row("job_running", S::CONFLICT, CONFLICT, "Wait for the running task; GET /v1/tasks/{id} shows it."),
+            Self::Overloaded => row("overloaded", S::SERVICE_UNAVAILABLE, UNAVAILABLE, "Ask again after the seconds in Retry-After."),
+            Self::ShuttingDown => row("shutting_down", S::SERVICE_UNAVAILABLE, UNAVAILABLE, "Ask again after the seconds in Retry-After."),
+            Self::OfferRefused(refusal) => refused(refusal),
+            Self::Internal => row("internal_error", S::INTERNAL_SERVER_ERROR, API, "It is our fault: report it with the X-Request-Id."),
+        }
+    }
+}
+
+#[rustfmt::skip]
+fn refused(refusal: RefusalCode) -> Row {
+    use StatusCode as S;
+    match refusal {
+        RefusalCode::VoucherNotFound => row("voucher_not_found", S::NOT_FOUND, REFUSAL, "There is no coupon with this code."),
+        RefusalCode::VoucherNotActive => row("voucher_not_active", S::BAD_REQUEST, REFUSAL, "The coupon is not valid yet."),
+        RefusalCode::VoucherExpired => row("voucher_expired", S::BAD_REQUEST, REFUSAL, "The coupon is no longer valid."),
+        RefusalCode::QuantityExceeded => row("quantity_exceeded", S::BAD_REQUEST, REFUSAL, "The coupon has been used up."),
+        RefusalCode::CustomerQuantityExceeded => row("customer_quantity_exceeded", S::BAD_REQUEST, REFUSAL, "This customer has used the coupon as often as it allows."),
+        RefusalCode::OrderRulesViolated => row("order_rules_violated", S::BAD_REQUEST, REFUSAL, "The order does not meet the coupon's conditions."),
+        RefusalCode::InvalidAmount => row("invalid_amount", S::BAD_REQUEST, REFUSAL, "Give an amount above zero in the coupon's currency."),
+        RefusalCode::RedemptionNotFound => row("redemption_not_found", S::NOT_FOUND, REFUSAL, "There is no redemption with this id."),
+        RefusalCode::AlreadyRolledBack => row("already_rolled_back", S::BAD_REQUEST, REFUSAL, "The redemption was taken back before."),
+        RefusalCode::InsufficientPoints => row("insufficient_points", S::BAD_REQUEST, REFUSAL, "The customer has fewer points than that."),
+        RefusalCode::AlreadyReferred => row("already_referred", S::BAD_REQUEST, REFUSAL, "This customer was brought before."),
+        RefusalCode::SelfReferral => row("self_referral", S::BAD_REQUEST, REFUSAL, "Nobody can bring themselves."),
+        RefusalCode::ReferralNotFound => row("referral_not_found", S::NOT_FOUND, REFUSAL, "Nobody brought this customer."),
+        RefusalCode::AlreadyRewarded => row("already_rewarded", S::BAD_REQUEST, REFUSAL, "The reward was paid before."),
+        RefusalCode::KeyReused => row("key_reused", S::CONFLICT, REFUSAL, "Use a new Idempotency-Key for a new command."),
+    }
+}
+
+/// Everything that can go wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", .code.name())]
+pub struct ApiError {
+    /// Which row of the table.
+    pub code: Code,
+    /// What is wrong with this very request.
+    pub message: String,
+    /// The field or parameter that is wrong.
+    pub param: Option<String>,
+}
+
+impl ApiError {
+    /// An error of this kind with its particulars.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            param: None,
+        }
+    }
+
+    /// An error about one field or parameter.
+    pub fn field(param: &str, message: impl Into<String>) -> Self {
+        Self {
+            code: Code::InvalidField,
+            message: message.into(),
+            param: Some(param.to_owned()),
+        }
+    }
+
+    /// Something that must not happen did: said in the log, not to the caller.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "a request failed");
+        Self::new(Code::Internal, "the server failed on this request")
+    }
+
+    /// Too much is going on.
+    pub fn overloaded(what: &str) -> Self {
+        Self::new(Code::Overloaded, format!("the queue of {what} is full"))
+    }
+
+    /// The model that this needs is missing.
+    pub fn not_trained(service: shop::Service) -> Self {
+        let name = service.name();
+        Self::new(Code::NotTrained, format!("no {name} model serves yet"))
+    }
+
+    /// The body of the answer.
+    pub fn to_json(&self) -> serde_json::Value {
+        let name = self.code.name();
+        json!({"error": {
+            "code": name,
+            "message": format!("{}. {}", self.message.trim_end_matches('.'), self.code.remedy()),
+            "type": self.code.kind(),
+            "param": self.param,
+            "doc": format!("/docs#{name}"),
+        }})
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let mut response = (status, Json(self.to_json())).into_response();
+        let headers = response.headers_mut();
+        if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"shopkeeper\""),
+            );
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_error_says_what_to_do() {
+        let mut names: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.status().as_u16() >= 400);
+            assert!(code.remedy().ends_with('.'), "{}", code.name());
+        }
+    }
+
+    #[test]
+    fn the_body_has_the_five_fields() {
+        let body = ApiError::field("limit", "999 is above 100").to_json();
+        assert_eq!(body["error"]["code"], "invalid_field");
+        assert_eq!(body["error"]["type"], "invalid_request_error");
+        assert_eq!(body["error"]["param"], "limit");
+        assert_eq!(body["error"]["doc"], "/docs#invalid_field");
+        assert!(body["error"]["message"].as_str().unwrap().starts_with("999 is above 100. "));
+    }
+}

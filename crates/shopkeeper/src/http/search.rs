@@ -1,0 +1,146 @@
+//! `/v1/search` and `/v1/suggest`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde_json::json;
+use serve::Decision;
+use serve::search::{SearchRequest, SearchResults, SuggestRequest, Suggestions};
+use shop::{Filter, Id, Service};
+
+use super::answer::{Audience, look, make};
+use super::authorise::Caller;
+use super::endpoint::Endpoint;
+use super::error::ApiError;
+use super::extract::{JsonBody, Parameters};
+use super::openapi::schema;
+use crate::app::App;
+use crate::config::Scope;
+
+/// The longest query, in characters; what is longer is no query.
+const LONGEST_QUERY: usize = 500;
+
+/// The routes of this file.
+pub fn endpoints() -> Vec<Endpoint> {
+    let scope = Some(Scope::Public);
+    vec![
+        Endpoint::get("/v1/search", scope, "Finds products", search_get)
+            .query("q", "string", "What is looked for; empty browses")
+            .query("limit", "integer", "How many hits, at most 250 (20)")
+            .query("offset", "integer", "How many hits to pass over (0)")
+            .query("filter", "string", "As category = \"Shoes\" AND price <= 5000 AND in_stock = true")
+            .query("sort", "string", "relevance, price_asc, price_desc, newest or rating")
+            .query("facets", "string", "What to count, between commas: category, brand, price, …")
+            .query("language", "string", "Of the words, as en or zh")
+            .query("customer", "string", "Who searches")
+            .query("session", "string", "In which visit")
+            .query("semantic_ratio", "number", "How much meaning counts beside words, 0 to 1")
+            .query("explain", "boolean", "Whether each hit says what its score is made of")
+            .answers(schema("SearchAnswer")),
+        Endpoint::post("/v1/search", scope, "Finds products", search_post)
+            .body(schema("SearchRequest"))
+            .answers(schema("SearchAnswer")),
+        Endpoint::get("/v1/suggest", scope, "Completes what is being typed", suggest)
+            .query("q", "string", "What has been typed so far")
+            .query("limit", "integer", "How many, 1 to 20 (8)")
+            .answers(schema("Suggestions")),
+    ]
+}
+
+async fn search_get(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    parameters: Parameters,
+) -> Result<Json<Decision<SearchResults>>, ApiError> {
+    let request = request_of(&parameters)?;
+    caller.may_act_for(request.customer.as_ref())?;
+    search(&app, request).await.map(Json)
+}
+
+async fn search_post(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    JsonBody(request): JsonBody<SearchRequest>,
+) -> Result<Json<Decision<SearchResults>>, ApiError> {
+    caller.may_act_for(request.customer.as_ref())?;
+    search(&app, request).await.map(Json)
+}
+
+fn request_of(parameters: &Parameters) -> Result<SearchRequest, ApiError> {
+    let otherwise = SearchRequest::default();
+    Ok(SearchRequest {
+        q: parameters.text("q").unwrap_or_default().to_owned(),
+        limit: parameters.parsed("limit")?.unwrap_or(otherwise.limit),
+        offset: parameters.parsed("offset")?.unwrap_or(otherwise.offset),
+        filter: parameters.parsed::<Filter>("filter")?.unwrap_or_default(),
+        sort: match parameters.text("sort") {
+            None => otherwise.sort,
+            Some(word) => serde_json::from_value(json!(word))
+                .map_err(|error| ApiError::field("sort", error.to_string()))?,
+        },
+        facets: parameters.list("facets"),
+        language: parameters.text("language").map(str::to_owned),
+        customer: parameters.id("customer")?,
+        session: parameters.id("session")?,
+        semantic_ratio: parameters.parsed("semantic_ratio")?,
+        explain: parameters.parsed("explain")?.unwrap_or_default(),
+    })
+}
+
+/// Answers a search and records the decision.
+pub async fn search(
+    app: &Arc<App>,
+    request: SearchRequest,
+) -> Result<Decision<SearchResults>, ApiError> {
+    if request.q.chars().count() > LONGEST_QUERY {
+        return Err(ApiError::field("q", format!("longer than {LONGEST_QUERY} characters")));
+    }
+    let loaded = app.loaded();
+    let Some(part) = loaded.search.clone() else {
+        return Err(ApiError::not_trained(Service::Search));
+    };
+    let asked = request.clone();
+    let version = loaded.version(Service::Search);
+    let made = make(app, Service::Search, version, move |context| {
+        let model = part.model.as_ref().map(|model| &*model.model);
+        serve::search::search(context, &part.index, model, &asked)
+    })
+    .await?;
+    let results = &made.decision.content;
+    let shown: Vec<Id> = results.hits.iter().map(|hit| hit.id.clone()).collect();
+    let reasons: Vec<_> = results
+        .hits
+        .iter()
+        .map(|hit| json!({"id": hit.id, "score": hit.score, "reasons": hit.reasons}))
+        .collect();
+    let explanation = json!({
+        "request": request,
+        "total": results.total,
+        "corrected": results.corrected,
+        "reasons": reasons,
+    });
+    let audience = Audience {
+        customer: request.customer,
+        session: request.session,
+    };
+    Ok(made.record(audience, shown, explanation))
+}
+
+async fn suggest(
+    State(app): State<Arc<App>>,
+    parameters: Parameters,
+) -> Result<Json<Decision<Suggestions>>, ApiError> {
+    let request = SuggestRequest {
+        q: parameters.text("q").unwrap_or_default().chars().take(LONGEST_QUERY).collect(),
+        limit: parameters.number("limit", 8, 1..=20)?,
+    };
+    let Some(part) = app.loaded().search.clone() else {
+        return Err(ApiError::not_trained(Service::Search));
+    };
+    look(&app, Service::Search, move |context| {
+        serve::search::suggest(context, &part.index, &request)
+    })
+    .await
+    .map(Json)
+}

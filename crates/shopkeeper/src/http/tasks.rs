@@ -1,0 +1,109 @@
+//! Work that outlasts its request, and the one that trains.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shop::{Id, Service};
+
+use super::accepted;
+use super::endpoint::Endpoint;
+use super::error::{ApiError, Code};
+use super::extract::{JsonBody, path_id};
+use super::openapi::schema;
+use crate::app::{App, Task, TaskProgress, fresh_id, now};
+use crate::config::Scope;
+use crate::jobs::{self, TrainRequest};
+
+/// The routes of this file.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/v1/tasks/{id}", Some(Scope::Write), "How an import or a training stands", task)
+            .answers(schema("Task")),
+        Endpoint::get("/v1/tasks", Some(Scope::Write), "The last tasks, newest first", tasks),
+        Endpoint::post(
+            "/v1/train",
+            Some(Scope::Admin),
+            "Prepares the corpus and trains; models that pass the gate serve at once",
+            train,
+        )
+        .body(schema("TrainRequest"))
+        .answers(schema("Task")),
+    ]
+}
+
+async fn task(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Task>, ApiError> {
+    let id = path_id("id", &id)?;
+    app.tasks
+        .get(&id)
+        .map(Json)
+        .ok_or_else(|| ApiError::new(Code::UnknownTask, format!("there is no task {id}")))
+}
+
+async fn tasks(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(json!({"tasks": app.tasks.recent(100)}))
+}
+
+/// Notes a task and runs it beside the request that asked for it.
+pub fn begin<W>(
+    app: &Arc<App>,
+    kind: &'static str,
+    alone: bool,
+    work: impl FnOnce(Id) -> W,
+) -> Result<Task, ApiError>
+where
+    W: Future<Output = Result<Value, String>> + Send + 'static,
+{
+    let id = fresh_id();
+    let task = app
+        .tasks
+        .begin(id.clone(), kind, alone, now())
+        .ok_or_else(|| ApiError::new(Code::JobRunning, format!("another {kind} is running")))?;
+    let work = tokio::spawn(work(id.clone()));
+    let tasks = app.tasks.clone();
+    tokio::spawn(async move {
+        let outcome = match work.await {
+            Ok(outcome) => outcome,
+            Err(_) => Err("the work failed; the server's log says more".to_owned()),
+        };
+        tasks.finish(&id, outcome, now());
+    });
+    Ok(task)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Wanted {
+    services: Vec<Service>,
+    size: Option<::train::Size>,
+}
+
+async fn train(
+    State(app): State<Arc<App>>,
+    JsonBody(wanted): JsonBody<Wanted>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let request = TrainRequest {
+        services: wanted.services,
+        size: wanted.size.unwrap_or(app.config.size),
+        seed: app.config.seed,
+        threads: app.config.training_threads(),
+        resume: true,
+        promote: true,
+    };
+    let task = begin(&app, "train", true, |id| {
+        let (store, tasks) = (app.store.clone(), app.tasks.clone());
+        async move {
+            let stop = tasks.stop_flag();
+            let stage = Mutex::default();
+            let progress = Arc::new(TaskProgress { tasks, id, stage });
+            let outcomes = jobs::train(&store, &request, stop, progress).await;
+            outcomes
+                .map(|outcomes| json!({"outcomes": outcomes}))
+                .map_err(|error| format!("{error:#}"))
+        }
+    })?;
+    Ok(accepted(json!(task)))
+}

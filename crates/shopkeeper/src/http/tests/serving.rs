@@ -1,0 +1,139 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::http::StatusCode;
+use corpus::search::Ranker;
+use serde_json::json;
+use shop::Service;
+use store::{Entry, NewEntry, RegistryEntry};
+
+use super::Shop;
+use crate::app::refresh_once;
+
+/// Stores a ranker that differs from others by its first weight.
+async fn train(shop: &Shop, weight: f32) -> String {
+    let mut ranker = Ranker::default();
+    ranker.weights[0] = weight;
+    let files = BTreeMap::from([("ranker.json".to_owned(), serde_json::to_vec(&ranker).unwrap())]);
+    let store = &shop.app.store;
+    let version = store.put_artifact("search", files, json!([])).await.unwrap();
+    let entry = RegistryEntry::Trained {
+        service: Service::Search,
+        version: version.clone(),
+        metrics: json!([]),
+    };
+    store
+        .append(vec![NewEntry { id: None, entry: Entry::Registry(entry) }])
+        .await
+        .unwrap();
+    version
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_model_is_served_without_a_failed_request() {
+    let shop = Arc::new(Shop::open(&[]).await);
+    let versions = [train(&shop, 1.0).await, train(&shop, 2.0).await];
+    let ended = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let (shop, ended) = (shop.clone(), ended.clone());
+            tokio::spawn(async move {
+                let mut answered = 0_u32;
+                while !ended.load(Ordering::Relaxed) {
+                    let answer = shop.get("/v1/search?q=kettle").await;
+                    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+                    assert_eq!(answer.json()["total"], 2);
+                    answered += 1;
+                }
+                answered
+            })
+        })
+        .collect();
+    for version in versions.iter().cycle().take(6) {
+        let path = "/v1/registry/search/promote";
+        let promoted = shop.post(path, json!({"version": version})).await;
+        assert_eq!(promoted.status, StatusCode::OK, "{}", promoted.text);
+        refresh_once(&shop.app).await;
+        assert_eq!(shop.app.loaded().version(Service::Search).as_ref(), Some(version));
+        let found = shop.get("/v1/search?q=kettle").await.json();
+        assert_eq!(found["models"][0]["version"], json!(version));
+    }
+    ended.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 0);
+    }
+    let rolled = shop.post("/v1/registry/search/rollback", json!({})).await;
+    assert_eq!(rolled.json()["version"], json!(versions[0]), "{}", rolled.text);
+}
+
+#[tokio::test]
+async fn a_damaged_model_leaves_the_old_one_serving() {
+    let shop = Shop::open(&[]).await;
+    let good = train(&shop, 1.0).await;
+    shop.post("/v1/registry/search/promote", json!({"version": good})).await;
+    refresh_once(&shop.app).await;
+    let files = BTreeMap::from([("ranker.json".to_owned(), b"{}".to_vec())]);
+    let bad = shop.app.store.put_artifact("search", files, json!([])).await.unwrap();
+    let entry = RegistryEntry::Promoted { service: Service::Search, version: bad };
+    shop.app.store.append(vec![NewEntry { id: None, entry: Entry::Registry(entry) }]).await.unwrap();
+    refresh_once(&shop.app).await;
+    assert_eq!(shop.app.loaded().version(Service::Search), Some(good));
+    assert_eq!(shop.get("/v1/search?q=kettle").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_new_product_is_found() {
+    let shop = Shop::open(&[]).await;
+    let row = serde_json::from_value(json!({"id": "p9", "title": "Copper samovar"})).unwrap();
+    let record = shop::Record::from_json(shop::Kind::Products, row, crate::app::now()).unwrap();
+    shop.app.store.append(vec![NewEntry { id: None, entry: Entry::Record(record) }]).await.unwrap();
+    refresh_once(&shop.app).await;
+    let found = shop.get("/v1/search?q=samovar").await.json();
+    assert_eq!(found["hits"][0]["id"], "p9");
+}
+
+#[tokio::test]
+async fn pages_in_both_languages() {
+    let shop = Shop::open(&[]).await;
+    for (path, words) in [
+        ("/?lang=en", "What are you looking for?"),
+        ("/?lang=zh", "想找点什么"),
+        ("/?q=kettle&lang=en", "Red"),
+        ("/products/p1?lang=zh", "加入购物车"),
+        ("/console?lang=en", "The loop"),
+        ("/console/search?q=kettle", "kettle"),
+        ("/console/conversations", "<main"),
+        ("/console/models", "<main"),
+        ("/console/offers", "<main"),
+        ("/console/decisions", "<main"),
+        ("/metrics", "shopkeeper_records"),
+    ] {
+        let answer = shop.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert!(answer.text.contains(words), "{path}");
+    }
+    assert_eq!(shop.get("/products/none").await.status, StatusCode::NOT_FOUND);
+    let live = shop.get("/console/live").await.json();
+    assert_eq!(live["records"]["products"], 4);
+}
+
+#[tokio::test]
+async fn what_customers_write_is_text_and_never_markup() {
+    let shop = Shop::open(&[]).await;
+    let evil = "<script>alert(1)</script>";
+    let row = serde_json::from_value(json!({"id": evil, "title": format!("Tea {evil}"), "description": evil})).unwrap();
+    let record = shop::Record::from_json(shop::Kind::Products, row, crate::app::now()).unwrap();
+    shop.app.store.append(vec![NewEntry { id: None, entry: Entry::Record(record) }]).await.unwrap();
+    refresh_once(&shop.app).await;
+    for path in [
+        "/?q=tea",
+        "/?q=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/products/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+        "/console/search?q=tea",
+        "/console/decisions",
+    ] {
+        let answer = shop.get(path).await;
+        assert!(!answer.text.contains(evil), "{path}");
+    }
+}

@@ -1,0 +1,10 @@
+//! Long work: preparing the corpus, training, promoting. The command line and
+//! the server run the same jobs.
+
+mod prepare;
+mod registry;
+mod train;
+
+pub use prepare::{load_corpus, prepare};
+pub use registry::{promote, rollback};
+pub use train::{Outcome, TrainRequest, train};

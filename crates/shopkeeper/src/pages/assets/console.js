@@ -1,0 +1,83 @@
+// The console: live figures, and buttons that change the registry.
+const texts = JSON.parse(document.getElementById('texts')?.textContent || '{}');
+const at = (value, path) => path.split('.').reduce((inner, name) => inner?.[name], value);
+const live = [...document.querySelectorAll('[data-live]')];
+
+async function renew() {
+  try {
+    const response = await fetch('/console/live');
+    if (!response.ok) return;
+    const figures = await response.json();
+    for (const element of live) {
+      const value = at(figures, element.dataset.live);
+      if (value === undefined || value === null) continue;
+      const text = typeof value === 'number' ? value.toLocaleString(document.documentElement.lang) : String(value);
+      const before = element.textContent;
+      element.textContent = text;
+      if (before.replace(/\D/g, '') === text.replace(/\D/g, '') && typeof value === 'number') continue;
+      if (before === text) continue;
+      element.classList.remove('changed');
+      void element.offsetWidth;
+      element.classList.add('changed');
+    }
+  } catch { /* The server is away: the next round tries again. */ }
+}
+
+if (live.length) setInterval(renew, 2000);
+
+function toast(message) {
+  const box = document.getElementById('toast');
+  box.textContent = message;
+  box.hidden = false;
+  setTimeout(() => { box.hidden = true; }, 4000);
+}
+
+async function write(path, body) {
+  const response = await fetch(path, {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body || {}),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error.message);
+  return answer;
+}
+
+async function follow(task) {
+  for (;;) {
+    await new Promise((done) => setTimeout(done, 1000));
+    const now = await (await fetch(`/v1/tasks/${task}`)).json();
+    if (now.status !== 'running') return now;
+    toast(now.progress || texts.training);
+  }
+}
+
+document.addEventListener('click', async (happened) => {
+  const button = happened.target.closest('[data-post]');
+  if (!button) return;
+  button.disabled = true;
+  try {
+    const answer = await write(button.dataset.post, JSON.parse(button.dataset.body || '{}'));
+    if (answer.kind === 'train') {
+      const ended = await follow(answer.id);
+      if (ended.status === 'failed') throw new Error(ended.error);
+    }
+    location.reload();
+  } catch (error) {
+    toast(error.message);
+    button.disabled = false;
+  }
+});
+
+document.getElementById('coupon-form')?.addEventListener('submit', async (submitted) => {
+  submitted.preventDefault();
+  const fields = new FormData(submitted.target);
+  const number = (name) => (fields.get(name) ? Number(fields.get(name)) : undefined);
+  try {
+    await write('/v1/campaigns', {
+      code: fields.get('code'),
+      discount: { type: 'percent', basis_points: Math.round(Number(fields.get('percent')) * 100) },
+      limit: number('limit'),
+      limit_per_customer: number('limit_per_customer'),
+    });
+    location.reload();
+  } catch (error) { toast(error.message); }
+});

@@ -1,0 +1,56 @@
+//! The console: what the shop does, why, and how well.
+
+mod conversations;
+mod decisions;
+mod insight;
+mod live;
+mod models;
+mod offers;
+mod overview;
+mod search;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use maud::{Markup, html};
+use shop::{Stage, StageOutcome};
+
+use crate::app::App;
+
+/// The pages behind the console's door.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/console", get(overview::page))
+        .route("/console/live", get(live::figures))
+        .route("/console/search", get(search::page))
+        .route("/console/conversations", get(conversations::list))
+        .route("/console/conversations/{id}", get(conversations::one))
+        .route("/console/insight", get(insight::page))
+        .route("/console/models", get(models::page))
+        .route("/console/offers", get(offers::page))
+        .route("/console/decisions", get(decisions::list))
+        .route("/console/decisions/{id}", get(decisions::one))
+}
+
+/// The stages of an answer with their times.
+fn stages(stages: &[Stage]) -> Markup {
+    html! {
+        ul class="stages" {
+            @for stage in stages {
+                li class=(outcome(stage.outcome)) {
+                    (stage.name) " " span class="soft" { (format!("{:.2} ms", stage.milliseconds)) }
+                    @if stage.outcome != StageOutcome::Ok { " · " (outcome(stage.outcome)) }
+                }
+            }
+        }
+    }
+}
+
+fn outcome(outcome: StageOutcome) -> &'static str {
+    match outcome {
+        StageOutcome::Ok => "ok",
+        StageOutcome::Skipped => "skipped",
+        StageOutcome::Degraded => "degraded",
+    }
+}

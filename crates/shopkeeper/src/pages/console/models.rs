@@ -1,0 +1,113 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use maud::{Markup, html};
+use serde_json::{Value, json};
+use shop::{Metric, Service};
+use store::{Outcomes, Snapshot};
+
+use super::live::short;
+use crate::app::App;
+use crate::pages::layout;
+use crate::pages::text::Text;
+use crate::pages::visitor::Visitor;
+
+/// `GET /console/models`.
+pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+    let text = visitor.text();
+    let snapshot = app.snapshot();
+    let content = html! {
+        @for service in Service::ALL { (section(text, &snapshot, service)) }
+        p { button type="button" class="primary" data-post="/v1/train" { (text.train_now) } }
+    };
+    let page = layout::console(&visitor, "/console/models", text.models, content);
+    visitor.respond(page)
+}
+
+fn section(text: &Text, snapshot: &Snapshot, service: Service) -> Markup {
+    let versions: Vec<_> = snapshot.trained.iter().rev().filter(|(of, ..)| *of == service).collect();
+    let can_roll_back = snapshot.promoted.get(&service).is_some_and(|versions| versions.len() > 1);
+    html! {
+        section {
+            div class="section-head" {
+                h2 { (service.name()) }
+                @if can_roll_back {
+                    button type="button" data-post=(format!("/v1/registry/{}/rollback", service.name())) { (text.rollback) }
+                }
+            }
+            @if versions.is_empty() { p class="empty" { (text.did_not_train) } }
+            div class="panes" {
+                @for (_, version, metrics) in versions.into_iter().take(6) {
+                    (version_pane(text, snapshot, service, version, metrics))
+                }
+            }
+        }
+    }
+}
+
+fn version_pane(
+    text: &Text,
+    snapshot: &Snapshot,
+    service: Service,
+    version: &str,
+    metrics: &Value,
+) -> Markup {
+    let serves = snapshot.serving.get(&service).is_some_and(|serving| serving == version);
+    let metrics: Vec<Metric> = serde_json::from_value(metrics.clone()).unwrap_or_default();
+    let outcomes = snapshot.outcomes.get(&(service, version.to_owned())).copied().unwrap_or_default();
+    html! {
+        article class="pane" {
+            h3 title=(version) {
+                code { (short(Some(version))) } " "
+                @if serves { span class="badge good" { (text.serves) } }
+            }
+            div class="scroll" {
+                table {
+                    thead { tr { th { (text.metric) } th class="number" { (text.model) } th class="number" { (text.baseline) } } }
+                    tbody { @for metric in &metrics { (metric_row(metric)) } }
+                }
+            }
+            (outcome_line(text, &outcomes))
+            @if !serves {
+                button type="button" data-post=(format!("/v1/registry/{}/promote", service.name()))
+                       data-body=(json!({"version": version})) { (text.serve_this) }
+            }
+        }
+    }
+}
+
+fn metric_row(metric: &Metric) -> Markup {
+    let class = if metric.beats_baseline() { "badge good" } else { "badge bad" };
+    html! {
+        tr {
+            td { (metric.name) }
+            td class="number" { span class=(class) { (figure(metric.value)) } }
+            td class="number" { (figure(metric.baseline)) div class="soft small" { (metric.baseline_name) } }
+        }
+    }
+}
+
+fn figure(value: f64) -> String {
+    if value.abs() >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.3}")
+    }
+}
+
+fn outcome_line(text: &Text, outcomes: &Outcomes) -> Markup {
+    let parts = [
+        (outcomes.decisions, text.answers_given),
+        (outcomes.clicks, text.clicks),
+        (outcomes.carts, text.carts),
+        (outcomes.purchases, text.purchases),
+        (outcomes.thumbs_up, text.thumbs_up),
+        (outcomes.thumbs_down, text.thumbs_down),
+    ];
+    html! {
+        p class="small soft" {
+            @for (count, name) in parts { strong { (count) } " " (name) "  " }
+        }
+    }
+}

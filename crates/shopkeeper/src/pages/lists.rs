@@ -1,0 +1,53 @@
+//! Lists that the recommendation model makes, as cards.
+
+use std::sync::Arc;
+
+use serve::recommend::RecommendRequest;
+use shop::Id;
+
+use super::cards::Card;
+use super::visitor::Visitor;
+use super::words;
+use crate::app::App;
+use crate::http::recommendations::recommend;
+
+pub use serve::recommend::Scenario;
+
+/// The products of a list for this visitor; nothing where there is no list,
+/// which is no reason not to show the rest of the page.
+pub async fn cards(
+    app: &Arc<App>,
+    visitor: &Visitor,
+    scenario: Scenario,
+    product: Option<Id>,
+    limit: usize,
+) -> Vec<Card> {
+    let request = RecommendRequest {
+        scenario,
+        customer: visitor.customer.clone(),
+        session: Some(visitor.session.clone()),
+        product,
+        limit,
+        ..RecommendRequest::default()
+    };
+    let Ok(decision) = recommend(app, request).await else {
+        return Vec::new();
+    };
+    let snapshot = app.snapshot();
+    decision
+        .content
+        .items
+        .iter()
+        .zip(1..)
+        .filter_map(|(item, position)| {
+            Some(Card {
+                product: snapshot.catalogue.by_id(&item.id)?.clone(),
+                title_html: None,
+                reason: item.reasons.first().map(|reason| words::of_suggestion(visitor.language, reason)),
+                decision_id: Some(decision.decision_id.clone()),
+                position,
+                query: None,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,71 @@
+//! Pages for people: the storefront and the console, made on the server, with
+//! two small ES modules and one style sheet that are part of the program.
+
+mod cards;
+mod chart;
+mod console;
+mod layout;
+mod lists;
+mod product;
+mod sign_in;
+mod storefront;
+mod text;
+mod tile;
+mod visitor;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+pub use visitor::encode;
+
+use crate::app::App;
+
+/// The pages and what they are made of.
+pub fn router(app: Arc<App>) -> Router<Arc<App>> {
+    let storefront = Router::new()
+        .route("/", get(storefront::home))
+        .route("/products/{id}", get(product::page))
+        .route("/fragments/{scenario}", get(storefront::fragment))
+        .route("/customer", post(visitor::choose));
+    let console = console::router().route_layer(axum::middleware::from_fn_with_state(
+        app,
+        sign_in::require_admin,
+    ));
+    Router::new()
+        .merge(storefront)
+        .merge(console)
+        .route("/console/sign-in", get(sign_in::page).post(sign_in::sign_in))
+        .route("/assets/shop.css", get(|| asset("text/css", include_str!("assets/shop.css"))))
+        .route("/assets/shop.js", get(|| asset("text/javascript", include_str!("assets/shop.js"))))
+        .route(
+            "/assets/console.js",
+            get(|| asset("text/javascript", include_str!("assets/console.js"))),
+        )
+        .route("/favicon.ico", get(|| asset("image/svg+xml", layout::MARK)))
+}
+
+/// A file of the program. The pages of one version belong together, so that
+/// browsers ask again after an update.
+async fn asset(media_type: &'static str, content: &'static str) -> Response {
+    let mut response = content.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// What a page may load and run: only what this server sends.
+fn policy() -> (HeaderName, HeaderValue) {
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; img-src 'self' https: data:; style-src 'self' 'unsafe-inline'; \
+             object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
+        ),
+    )
+}

@@ -1,0 +1,60 @@
+//! Reasons and polarities in the visitor's words.
+
+use corpus::insight::Polarity;
+use maud::{Markup, html};
+use serve::search::Reason;
+use shop::Id;
+
+use super::text::{Language, Text};
+use crate::app::InsightPart;
+
+/// Why a search shows a product.
+pub fn of_reason(text: &Text, reason: &Reason) -> String {
+    match reason {
+        Reason::Words { field, words } => {
+            let field = serde_json::to_value(field).ok();
+            let field = field.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
+            format!("{field}: {}", words.join(", "))
+        }
+        Reason::ExactTitle => text.reason_title.to_owned(),
+        Reason::Popular { .. } => text.reason_popular.to_owned(),
+        Reason::Chosen { .. } => text.reason_chosen.to_owned(),
+        Reason::Taste { .. } => text.reason_taste.to_owned(),
+        Reason::Unavailable => text.out_of_stock.to_owned(),
+    }
+}
+
+/// The same for the storefront, where only what tells something is said.
+pub fn telling(text: &Text, reason: &Reason) -> Option<String> {
+    match reason {
+        Reason::Chosen { .. } | Reason::Taste { .. } => Some(of_reason(text, reason)),
+        Reason::Words { .. }
+        | Reason::ExactTitle
+        | Reason::Popular { .. }
+        | Reason::Unavailable => None,
+    }
+}
+
+/// Why a recommendation is there.
+pub fn of_suggestion(language: Language, reason: &serve::recommend::Reason) -> String {
+    match language {
+        Language::English => reason.text_en.clone(),
+        Language::Chinese => reason.text_zh.clone(),
+    }
+}
+
+/// How a review feels, if the model has read it.
+pub fn polarity_of(part: &InsightPart, review: &Id) -> Option<Polarity> {
+    part.scores.get(review).map(|scored| scored.polarity)
+}
+
+/// A polarity as a badge.
+pub fn polarity_badge(text: &Text, polarity: Option<Polarity>) -> Markup {
+    let (class, word) = match polarity {
+        Some(Polarity::Positive) => ("badge good", text.positive),
+        Some(Polarity::Neutral) => ("badge", text.neutral),
+        Some(Polarity::Negative) => ("badge bad", text.negative),
+        None => return html! {},
+    };
+    html! { span class=(class) { (word) } }
+}

@@ -1,0 +1,69 @@
+//! Tables for people, on stderr or stdout.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+use crate::jobs::Outcome;
+
+/// A table with these headings.
+pub fn with_headings(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(110)
+        .set_header(headings.to_vec());
+    table
+}
+
+/// What training gave: each model beside its baseline.
+pub fn outcomes(outcomes: &[Outcome]) -> Table {
+    let mut table = with_headings(&[
+        "service",
+        "figure",
+        "model",
+        "baseline",
+        "baseline is",
+        "stands",
+    ]);
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Skipped { service, reason } => {
+                table.add_row([service.name(), "-", "-", "-", reason, "skipped"]);
+            }
+            Outcome::Trained {
+                service,
+                metrics,
+                promoted,
+                version,
+                ..
+            } => {
+                let mut stands = if *promoted { "serves" } else { "refused" }.to_owned();
+                for metric in metrics {
+                    table.add_row([
+                        service.name().to_owned(),
+                        metric.name.clone(),
+                        figure(metric.value),
+                        figure(metric.baseline),
+                        metric.baseline_name.clone(),
+                        std::mem::take(&mut stands),
+                    ]);
+                }
+                if metrics.is_empty() {
+                    table.add_row([service.name(), "-", "-", "-", "not measured", version]);
+                }
+            }
+        }
+    }
+    for column in [2, 3] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Four digits after the point, as figures of this field are printed.
+pub fn figure(value: f64) -> String {
+    format!("{value:.4}")
+}

@@ -1,0 +1,330 @@
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use shop::{
+    Answer, CouponState, DecisionRecord, Id, LedgerView, OfferCommand, Records, Referral, Timestamp,
+};
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{Connection, Sqlite, SqlitePool};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::artifact::Artifacts;
+use crate::draft::{Draft, decision_id};
+use crate::replay::{Standing, replay};
+use crate::writer::{Current, Request, Rules, Writer};
+use crate::{
+    Appended, Entry, LogEntry, Manifest, NewEntry, Snapshot, StoreError, database, ledger, log,
+    tables,
+};
+
+/// Held while a process has the folder; the system lets go of it however the
+/// process ends.
+const LOCK_FILE: &str = "shopkeeper.lock";
+
+/// Requests that may wait for the writer before senders have to.
+const REQUESTS_WAITING: usize = 1_024;
+
+/// Connections for reading.
+const READERS: u32 = 4;
+
+/// Batches larger than this are made ready off the threads that answer requests.
+const SMALL_BATCH: usize = 64;
+
+/// What the ledger answered, and whether it had answered before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The answer.
+    pub answer: Answer,
+    /// The idempotency key was known: nothing moved now.
+    pub repeated: bool,
+}
+
+/// A shop's data folder. Cheap to clone; when the last clone is gone, what is
+/// queued is written and the folder is free again.
+#[derive(Debug, Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: PathBuf,
+    current: Current,
+    readers: SqlitePool,
+    artifacts: Artifacts,
+    /// `None` only while closing.
+    requests: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+    /// Dropped last: the folder is free once the writer is done.
+    _lock: File,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has nothing left to finish.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Store {
+    /// Opens the folder, making it when there is none, and replays its log.
+    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
+        let explain = |error: sqlx::Error| database::explain(folder, &error);
+        let lock = lock(folder)?;
+        let mut connection = database::connect(folder).await.map_err(explain)?;
+        if database::create(&mut connection).await.map_err(explain)? {
+            let mut transaction = connection.begin().await.map_err(explain)?;
+            tables::rebuild(&mut transaction, folder).await?;
+            transaction.commit().await.map_err(explain)?;
+        }
+        let snapshot = replay(
+            &mut connection,
+            folder,
+            0,
+            Snapshot::default(),
+            |snapshot, entries| snapshot.extend(&entries),
+        )
+        .await?;
+        let current: Current = Arc::new(RwLock::new(Arc::new(snapshot)));
+        let (requests, queue) = mpsc::channel(REQUESTS_WAITING);
+        let writer = start(Writer {
+            folder: folder.to_path_buf(),
+            requests: queue,
+            current: current.clone(),
+            connection: Some(connection),
+        })
+        .map_err(|error| disk(folder, &error))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(database::options(folder));
+        Ok(Self {
+            shared: Arc::new(Shared {
+                folder: folder.to_path_buf(),
+                current,
+                readers,
+                artifacts: Artifacts::open(folder)?,
+                requests: Some(requests),
+                writer: Some(writer),
+                _lock: lock,
+            }),
+        })
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        &self.shared.folder
+    }
+
+    /// Everything that serving may look at, as of the last commit.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Appends what the log does not have yet: all of it or, on an error,
+    /// nothing. When this returns, it is on the disk and in the snapshot.
+    pub async fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Appended>, StoreError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let drafts = if entries.len() <= SMALL_BATCH {
+            draft(entries)?
+        } else {
+            tokio::task::spawn_blocking(|| draft(entries))
+                .await
+                .map_err(|_| StoreError::Closed)??
+        };
+        self.ask(|reply| Request::Append(drafts, reply)).await
+    }
+
+    /// Has `rules` decide a command: in one transaction the rows that the
+    /// command names are read, the rules answer, and what they answer is
+    /// appended. A key that was used gets its first answer again.
+    pub async fn decide(
+        &self,
+        command: OfferCommand,
+        now: Timestamp,
+        rules: Rules,
+    ) -> Result<Outcome, StoreError> {
+        self.ask(|reply| Request::Decide(command, now, rules, reply))
+            .await
+    }
+
+    /// The entries after `after`, oldest first, at most `limit`.
+    pub async fn read(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        let mut connection = self.reader().await?;
+        let rows = log::page(&mut connection, after, limit)
+            .await
+            .map_err(|error| self.explain(&error))?;
+        rows.into_iter().map(log::StoredRow::decode).collect()
+    }
+
+    /// Every record that stands, by replay of the log.
+    pub async fn records(&self) -> Result<Records, StoreError> {
+        let mut connection = self.reader().await?;
+        let standing = replay(
+            &mut connection,
+            self.folder(),
+            0,
+            Standing::default(),
+            Standing::take,
+        )
+        .await?;
+        Ok(standing.into_records())
+    }
+
+    /// The decision with this id.
+    pub async fn decision(&self, id: &Id) -> Result<Option<DecisionRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        let row = log::by_id(&mut connection, &decision_id(id))
+            .await
+            .map_err(|error| self.explain(&error))?;
+        Ok(match row.map(log::StoredRow::decode).transpose()? {
+            Some(LogEntry {
+                entry: Entry::Decision(decision),
+                ..
+            }) => Some(decision),
+            _ => None,
+        })
+    }
+
+    /// What the rules would see now: for asking without moving anything.
+    pub async fn ledger_view(&self, command: &OfferCommand) -> Result<LedgerView, StoreError> {
+        let mut connection = self.reader().await?;
+        ledger::view(&mut connection, command)
+            .await
+            .map_err(|error| self.explain(&error))
+    }
+
+    /// Every coupon with the count of redemptions that stand, by code.
+    pub async fn coupons(&self) -> Result<Vec<CouponState>, StoreError> {
+        let mut connection = self.reader().await?;
+        ledger::coupons(&mut connection)
+            .await
+            .map_err(|error| self.explain(&error))
+    }
+
+    /// A customer's points.
+    pub async fn points(&self, customer: &Id) -> Result<i64, StoreError> {
+        let mut connection = self.reader().await?;
+        ledger::points(&mut connection, customer)
+            .await
+            .map_err(|error| self.explain(&error))
+    }
+
+    /// Whom this customer brought.
+    pub async fn referrals_by(&self, referrer: &Id) -> Result<Vec<Referral>, StoreError> {
+        let mut connection = self.reader().await?;
+        ledger::referrals_by(&mut connection, referrer)
+            .await
+            .map_err(|error| self.explain(&error))
+    }
+
+    /// Deletes every derived table and makes it again from the log.
+    pub async fn rebuild(&self) -> Result<(), StoreError> {
+        self.ask(Request::Rebuild).await
+    }
+
+    /// A hash of all that is derived: equal before and after a rebuild.
+    pub async fn derived_hash(&self) -> Result<String, StoreError> {
+        let mut connection = self.reader().await?;
+        tables::derived_hash(&mut connection)
+            .await
+            .map_err(|error| self.explain(&error))
+    }
+
+    /// Stores the files of an artifact of `kind` (a service's name, or
+    /// `corpus`) with its card, and returns the version: a hash of the files.
+    pub async fn put_artifact(
+        &self,
+        kind: &str,
+        files: BTreeMap<String, Vec<u8>>,
+        card: serde_json::Value,
+    ) -> Result<String, StoreError> {
+        self.shared.artifacts.put(kind, files, card).await
+    }
+
+    /// The files of an artifact, proved to be what was stored.
+    pub async fn get_artifact(
+        &self,
+        kind: &str,
+        version: &str,
+    ) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        self.shared.artifacts.get(kind, version).await
+    }
+
+    /// The artifacts of this kind, oldest first.
+    pub async fn artifacts(&self, kind: &str) -> Result<Vec<Manifest>, StoreError> {
+        self.shared.artifacts.list(kind).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Request,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let requests = self.shared.requests.as_ref().ok_or(StoreError::Closed)?;
+        requests
+            .send(request(reply))
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.shared
+            .readers
+            .acquire()
+            .await
+            .map_err(|error| self.explain(&error))
+    }
+
+    fn explain(&self, error: &sqlx::Error) -> StoreError {
+        database::explain(self.folder(), error)
+    }
+}
+
+fn draft(entries: Vec<NewEntry>) -> Result<Vec<Draft>, StoreError> {
+    entries.into_iter().map(Draft::new).collect()
+}
+
+/// Runs the writer on a thread of its own, so that neither the JSON of a large
+/// import nor the making of snapshots holds up whoever answers requests.
+fn start(writer: Writer) -> std::io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || runtime.block_on(writer.run()))
+}
+
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let file = std::fs::create_dir_all(folder)
+        .and_then(|()| File::create(folder.join(LOCK_FILE)))
+        .map_err(|error| disk(folder, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_path_buf())),
+        Err(TryLockError::Error(error)) => Err(disk(folder, &error)),
+    }
+}
+
+fn disk(folder: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Disk {
+        folder: folder.to_path_buf(),
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,396 @@
+//! Training of recommendation: a causal decoder learns which product follows
+//! in a history (Kang and McAuley, 2018), item-to-item lists are counted
+//! beside it, and what each of them is worth is weighed on validation.
+//!
+//! The decoder is the one that was best on validation, learned from what came
+//! before; the lists of the artifact are counted again over everything.
+
+mod fit;
+mod holdout;
+mod lists;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use corpus::recommend::{ItemVocabulary, MAX_HISTORY, TextIndex, artifact};
+use corpus::{Corpus, InteractionSequence, Split};
+use models::index::Scored;
+use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
+use models::next_item::{NextItemFigures, NextItemModel, VoiceWeights, judge};
+use rustc_hash::FxHashMap;
+use serde_json::json;
+use shop::{EventKind, Id, Metric, Timestamp};
+
+use crate::{Job, TrainError, Trained};
+
+pub use fit::{Epoch, FitOptions, Fitted, Run, fit, judge_decoder};
+pub use holdout::Holdout;
+pub use lists::{ListChoice, ease_fits, ease_lambdas, weigh};
+
+/// Fewer held-out customers than this say nothing about the last days; then
+/// the last product of each customer is held out instead.
+const MIN_TEST: usize = 50;
+
+/// Of how many products a cold one takes its place.
+const COLD_NEIGHBOURS: usize = 5;
+
+/// The longest list of products that are alike or bought together.
+const LONGEST: usize = 60;
+
+/// Trains on what customers did.
+pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
+    let data = Data::of(corpus)?;
+    let decoder = train_decoder(&data, job)?;
+    job.progress.begin("recommend: item lists", 0);
+    let items = data.vocabulary.len();
+    let holdout = &data.holdout;
+    let (choice, lists) =
+        ListChoice::choose(&holdout.training, &holdout.validation, items, job.threads);
+    let mut model = NextItemModel {
+        items,
+        decoder: Some(decoder.decoder.clone()),
+        weights: VoiceWeights {
+            decoder: 1.0,
+            lists: vec![0.0; lists.len()],
+        },
+        lists,
+    };
+    weigh(&mut model, &holdout.validation, job.seed, job.threads);
+    stop_if_asked(job)?;
+    // What validated is part of the history when it comes to the test.
+    let lists = |sequences: &[Vec<u32>]| {
+        let ease = choice.ease(sequences, items, job.threads);
+        choice.voices(sequences, items, ease.as_ref())
+    };
+    model.lists = lists(&holdout.histories);
+    let metrics = figures(&model, holdout, job.threads);
+    stop_if_asked(job)?;
+    model.lists = lists(&data.sequences);
+    job.progress.end(&format!("{items} products"));
+    let mut files = model.to_files().map_err(fit::engine)?;
+    files.extend(product_files(corpus, &data)?);
+    let card = json!({
+        "sequences": data.sequences.len(),
+        "interactions": data.sequences.iter().map(Vec::len).sum::<usize>(),
+        "products": items,
+        "products_in_training": data.warm,
+        "held_out": if data.by_time { "the last days" } else { "the last product of each customer" },
+        "tested_on": holdout.test.len(),
+        "epochs": decoder.epochs,
+        "decoder_validation_ndcg@10": decoder.validation,
+        "lists": choice,
+        "weights": model.weights,
+        "seed": job.seed,
+    });
+    files.insert(artifact::CARD.to_owned(), json_file(&card)?);
+    Ok(Trained { files, metrics })
+}
+
+/// What can be learned from, in numbers.
+struct Data {
+    vocabulary: ItemVocabulary,
+    /// Products that occur in what the decoder learns from: the first numbers.
+    warm: usize,
+    sequences: Vec<Vec<u32>>,
+    holdout: Holdout,
+    by_time: bool,
+}
+
+impl Data {
+    fn of(corpus: &Corpus) -> Result<Self, TrainError> {
+        let liked = liked(&corpus.sequences);
+        let longest = liked.iter().map(Vec::len).max().unwrap_or_default();
+        if longest < 3 {
+            return Err(TrainError::NoData {
+                service: "recommend",
+                reason: "no customer has three interactions; import orders or events".to_owned(),
+            });
+        }
+        let split = &corpus.time_split;
+        let timed = |vocabulary: &ItemVocabulary| -> Vec<Vec<(u32, Timestamp)>> {
+            let number = |(id, time): &(&Id, Timestamp)| Some((vocabulary.place(id)?, *time));
+            liked
+                .iter()
+                .map(|sequence| sequence.iter().filter_map(number).collect())
+                .collect()
+        };
+        let by_time_counts = counts(corpus, &liked, |time| split.of(time) == Split::Train);
+        let vocabulary = ItemVocabulary::from_counts(by_time_counts);
+        let holdout = Holdout::by_time(&timed(&vocabulary), split);
+        let learned = holdout.training.iter().any(|sequence| sequence.len() > 1);
+        if learned && holdout.test.len() >= MIN_TEST && holdout.validation.len() >= MIN_TEST {
+            let sequences = strip(timed(&vocabulary));
+            return Ok(Self::new(vocabulary, sequences, holdout, true));
+        }
+        let vocabulary = ItemVocabulary::from_counts(counts(corpus, &liked, |_| true));
+        let sequences = strip(timed(&vocabulary));
+        let holdout = Holdout::leave_one_out(&sequences);
+        // The last products of all may be nobody's other ones: only what is
+        // learned from may come first.
+        let seen = occurrences(&holdout.training, vocabulary.len());
+        let ranked = vocabulary.ids().iter().cloned().zip(seen);
+        let vocabulary = ItemVocabulary::from_counts(ranked);
+        let sequences = strip(timed(&vocabulary));
+        let holdout = Holdout::leave_one_out(&sequences);
+        Ok(Self::new(vocabulary, sequences, holdout, false))
+    }
+
+    fn new(
+        vocabulary: ItemVocabulary,
+        sequences: Vec<Vec<u32>>,
+        holdout: Holdout,
+        by_time: bool,
+    ) -> Self {
+        let seen = occurrences(&holdout.training, vocabulary.len());
+        let warm = seen.iter().filter(|count| **count > 0).count();
+        Self {
+            vocabulary,
+            warm,
+            sequences,
+            holdout,
+            by_time,
+        }
+    }
+}
+
+fn occurrences(sequences: &[Vec<u32>], items: usize) -> Vec<u64> {
+    let mut counts = vec![0; items];
+    for &item in sequences.iter().flatten() {
+        counts[item as usize] += 1;
+    }
+    counts
+}
+
+/// The products of each sequence that the model reads, with their times.
+fn liked(sequences: &[InteractionSequence]) -> Vec<Vec<(&Id, Timestamp)>> {
+    let read = |sequence: &InteractionSequence| -> Vec<usize> {
+        let numbered = sequence.items.iter().enumerate();
+        let interactions = numbered.map(|(at, (_, kind, _))| (at, *kind));
+        corpus::recommend::sequence(interactions, usize::MAX)
+    };
+    sequences
+        .iter()
+        .map(|sequence| {
+            let mut items: Vec<(&Id, Timestamp)> = Vec::new();
+            for at in read(sequence) {
+                let (id, _, time) = &sequence.items[at];
+                if items.last().is_none_or(|(last, _)| *last != id) {
+                    items.push((id, *time));
+                }
+            }
+            items
+        })
+        .collect()
+}
+
+/// How often each product occurs in a time that counts; every product of the
+/// catalogue has a count, be it 0.
+fn counts(
+    corpus: &Corpus,
+    liked: &[Vec<(&Id, Timestamp)>],
+    is_counted: impl Fn(Timestamp) -> bool,
+) -> FxHashMap<Id, u64> {
+    let mut counts: FxHashMap<Id, u64> = FxHashMap::default();
+    for product in &corpus.products {
+        counts.insert(product.id.clone(), 0);
+    }
+    for (id, time) in liked.iter().flatten() {
+        *counts.entry((*id).clone()).or_default() += u64::from(is_counted(*time));
+    }
+    counts
+}
+
+fn strip(timed: Vec<Vec<(u32, Timestamp)>>) -> Vec<Vec<u32>> {
+    let items = |sequence: Vec<(u32, Timestamp)>| sequence.into_iter().map(|(item, _)| item);
+    timed.into_iter().map(|s| items(s).collect()).collect()
+}
+
+fn stop_if_asked(job: &Job) -> Result<(), TrainError> {
+    if job.stopped() {
+        return Err(TrainError::Stopped);
+    }
+    Ok(())
+}
+
+/// Runs the epochs with a checkpoint after each that validates.
+fn train_decoder(data: &Data, job: &Job) -> Result<Fitted, TrainError> {
+    let holdout = &data.holdout;
+    let options = FitOptions {
+        threads: job.threads.max(1),
+        seed: job.seed,
+        ..FitOptions::for_data(job.size, &holdout.training, data.warm)
+    };
+    let mut run = Run::start(&holdout.training, &known(data), data.warm, &options)?;
+    let path = job.folder.join("recommend.checkpoint");
+    if job.resume
+        && let Ok(bytes) = std::fs::read(&path)
+        && !run.take_up(&bytes)
+    {
+        tracing::warn!("the checkpoint is of other data or options; training starts anew");
+    }
+    job.progress
+        .begin("recommend: sequence model", options.epochs as u64);
+    while !run.is_over() {
+        let ControlFlow::Continue(epoch) = run.epoch(&|| job.stopped()) else {
+            return Err(TrainError::Stopped);
+        };
+        let message = format!(
+            "loss {:.3}, best NDCG@10 {:.4}",
+            epoch.loss,
+            epoch.best.0.max(0.0)
+        );
+        job.progress.advance(epoch.done as u64, &message);
+        if epoch.validation.is_some() {
+            write_checkpoint(&path, &run.checkpoint()?)?;
+        }
+    }
+    let fitted = run.finish();
+    job.progress.end(&format!(
+        "NDCG@10 {:.4} on validation after {} epochs",
+        fitted.validation, fitted.epochs
+    ));
+    Ok(fitted)
+}
+
+/// The validation examples whose answer the decoder can give.
+fn known(data: &Data) -> Vec<models::next_item::Example> {
+    let known = |target: u32| (target as usize) < data.warm;
+    let examples = data.holdout.validation.iter();
+    examples.filter(|e| known(e.target)).cloned().collect()
+}
+
+/// Written beside and then renamed: a crash leaves the old one whole.
+fn write_checkpoint(path: &PathBuf, bytes: &[u8]) -> Result<(), TrainError> {
+    let beside = path.with_extension("writing");
+    std::fs::write(&beside, bytes)
+        .and_then(|()| std::fs::rename(&beside, path))
+        .map_err(|error| TrainError::Checkpoint {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })
+}
+
+/// The model beside the list that is the same for everybody.
+fn figures(model: &NextItemModel, holdout: &Holdout, threads: usize) -> Vec<Metric> {
+    let items = model.items;
+    let popularity: Vec<f32> = occurrences(&holdout.histories, items)
+        .into_iter()
+        .map(|count| count as f32)
+        .collect();
+    let own = judge(&holdout.test, items, threads, |history, scores| {
+        model.score(history, scores);
+    });
+    let popular = judge(&holdout.test, items, threads, |_, scores| {
+        scores.copy_from_slice(&popularity);
+    });
+    let metric = |name: &str, figure: fn(&NextItemFigures) -> f64| Metric {
+        name: name.to_owned(),
+        value: figure(&own.figures),
+        baseline_name: "popular".to_owned(),
+        baseline: figure(&popular.figures),
+        higher_is_better: true,
+    };
+    if holdout.test.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        metric("recall@10", NextItemFigures::recall),
+        metric("ndcg@10", NextItemFigures::ndcg),
+    ]
+}
+
+/// What serving needs to know of the products themselves.
+fn product_files(corpus: &Corpus, data: &Data) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
+    let items = data.vocabulary.len();
+    let text = TextIndex::new(
+        corpus
+            .products
+            .iter()
+            .filter_map(|product| Some((data.vocabulary.place(&product.id)?, product))),
+    );
+    let alike = NeighbourOptions {
+        longest: LONGEST,
+        shrinkage: 10.0,
+        window: MAX_HISTORY,
+        ..NeighbourOptions::default()
+    };
+    let together = NeighbourOptions {
+        shrinkage: 3.0,
+        ..alike
+    };
+    let lists = [
+        (
+            artifact::SIMILAR,
+            neighbours(&data.sequences, items, &alike),
+        ),
+        (
+            artifact::TOGETHER,
+            neighbours(&baskets(corpus, &data.vocabulary), items, &together),
+        ),
+        (artifact::COLD, cold(corpus, data, &text)),
+    ];
+    let mut files = BTreeMap::from([
+        (artifact::ITEMS.to_owned(), json_file(&data.vocabulary)?),
+        (artifact::TEXT.to_owned(), json_file(&text)?),
+    ]);
+    for (name, lists) in lists {
+        let bytes = lists.to_safetensors().map_err(fit::engine)?;
+        files.insert(name.to_owned(), bytes);
+    }
+    Ok(files)
+}
+
+/// What each customer bought at one moment, each product once.
+fn baskets(corpus: &Corpus, vocabulary: &ItemVocabulary) -> Vec<Vec<u32>> {
+    let mut baskets = Vec::new();
+    for sequence in &corpus.sequences {
+        let mut by_time: BTreeMap<Timestamp, Vec<u32>> = BTreeMap::new();
+        for (id, kind, time) in &sequence.items {
+            if let (EventKind::Purchase, Some(item)) = (kind, vocabulary.place(id)) {
+                by_time.entry(*time).or_default().push(item);
+            }
+        }
+        for mut basket in by_time.into_values() {
+            basket.sort_unstable();
+            basket.dedup();
+            if basket.len() > 1 {
+                baskets.push(basket);
+            }
+        }
+    }
+    baskets
+}
+
+/// For each product that nobody has touched, those touched ones whose text is
+/// most like its own.
+fn cold(corpus: &Corpus, data: &Data, text: &TextIndex) -> ItemLists {
+    let touched = occurrences(&data.sequences, data.vocabulary.len());
+    let products: FxHashMap<u32, &shop::Product> = corpus
+        .products
+        .iter()
+        .filter_map(|product| Some((data.vocabulary.place(&product.id)?, product)))
+        .collect();
+    ItemLists::from_rows((0_u32..).zip(&touched).map(|(item, count)| {
+        let Some(product) = products.get(&item).filter(|_| *count == 0) else {
+            return Vec::new();
+        };
+        // Untouched ones are often alike: look further than is taken.
+        text.alike(product, 4 * COLD_NEIGHBOURS)
+            .into_iter()
+            .filter(|alike| touched[alike.place as usize] > 0)
+            .take(COLD_NEIGHBOURS)
+            .map(|alike| Scored {
+                place: alike.place,
+                score: alike.similarity,
+            })
+            .collect()
+    }))
+}
+
+fn json_file(value: &impl serde::Serialize) -> Result<Vec<u8>, TrainError> {
+    serde_json::to_vec(value).map_err(fit::engine)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+use models::ease::{Ease, ease_bytes};
+use models::neighbours::{NeighbourOptions, neighbours};
+use models::next_item::{Example, ListVoice, NextItemModel, VoiceWeights, judge};
+use serde::{Deserialize, Serialize};
+
+use super::fit::sample;
+
+/// The longest list that is kept of an item.
+const LONGEST: usize = 200;
+
+/// The most memory that EASE may take for its matrix.
+pub const EASE_MEMORY_BYTES: usize = 1_500_000_000;
+
+/// EASE's regularisation is chosen where an inversion takes under a second.
+const QUICK_ITEMS: usize = 3_000;
+
+/// The regularisation of EASE where it is not chosen.
+const EASE_LAMBDA: f32 = 100.0;
+
+/// How the item-to-item lists are made, as chosen on validation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ListChoice {
+    /// Whether a neighbour must come later.
+    pub forward: bool,
+    /// What a pair one place further apart counts.
+    pub decay: f32,
+    /// What chance pairs are held down with.
+    pub shrinkage: f32,
+    /// What an item one place further back in the history counts.
+    pub recency: f32,
+    /// EASE's regularisation and recency, where its matrix fits in memory.
+    pub ease: Option<(f32, f32)>,
+}
+
+impl ListChoice {
+    /// Chooses on validation by NDCG@10; with the lists of `training` as chosen.
+    pub fn choose(
+        training: &[Vec<u32>],
+        validation: &[Example],
+        items: usize,
+        threads: usize,
+    ) -> (Self, Vec<ListVoice>) {
+        let validation = sample(validation, 0);
+        let ndcg = |voice: &ListVoice| {
+            let score = |history: &[u32], scores: &mut [f32]| voice.add_scores(history, scores);
+            judge(&validation, items, threads, score).figures.ndcg()
+        };
+        let mut best = (f64::NEG_INFINITY, Self::default());
+        for (forward, decay) in [(true, 0.8), (false, 0.7), (false, 1.0)] {
+            for shrinkage in [2.0, 10.0, 40.0] {
+                let choice = Self {
+                    forward,
+                    decay,
+                    shrinkage,
+                    ..Self::default()
+                };
+                let mut voice = choice.neighbours(training, items);
+                for recency in [0.6, 0.75, 0.9] {
+                    voice.recency = recency;
+                    let found = ndcg(&voice);
+                    if found > best.0 {
+                        best = (found, Self { recency, ..choice });
+                    }
+                }
+            }
+        }
+        let mut choice = best.1;
+        let mut voices = vec![choice.neighbours(training, items)];
+        if let Some((lambda, voice)) = choose_ease(training, items, threads, &ndcg) {
+            choice.ease = Some((lambda, voice.recency));
+            voices.push(voice);
+        }
+        (choice, voices)
+    }
+
+    /// EASE of these sequences, where there is a place for it.
+    pub fn ease(&self, sequences: &[Vec<u32>], items: usize, threads: usize) -> Option<Ease> {
+        let (lambda, _) = self.ease?;
+        solve(sequences, items, lambda, threads)
+    }
+
+    /// The lists of these sequences: neighbours, then those of `ease`.
+    pub fn voices(
+        &self,
+        sequences: &[Vec<u32>],
+        items: usize,
+        ease: Option<&Ease>,
+    ) -> Vec<ListVoice> {
+        let mut voices = vec![self.neighbours(sequences, items)];
+        if let (Some((_, recency)), Some(ease)) = (self.ease, ease) {
+            voices.push(ListVoice {
+                lists: ease.to_lists(LONGEST),
+                recency,
+            });
+        }
+        voices
+    }
+
+    fn neighbours(&self, sequences: &[Vec<u32>], items: usize) -> ListVoice {
+        let options = NeighbourOptions {
+            longest: LONGEST,
+            shrinkage: self.shrinkage,
+            decay: self.decay,
+            forward: self.forward,
+            ..NeighbourOptions::default()
+        };
+        ListVoice {
+            lists: neighbours(sequences, items, &options),
+            recency: self.recency,
+        }
+    }
+}
+
+impl Default for ListChoice {
+    fn default() -> Self {
+        Self {
+            forward: true,
+            decay: 0.8,
+            shrinkage: 10.0,
+            recency: 0.75,
+            ease: None,
+        }
+    }
+}
+
+/// Whether EASE's matrix for so many items is within the memory meant for it.
+pub fn ease_fits(items: usize) -> bool {
+    items > 0 && ease_bytes(items) <= EASE_MEMORY_BYTES
+}
+
+/// The regularisations of EASE that are tried for so many items.
+pub fn ease_lambdas(items: usize) -> &'static [f32] {
+    if items <= QUICK_ITEMS {
+        &[EASE_LAMBDA, 400.0, 1_600.0]
+    } else {
+        &[EASE_LAMBDA]
+    }
+}
+
+/// EASE; `None` where its matrix does not fit.
+fn solve(sequences: &[Vec<u32>], items: usize, lambda: f32, threads: usize) -> Option<Ease> {
+    if !ease_fits(items) {
+        return None;
+    }
+    Ease::fit(sequences, items, lambda, threads)
+}
+
+/// The regularisation with its lists, whose recency is chosen too.
+fn choose_ease(
+    training: &[Vec<u32>],
+    items: usize,
+    threads: usize,
+    ndcg: &dyn Fn(&ListVoice) -> f64,
+) -> Option<(f32, ListVoice)> {
+    let mut best: Option<(f64, f32, ListVoice)> = None;
+    for &lambda in ease_lambdas(items) {
+        let mut voice = ListVoice {
+            lists: solve(training, items, lambda, threads)?.to_lists(LONGEST),
+            recency: 1.0,
+        };
+        for recency in [0.6, 0.75, 0.9] {
+            voice.recency = recency;
+            let found = ndcg(&voice);
+            if best.as_ref().is_none_or(|(ndcg, ..)| found > *ndcg) {
+                best = Some((found, lambda, voice.clone()));
+            }
+        }
+    }
+    best.map(|(_, lambda, voice)| (lambda, voice))
+}
+
+/// Weighs decoder and lists against each other on validation. The decoder
+/// alone and each list alone are among the candidates.
+pub fn weigh(model: &mut NextItemModel, validation: &[Example], seed: u64, threads: usize) {
+    const STEPS: [f32; 5] = [0.0, 0.03, 0.06, 0.12, 0.25];
+    let decoder = f32::from(u8::from(model.decoder.is_some()));
+    let weights = |decoder: f32, lists: &[f32]| VoiceWeights {
+        decoder,
+        lists: lists.to_vec(),
+    };
+    let candidates: Vec<VoiceWeights> = match model.lists.len() {
+        0 => vec![weights(decoder, &[])],
+        1 => (STEPS.iter().map(|step| weights(decoder, &[*step])))
+            .chain([weights(0.0, &[1.0])])
+            .collect(),
+        _ => STEPS
+            .iter()
+            .flat_map(|first| {
+                STEPS
+                    .iter()
+                    .map(|second| weights(decoder, &[*first, *second]))
+            })
+            .chain([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]].map(|lists| weights(0.0, &lists)))
+            .collect(),
+    };
+    let validation = sample(validation, seed);
+    if let Some((chosen, _)) = model.choose_weights(&validation, &candidates, threads) {
+        model.weights = chosen;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_chosen_by_what_they_predict() {
+        // 2k is always followed by 2k + 1, never the other way round.
+        let training: Vec<Vec<u32>> = (0..40)
+            .map(|at| vec![at % 20 * 2, at % 20 * 2 + 1])
+            .collect();
+        let validation: Vec<Example> = (0..20)
+            .map(|pair| Example {
+                history: vec![pair * 2],
+                target: pair * 2 + 1,
+            })
+            .collect();
+        let (choice, voices) = ListChoice::choose(&training, &validation, 40, 2);
+        let ease = choice.ease(&training, 40, 2);
+        assert!(ease.is_some());
+        assert_eq!(choice.voices(&training, 40, ease.as_ref()), voices);
+        let mut model = NextItemModel {
+            items: 40,
+            decoder: None,
+            lists: voices,
+            weights: VoiceWeights {
+                decoder: 0.0,
+                lists: vec![0.0, 0.0],
+            },
+        };
+        weigh(&mut model, &validation, 0, 2);
+        let mut scores = vec![0.0; 40];
+        model.score(&[8], &mut scores);
+        assert_eq!(
+            models::index::ranking(&scores).next().map(|s| s.place),
+            Some(9)
+        );
+    }
+
+    #[test]
+    fn ease_is_left_out_where_it_would_not_fit() {
+        assert!(ease_fits(12_101));
+        assert!(!ease_fits(20_000));
+        assert!(!ease_fits(0));
+        assert!(solve(&[], 20_000, 1.0, 1).is_none());
+    }
+}

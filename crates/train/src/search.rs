@@ -1,0 +1,142 @@
+//! Training of search: a linear ranker learns from what customers chose after
+//! a query, and from judgements where there are any.
+//!
+//! Every list that it learns from is what BM25 retrieves for a query, with the
+//! features that serving computes. The loss is LambdaRank's (Burges, 2010):
+//! logistic over pairs, each weighted by what swapping it would change of
+//! nDCG. It is held to the default weights, so that what the log says nothing
+//! about stays as it was.
+
+mod fit;
+mod lists;
+
+use std::collections::BTreeMap;
+
+use corpus::search::features::place;
+use corpus::search::{Collection, FEATURES, Ranker};
+use corpus::{Corpus, Split};
+use serde_json::json;
+
+use shop::Metric;
+
+use crate::{Job, Size, TrainError, Trained};
+use fit::{fit, mean_ndcg};
+use lists::{List, Lists, Retriever};
+
+/// How many lists are enough: more change fifteen weights no more.
+fn most_lists(size: Size) -> usize {
+    match size {
+        Size::Tiny => 1_500,
+        Size::Small => 4_000,
+        Size::Base => 12_000,
+    }
+}
+
+/// Trains the ranker on the clicks and judgements of a corpus. With neither,
+/// the default weights are what is left behind.
+pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
+    if corpus.products.is_empty() {
+        return Err(TrainError::NoData {
+            service: "search",
+            reason: "there are no products; import a catalogue first".to_owned(),
+        });
+    }
+    job.progress.begin("search: the catalogue as terms", 0);
+    let products: Vec<&shop::Product> = corpus.products.iter().collect();
+    let collection = Collection::build(&products, job.threads);
+    job.progress.end(&format!(
+        "search: {} products, {} terms",
+        products.len(),
+        collection.terms()
+    ));
+    let Lists { learn, held_out } = make_lists(corpus, &collection, job)?;
+    let default = Ranker::default();
+    let ranker = if learn.is_empty() {
+        job.progress
+            .end("search: no clicks and no judgements to learn from; the default weights stand");
+        default
+    } else {
+        let steps = 300;
+        job.progress.begin("search: ranker", steps);
+        let ranker = fit(&learn, &default, steps, job)?;
+        job.progress
+            .end(&format!("search: learnt from {} lists", learn.len()));
+        ranker
+    };
+    let metrics = figures(&held_out, &ranker);
+    let statistics = json!({
+        "products": products.len(),
+        "terms": collection.terms(),
+        "words": collection.vocabulary().len(),
+        "words_per_product": collection.mean_words(),
+        "languages": collection.languages(),
+        "lists_learnt_from": learn.len(),
+        "lists_held_out": held_out.len(),
+        "weights": FEATURES.iter().zip(&ranker.weights).collect::<BTreeMap<_, _>>(),
+    });
+    let file = |value: &serde_json::Value| {
+        serde_json::to_vec_pretty(value).map_err(|error| TrainError::Engine(error.to_string()))
+    };
+    let files = BTreeMap::from([
+        ("ranker.json".to_owned(), file(&json!(ranker))?),
+        ("statistics.json".to_owned(), file(&statistics)?),
+    ]);
+    Ok(Trained { files, metrics })
+}
+
+fn make_lists(corpus: &Corpus, collection: &Collection, job: &Job) -> Result<Lists, TrainError> {
+    let retriever = Retriever::new(corpus, collection, job.seed);
+    let mut requests = retriever.requests();
+    requests.truncate(most_lists(job.size));
+    job.progress.begin("search: lists", requests.len() as u64);
+    let mut lists = Lists::default();
+    for (done, request) in (1..).zip(&requests) {
+        if job.stopped() {
+            return Err(TrainError::Stopped);
+        }
+        if let Some(list) = retriever.list(request) {
+            match request.split {
+                Split::Train => lists.learn.push(list),
+                Split::Validation | Split::Test => lists.held_out.push(list),
+            }
+        }
+        if done % 100 == 0 {
+            job.progress.advance(done, "");
+        }
+    }
+    job.progress.end(&format!(
+        "search: {} lists to learn from, {} held out",
+        lists.learn.len(),
+        lists.held_out.len()
+    ));
+    Ok(lists)
+}
+
+/// The learnt order beside BM25 alone on queries that training has not seen:
+/// as they stand, and as if nobody had ever clicked after them.
+fn figures(held_out: &[List], ranker: &Ranker) -> Vec<Metric> {
+    if held_out.is_empty() {
+        return Vec::new();
+    }
+    let mut bm25 = Ranker::default();
+    bm25.weights.fill(0.0);
+    bm25.weights[place::BM25] = 1.0;
+    let mut unseen = held_out.to_vec();
+    for features in unseen.iter_mut().flat_map(|list| &mut list.features) {
+        features[place::CLICKS] = 0.0;
+    }
+    let metric = |name: &str, lists: &[List]| Metric {
+        name: name.to_owned(),
+        value: mean_ndcg(lists, ranker),
+        baseline_name: "BM25".to_owned(),
+        baseline: mean_ndcg(lists, &bm25),
+        higher_is_better: true,
+    };
+    vec![
+        metric("ndcg@10", held_out),
+        metric("ndcg@10_without_clicks", &unseen),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

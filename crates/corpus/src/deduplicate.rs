@@ -15,6 +15,11 @@ const BANDS: usize = 16;
 /// Texts with fewer shingles are compared exactly only: one word more or
 /// less is a different text there.
 const FEWEST_SHINGLES: usize = 24;
+/// How far the estimate may lie below the truth: about three standard
+/// deviations of 64 samples.
+const MARGIN: f64 = 0.15;
+/// Longer texts are compared by their beginning.
+const MOST_CHARACTERS: usize = 4_000;
 /// How many earlier texts of a bucket a text is compared with.
 const MOST_COMPARISONS: usize = 64;
 
@@ -88,7 +93,7 @@ impl Deduplicator {
                 compared.push(*other);
                 let other = *other as usize;
                 let hopeful = sketches[other].group == sketch.group
-                    && sketch.agreement(&sketches[other]) + 0.2 >= self.threshold;
+                    && sketch.agreement(&sketches[other]) + MARGIN >= self.threshold;
                 if !hopeful {
                     continue;
                 }
@@ -183,7 +188,7 @@ fn normalise(text: &str) -> String {
 /// Hashes of all runs of five characters (three in scripts whose characters
 /// are syllables or words), sorted, each once.
 fn shingle(text: &str) -> Vec<u32> {
-    let characters: Vec<char> = normalise(text).chars().collect();
+    let characters: Vec<char> = normalise(text).chars().take(MOST_CHARACTERS).collect();
     let dense = characters.iter().filter(|c| **c >= '\u{2e80}').count() * 2 > characters.len();
     let length = if dense { 3 } else { 5 };
     let mut shingles: Vec<u32> = characters

@@ -162,7 +162,7 @@ fn chinese_words(clause: &str) -> Vec<Word> {
 
 fn spaced_words(clause: &str) -> Vec<Word> {
     let tokens = words(clause);
-    let is = |at: Option<usize>, set: &[&str]| {
+    let is = |at: Option<usize>, set: &[&str]| -> bool {
         at.and_then(|at| tokens.get(at))
             .is_some_and(|token| set.contains(&token.as_str()))
     };
@@ -177,7 +177,10 @@ fn spaced_words(clause: &str) -> Vec<Word> {
         })
         .map(|at| Word {
             text: tokens[at].clone(),
-            as_noun: is(at.checked_sub(1), &DETERMINERS) || is(Some(at + 1), &COPULAS),
+            // "the battery is", "my battery", but not "the better battery".
+            as_noun: is(Some(at + 1), &COPULAS)
+                || is(at.checked_sub(1), &DETERMINERS)
+                    && tokens.get(at + 1).is_none_or(|next| is_function_word(next)),
             as_modifier: is(at.checked_sub(1), &COPULAS) || is(at.checked_sub(1), &INTENSIFIERS),
         })
         .collect()

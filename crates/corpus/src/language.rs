@@ -94,6 +94,11 @@ const FUNCTION_WORDS: [(&str, &str); 12] = [
     ),
 ];
 
+/// What a word of a single language counts; one of several counts less.
+const WHOLE_VOTE: usize = 12;
+/// Five words ahead of every other language.
+const DECISIVE_MARGIN: usize = 5 * WHOLE_VOTE;
+
 /// Letters that only some of these languages have.
 const LETTERS: [(&str, &[&str]); 16] = [
     ("ğıİ", &["tr"]),
@@ -119,7 +124,7 @@ const LETTERS: [(&str, &[&str]); 16] = [
 /// function words and by letter statistics (trigrams, `whatlang`).
 pub fn detect_language(text: &str) -> Option<&'static str> {
     // The beginning is enough, and keeps long texts cheap.
-    let text = beginning(text, 2_000);
+    let text = beginning(text, 1_000);
     let scripts = Scripts::count(text);
     if let Some(language) = scripts.language() {
         return Some(language);
@@ -129,7 +134,14 @@ pub fn detect_language(text: &str) -> Option<&'static str> {
     }
     let voted = vote(text);
     let latin = scripts.latin * 2 >= scripts.other;
-    let statistics = detector().detect(text).and_then(|info| {
+    // Many function words of one language leave no doubt, and counting them
+    // is far cheaper than statistics.
+    if let Some((code, margin)) = voted
+        && margin >= DECISIVE_MARGIN
+    {
+        return Some(code);
+    }
+    let statistics = detector().detect(beginning(text, 400)).and_then(|info| {
         let (_, code) = LANGUAGES.iter().find(|(lang, _)| *lang == info.lang())?;
         Some((*code, info.is_reliable(), info.confidence()))
     });
@@ -264,12 +276,10 @@ impl Votes {
 /// The language whose function words and letters come most often, and by how
 /// much more than the next; `None` when there is none at all.
 fn vote(text: &str) -> Option<(&'static str, usize)> {
-    // A word of several languages counts less than one of a single language.
-    const WHOLE: usize = 12;
     let table = Votes::table();
     let mut votes = [0_usize; FUNCTION_WORDS.len()];
     let mut add = |mask: u16| {
-        let weight = WHOLE / mask.count_ones() as usize;
+        let weight = WHOLE_VOTE / mask.count_ones() as usize;
         for (place, votes) in votes.iter_mut().enumerate() {
             if mask & (1 << place) != 0 {
                 *votes += weight;

@@ -338,3 +338,76 @@ fn backward_short(gradient: &mut [f32], out_gradient: &[f32], saved: Saved<'_>, 
         },
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::{check, numbers, weighted};
+
+    const HEADS: Heads = Heads { count: 2, width: 4 };
+
+    fn attend(rows: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let total = HEADS.total();
+        let count = rows.len() / (3 * total);
+        let (mut out, mut normalizers) = (vec![0.0; count * total], vec![0.0; count * HEADS.count]);
+        let part = |part: usize| Rows {
+            data: &rows[part * total..],
+            stride: 3 * total,
+        };
+        let scratch = &mut Scratch::default();
+        let sources = (part(0), part(1), part(2));
+        forward(
+            &mut out,
+            &mut normalizers,
+            sources,
+            (0, count),
+            HEADS,
+            scratch,
+        );
+        (out, normalizers)
+    }
+
+    /// One key, the loops, one block of products, several blocks.
+    #[test]
+    fn gradients_are_slopes() {
+        for count in [1, SHORT, SHORT + 1, 2 * BLOCK + 9] {
+            let total = HEADS.total();
+            let rows: Vec<f32> = numbers(count * 3 * total, 1)
+                .iter()
+                .map(|x| 2.0 * x)
+                .collect();
+            let weights = numbers(count * total, 2);
+            let (attended, normalizers) = attend(&rows);
+            let saved = Saved {
+                query_key_value: &rows,
+                attended: &attended,
+                normalizers: &normalizers,
+            };
+            let mut gradient = vec![0.0; rows.len()];
+            backward(
+                &mut gradient,
+                &weights,
+                saved,
+                HEADS,
+                &mut Scratch::default(),
+            );
+            let stride = 1 + count / 10;
+            check(&format!("{count} tokens"), &rows, &gradient, stride, |x| {
+                weighted(&attend(x).0, &weights)
+            });
+        }
+    }
+
+    #[test]
+    fn the_loops_and_the_products_agree_and_see_no_future() {
+        let total = HEADS.total();
+        let rows = numbers((2 * BLOCK + 9) * 3 * total, 5);
+        let (all, _) = attend(&rows);
+        for count in [1, SHORT - 1, SHORT, SHORT + 1, BLOCK, BLOCK + 1] {
+            let (some, _) = attend(&rows[..count * 3 * total]);
+            for (all, some) in all.iter().zip(&some) {
+                assert!((all - some).abs() < 1e-5, "{count}: {all} {some}");
+            }
+        }
+    }
+}

@@ -48,3 +48,26 @@ pub(crate) fn backward(
         },
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::{check, numbers, weighted};
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (hidden, rows) = (20, 2);
+        let input: Vec<f32> = numbers(rows * 2 * hidden, 1)
+            .iter()
+            .map(|x| 4.0 * x)
+            .collect();
+        let weights = numbers(rows * hidden, 2);
+        let mut gradient = vec![0.0; input.len()];
+        backward(&mut gradient, &weights, &input, hidden);
+        check("gate and up", &input, &gradient, 1, |x| {
+            let mut inner = vec![0.0; rows * hidden];
+            forward(&mut inner, x, hidden);
+            weighted(&inner, &weights)
+        });
+    }
+}

@@ -6,6 +6,8 @@ mod attention;
 mod backward;
 mod checkpoint;
 pub mod decoder;
+#[cfg(test)]
+mod differences;
 mod dropout;
 pub mod error;
 mod feed_forward;

@@ -254,3 +254,83 @@ fn rival_probabilities(row: &mut [f32], logit: f32, target: u32, drawn: &[u32]) 
     scale(row, 1.0 / sum);
     (largest + sum.ln() - logit, own / sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::{check, numbers};
+
+    const WIDTH: usize = 8;
+    const VOCABULARY: usize = 30;
+
+    fn targets(rows: usize) -> Vec<u32> {
+        let target = |row: usize| {
+            if row % 5 == 3 {
+                IGNORE
+            } else {
+                (row * 7 % VOCABULARY) as u32
+            }
+        };
+        (0..rows).map(target).collect()
+    }
+
+    fn loss(hidden: &[f32], embedding: &[f32], rivals: Rivals<'_>) -> f64 {
+        let targets = targets(hidden.len() / WIDTH);
+        let scratch = &mut Scratch::default();
+        cross_entropy(hidden, &targets, embedding, WIDTH, rivals, None, scratch).0
+    }
+
+    /// Few rows and more than one chunk, against all tokens and some of them,
+    /// among these the target of some rows.
+    #[test]
+    fn gradients_are_slopes() {
+        let drawn = [3, 28, 7, 0, 14, 21];
+        for (rows, rivals) in [
+            (4, Rivals::All),
+            (CHUNK + 90, Rivals::All),
+            (4, Rivals::Drawn(&drawn)),
+            (CHUNK + 90, Rivals::Drawn(&drawn)),
+        ] {
+            let (hidden, embedding) = (numbers(rows * WIDTH, 1), numbers(VOCABULARY * WIDTH, 2));
+            let mut of_hidden = vec![9.0; hidden.len()];
+            let mut of_embedding = vec![0.0; embedding.len()];
+            let gradients = Gradients {
+                hidden: &mut of_hidden,
+                embedding: &mut of_embedding,
+                weight: 1.0,
+            };
+            let targets = targets(rows);
+            let scratch = &mut Scratch::default();
+            let (sum, scored) = cross_entropy(
+                &hidden,
+                &targets,
+                &embedding,
+                WIDTH,
+                rivals,
+                Some(gradients),
+                scratch,
+            );
+            assert_eq!(
+                scored,
+                targets.iter().filter(|target| **target != IGNORE).count()
+            );
+            assert!((sum - loss(&hidden, &embedding, rivals)).abs() < 1e-3);
+            let stride = 1 + rows / 8;
+            check("hidden", &hidden, &of_hidden, stride, |h| {
+                loss(h, &embedding, rivals)
+            });
+            check("embedding", &embedding, &of_embedding, 3, |e| {
+                loss(&hidden, e, rivals)
+            });
+        }
+    }
+
+    #[test]
+    fn all_tokens_drawn_are_the_whole_vocabulary() {
+        let (hidden, embedding) = (numbers(6 * WIDTH, 1), numbers(VOCABULARY * WIDTH, 2));
+        let all: Vec<u32> = (0..VOCABULARY as u32).collect();
+        let sampled = loss(&hidden, &embedding, Rivals::Drawn(&all));
+        let full = loss(&hidden, &embedding, Rivals::All);
+        assert!((full - sampled).abs() < 1e-4, "{full} {sampled}");
+    }
+}

@@ -64,3 +64,28 @@ pub(crate) fn backward(
         },
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::{check, numbers, weighted};
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (width, rows) = (40, 3);
+        let (input, gain) = (numbers(rows * width, 1), numbers(width, 2));
+        let weights = numbers(rows * width, 3);
+        let objective = |input: &[f32], gain: &[f32]| {
+            let mut out = vec![0.0; rows * width];
+            forward(&mut out, input, gain);
+            weighted(&out, &weights)
+        };
+        let (mut of_input, mut of_gain) = (vec![0.0; rows * width], vec![0.0; width]);
+        backward(&mut of_input, &mut of_gain, &weights, &input, &gain);
+        check("input", &input, &of_input, 1, |x| objective(x, &gain));
+        check("gain", &gain, &of_gain, 1, |g| objective(&input, g));
+        let mut zeros = vec![1.0; width];
+        forward(&mut zeros, &vec![0.0; width], &gain);
+        assert_eq!(zeros, vec![0.0; width]);
+    }
+}

@@ -80,3 +80,45 @@ impl Rotary {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::{check, numbers, weighted};
+
+    /// Three rows of 2 heads of 6 and 4 further values.
+    fn turned(values: &[f32], turn: Turn) -> Vec<f32> {
+        let mut rows = values.to_vec();
+        Rotary::new(8, 6, 100.0).turn(&mut rows, 16, 12, 4, turn);
+        rows
+    }
+
+    #[test]
+    fn gradients_are_slopes_and_turns_undo_each_other() {
+        let (input, weights) = (numbers(48, 1), numbers(48, 2));
+        let gradient = turned(&weights, Turn::Backward);
+        check("input", &input, &gradient, 1, |x| {
+            weighted(&turned(x, Turn::Forward), &weights)
+        });
+        for (back, input) in turned(&turned(&input, Turn::Forward), Turn::Backward)
+            .iter()
+            .zip(&input)
+        {
+            assert!((back - input).abs() < 1e-6);
+        }
+        assert_eq!(turned(&input, Turn::Forward)[12..16], input[12..16]);
+    }
+
+    #[test]
+    fn only_the_distance_between_positions_counts() {
+        let rotary = Rotary::new(20, 6, 100.0);
+        let product = |query_position: usize, key_position: usize| {
+            let (mut query, mut key) = (numbers(6, 1), numbers(6, 2));
+            rotary.turn(&mut query, 6, 6, query_position, Turn::Forward);
+            rotary.turn(&mut key, 6, 6, key_position, Turn::Forward);
+            weighted(&query, &key)
+        };
+        assert!((product(3, 1) - product(19, 17)).abs() < 1e-5);
+        assert!((product(3, 1) - product(3, 2)).abs() > 1e-3);
+    }
+}

@@ -34,7 +34,7 @@ fn extended(snapshot: &Snapshot, entries: Vec<Entry>) -> Snapshot {
         .zip(entries)
         .map(|(sequence, entry)| LogEntry {
             sequence,
-            id: id(&sequence.to_string()),
+            id: sequence.to_string(),
             entry,
         })
         .collect();

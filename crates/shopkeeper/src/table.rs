@@ -1,6 +1,6 @@
 //! Tables for people, on stderr or stdout.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::jobs::Outcome;
@@ -9,7 +9,7 @@ use crate::jobs::Outcome;
 pub fn with_headings(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(110)
         .set_header(headings.to_vec());
@@ -38,7 +38,12 @@ pub fn outcomes(outcomes: &[Outcome]) -> Table {
                 version,
                 ..
             } => {
-                let mut stands = if *promoted { "serves" } else { "refused" }.to_owned();
+                let mut stands = match (promoted, metrics.is_empty()) {
+                    (true, _) => "serves",
+                    (false, true) => "kept: nothing to measure it on",
+                    (false, false) => "refused",
+                }
+                .to_owned();
                 for metric in metrics {
                     table.add_row([
                         service.name().to_owned(),
@@ -50,7 +55,7 @@ pub fn outcomes(outcomes: &[Outcome]) -> Table {
                     ]);
                 }
                 if metrics.is_empty() {
-                    table.add_row([service.name(), "-", "-", "-", "not measured", version]);
+                    table.add_row([service.name(), "-", "-", "-", version, &stands]);
                 }
             }
         }

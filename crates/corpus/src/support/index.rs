@@ -40,6 +40,12 @@ pub enum Wants {
     Number,
 }
 
+/// Stems that say that a rule is asked for, not which: in "return policy" it
+/// is the return that matters.
+const FRAMES: [&str; 8] = [
+    "polici", "rule", "regul", "guidelin", "inform", "政策", "规定", "规则",
+];
+
 impl Question {
     /// Reads a question; `earlier` is what was asked before, when the new
     /// one only makes sense after it.
@@ -65,8 +71,13 @@ impl Question {
     }
 
     fn add(&mut self, text: &str, weight: f32) {
-        for term in terms(text).into_iter().filter(|term| term.content) {
-            self.add_term(term, weight);
+        let is_frame = |term: &Term| FRAMES.contains(&term.word.as_str());
+        let content: Vec<Term> = terms(text).into_iter().filter(|term| term.content).collect();
+        let only_frames = content.iter().all(is_frame);
+        for term in content {
+            if only_frames || !is_frame(&term) {
+                self.add_term(term, weight);
+            }
         }
     }
 
@@ -315,7 +326,7 @@ impl Index {
     /// The units that match best, best first, with their features (the
     /// language model's is left 0).
     pub fn retrieve(&self, question: &Question, most: usize) -> Vec<Candidate> {
-        self.retrieve_without(question, most, None)
+        self.retrieve_among(question, most, |_, _| true)
     }
 
     /// As [`Index::retrieve`], as if the source at `excluded` were not there.
@@ -324,6 +335,17 @@ impl Index {
         question: &Question,
         most: usize,
         excluded: Option<usize>,
+    ) -> Vec<Candidate> {
+        self.retrieve_among(question, most, |place, _| excluded != Some(place))
+    }
+
+    /// As [`Index::retrieve`], as if only the sources were there that `keep`
+    /// (given their place) is true of.
+    pub fn retrieve_among(
+        &self,
+        question: &Question,
+        most: usize,
+        keep: impl Fn(usize, &Source) -> bool,
     ) -> Vec<Candidate> {
         if self.flat.is_empty() || question.terms.is_empty() {
             return Vec::new();
@@ -336,7 +358,7 @@ impl Index {
         let (units, bm25) = self.gather(&matches);
         let by_source = self.source_coverage(&matches);
         let asked = self.asked_coverage(&matches);
-        let stays = |source: u32| excluded != Some(source as usize);
+        let stays = |source: u32| keep(source as usize, &self.sources[source as usize]);
         let best_source = by_source
             .iter()
             .filter(|(source, _)| stays(**source))

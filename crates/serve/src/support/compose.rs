@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use corpus::support::{CANDIDATES, Calibration, Candidate, Index, Question};
+use corpus::support::{CANDIDATES, Calibration, Candidate, Index, Question, Source, SourceKind};
 use serde_json::json;
 use shop::{Id, ModelVersion, Role, Service};
 use store::Snapshot;
@@ -212,7 +212,14 @@ impl Turn<'_> {
             return draft;
         }
         let index = self.knowledge.index.clone();
-        let mut scored = self.score(&index, &question);
+        let threshold = self.calibration().threshold;
+        // What the shop stands by comes before what an agent once said.
+        let mut scored = self.score(&index, &question, |source| {
+            source.kind == SourceKind::Document
+        });
+        if scored.first().is_none_or(|best| best.probability < threshold) {
+            scored = self.score(&index, &question, |_| true);
+        }
         let mut index = index;
         if let Some((products, found)) = self.product_description(&named, &question)
             && found.first().map(|best| best.probability)
@@ -220,7 +227,6 @@ impl Turn<'_> {
         {
             (index, scored) = (products, found);
         }
-        let threshold = self.calibration().threshold;
         match scored.first() {
             Some(best) if best.probability >= threshold => self.quotes(&index, &scored, threshold),
             best => self.declined(best.map_or(0.0, |best| best.probability)),
@@ -301,16 +307,21 @@ impl Turn<'_> {
             return None;
         }
         let index = std::sync::Arc::new(Index::new(sources));
-        let scored = self.score(&index, question);
+        let scored = self.score(&index, question, |_| true);
         (!scored.is_empty()).then_some((index, scored))
     }
 
     /// Retrieves, lets the language model look at the best, and orders them
     /// by the probability that they answer.
-    fn score(&mut self, index: &Index, question: &Question) -> Vec<Scored> {
-        let mut found = self
-            .stages
-            .run("retrieve", || index.retrieve(question, CANDIDATES));
+    fn score(
+        &mut self,
+        index: &Index,
+        question: &Question,
+        keep: impl Fn(&Source) -> bool,
+    ) -> Vec<Scored> {
+        let mut found = self.stages.run("retrieve", || {
+            index.retrieve_among(question, CANDIDATES, |_, source| keep(source))
+        });
         match self.model {
             Some(model) if !found.is_empty() => {
                 self.used_model = true;

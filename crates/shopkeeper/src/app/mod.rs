@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use shop::{DecisionRecord, Id, Timestamp};
+use shop::{DecisionRecord, Id, Timestamp, Service};
 use store::{Snapshot, Store};
 
 pub use lane::{Lane, LaneError};
-pub use loaded::{InsightPart, Loaded, SearchPart, SupportPart, Versioned};
+pub use loaded::{InsightPart, Loaded};
 pub use recorder::{Place, Recorder};
-pub use refresh::{refresh_once, refreshed};
+#[cfg(test)]
+pub use refresh::refresh_once;
 pub use tasks::{Status, Task, TaskProgress, Tasks};
 
 use crate::config::Config;
@@ -59,6 +60,7 @@ pub struct App {
     pub answers: Answers,
     /// When this process began to serve.
     pub started: Instant,
+    services: Vec<Service>,
     loaded: ArcSwap<Loaded>,
     recorder: Recorder,
     stopping: AtomicBool,
@@ -69,6 +71,12 @@ impl App {
     /// Loads what serves now and starts the tasks that write decisions and
     /// swap models. Needs a Tokio runtime.
     pub async fn start(store: Arc<Store>, config: Config) -> Arc<Self> {
+        Self::start_for(store, config, &Service::ALL).await
+    }
+
+    /// As [`App::start`], with these services alone: one question from the
+    /// command line needs one of them.
+    pub async fn start_for(store: Arc<Store>, config: Config, services: &[Service]) -> Arc<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         crate::http::metrics::recorder();
         let app = Arc::new(Self {
@@ -88,8 +96,9 @@ impl App {
             conversations: std::array::from_fn(|_| Arc::default()),
             store,
             config,
+            services: services.to_vec(),
         });
-        refresh_once(&app).await;
+        refresh::refresh_once(&app).await;
         tokio::spawn(refresh::keep_fresh(Arc::downgrade(&app)));
         app
     }

@@ -34,18 +34,17 @@ pub(super) async fn keep_fresh(app: Weak<App>) {
 /// Brings what serves up to the present snapshot.
 pub async fn refresh_once(app: &App) {
     let before = app.loaded();
-    if let Some(after) = refreshed(&app.store, &before).await {
+    if let Some(after) = refreshed(&app.store, &before, &app.services).await {
         app.loaded.store(Arc::new(after));
     }
 }
 
 /// What should serve now, or `None` when nothing has changed since `before`.
-/// The command line loads with it too.
-pub async fn refreshed(store: &Store, before: &Loaded) -> Option<Loaded> {
+async fn refreshed(store: &Store, before: &Loaded, services: &[Service]) -> Option<Loaded> {
     let snapshot = store.snapshot();
     let mut after = before.clone();
     let mut changed = false;
-    for service in Service::ALL {
+    for service in services.iter().copied() {
         changed |= match service {
             Service::Search => refresh_search(store, &snapshot, &mut after).await,
             Service::Recommend => refresh_recommend(store, &snapshot, &mut after).await,

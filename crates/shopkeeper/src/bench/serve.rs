@@ -17,7 +17,7 @@ use shop::Record;
 use store::{Entry, NewEntry, Store};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::app::{App, now};
+use crate::app::App;
 use crate::config::Config;
 use crate::http::serve;
 use crate::jobs::{self, Outcome, TrainRequest};

@@ -62,14 +62,21 @@ async fn upload(
         let currency = Some(app.config.currency);
         async move {
             let options = ImportOptions { as_kind, now: now(), currency };
+            let rejected_file = store.folder().join("rejected.jsonl");
             let progress = TaskProgress { tasks, id, stage: Mutex::default() };
-            let rejected = store.folder().join("rejected.jsonl");
-            let report = import(&store, &upload.0, &options, &rejected, &progress).await;
+            let report = import(&store, &upload.0, &options, &rejected_file, &progress).await;
             // The file has a name of ours that says nothing to the caller.
-            let name = upload.0.display().to_string();
-            report
-                .map(|report| json!(report))
-                .map_err(|error| format!("{error:#}").replace(&name, "the upload"))
+            match report {
+                Ok(report) => {
+                    let mut report = json!(report);
+                    report["file"] = json!("upload");
+                    Ok(report)
+                }
+                Err(error) => {
+                    let name = upload.0.display().to_string();
+                    Err(error.to_string().replace(&name, "the upload"))
+                }
+            }
         }
     })?;
     Ok(accepted(json!(task)))

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
 use serve::Decision;
-use serve::insight::{Direction, InsightRequest, Insights};
+use serve::insight::{InsightRequest, Insights, ThemeDetail};
 use shop::Service;
 
 use super::answer::{Audience, make};
@@ -51,7 +51,6 @@ fn request_of(parameters: &Parameters) -> Result<InsightRequest, ApiError> {
         language: parameters.text("language").map(str::to_owned),
         from: parameters.parsed("from")?,
         to: parameters.parsed("to")?,
-        ..InsightRequest::default()
     })
 }
 
@@ -71,13 +70,7 @@ pub async fn insights(
     .await?;
     let found = &made.decision.content;
     let explanation = json!({
-        "request": {
-            "product": request.product,
-            "category": request.category,
-            "language": request.language,
-            "from": request.from,
-            "to": request.to,
-        },
+        "request": request,
         "reviews": found.reviews,
         "themes": found.themes.iter().map(|theme| &theme.id).collect::<Vec<_>>(),
     });
@@ -103,12 +96,21 @@ async fn theme(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
-    let found = insights(&app, request_of(&parameters)?).await?;
-    let theme = found.content.themes.iter().find(|theme| theme.id == id);
-    theme
-        .map(|theme| Json(json!(theme)))
-        .ok_or_else(|| ApiError::new(Code::UnknownTheme, format!("there is no theme {id}")))
+) -> Result<Json<Decision<ThemeDetail>>, ApiError> {
+    let request = request_of(&parameters)?;
+    let Some(part) = app.loaded().insight.clone() else {
+        return Err(ApiError::not_trained(Service::Insight));
+    };
+    if !part.model.model.themes().iter().any(|theme| theme.id == id) {
+        return Err(ApiError::new(Code::UnknownTheme, format!("there is no theme {id}")));
+    }
+    let (version, theme) = (Some(part.model.version.clone()), id.clone());
+    let made = make(&app, Service::Insight, version, move |context| {
+        serve::insight::theme(context, &part.model.model, &part.scores, &theme, &request)
+    })
+    .await?;
+    let explanation = json!({"request": {"theme": id}});
+    Ok(Json(made.record(Audience::default(), Vec::new(), explanation)))
 }
 
 async fn alerts(
@@ -116,12 +118,5 @@ async fn alerts(
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     let found = insights(&app, request_of(&parameters)?).await?;
-    let alerts: Vec<_> = found
-        .content
-        .themes
-        .iter()
-        .filter(|theme| theme.trend.direction == Direction::Rising)
-        .filter(|theme| theme.feelings.negative > theme.feelings.positive)
-        .collect();
-    Ok(Json(json!({"decision_id": found.decision_id, "alerts": alerts})))
+    Ok(Json(json!({"decision_id": found.decision_id, "alerts": found.content.alerts})))
 }

@@ -83,11 +83,11 @@ async fn serve_until_stopped(store: Store, config: Config) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The models of an existing shop, as the server would load them.
-async fn open(setting: &Setting) -> anyhow::Result<Arc<App>> {
+/// One service of an existing shop, as the server would load it.
+async fn open(setting: &Setting, service: Service) -> anyhow::Result<Arc<App>> {
     let config = setting.config()?;
     let store = setting.existing_store().await?;
-    Ok(App::start(Arc::new(store), config).await)
+    Ok(App::start_for(Arc::new(store), config, &[service]).await)
 }
 
 fn id(text: Option<&str>) -> anyhow::Result<Option<Id>> {
@@ -109,7 +109,7 @@ pub async fn ask(
     question: &str,
     customer: Option<&str>,
 ) -> anyhow::Result<Done> {
-    let app = open(setting).await?;
+    let app = open(setting, Service::Support).await?;
     let loaded = app.loaded();
     let part = loaded.support.clone().context("there is nothing to answer from")?;
     let customer = id(customer)?;
@@ -142,7 +142,7 @@ pub async fn ask(
 }
 
 pub async fn search(setting: &Setting, arguments: &SearchArguments) -> anyhow::Result<Done> {
-    let app = open(setting).await?;
+    let app = open(setting, Service::Search).await?;
     let request = SearchRequest {
         q: arguments.query.clone(),
         limit: arguments.limit,
@@ -172,7 +172,7 @@ pub async fn search(setting: &Setting, arguments: &SearchArguments) -> anyhow::R
 }
 
 pub async fn recommend(setting: &Setting, arguments: &RecommendArguments) -> anyhow::Result<Done> {
-    let app = open(setting).await?;
+    let app = open(setting, Service::Recommend).await?;
     let scenario = serde_json::from_value(json!(arguments.scenario))
         .with_context(|| format!("--scenario {:?}", arguments.scenario))?;
     let request = RecommendRequest {
@@ -202,7 +202,7 @@ pub async fn recommend(setting: &Setting, arguments: &RecommendArguments) -> any
 }
 
 pub async fn insight(setting: &Setting, arguments: &InsightArguments) -> anyhow::Result<Done> {
-    let app = open(setting).await?;
+    let app = open(setting, Service::Insight).await?;
     let request = serve::insight::InsightRequest {
         product: id(arguments.product.as_deref())?,
         category: arguments.category.clone(),

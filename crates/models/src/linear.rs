@@ -37,7 +37,8 @@ pub struct LinearOptions {
     pub features: usize,
     /// An n-gram must occur in this many rows.
     pub minimum_rows: u32,
-    /// 0 counts each row alike, 1 counts each class alike.
+    /// 0 counts each row alike, 1 counts each class alike: in learning, and in
+    /// choosing the number of passes.
     pub balance: f32,
 }
 
@@ -180,7 +181,7 @@ impl LinearClassifier {
             .iter()
             .map(|(text, class)| (self.sparse(text), *class))
             .collect();
-        let importance = self.importance(rows);
+        let importance = self.importance(examples.iter().map(|(_, class)| *class));
         let width = self.classes.len();
         let mut squares = vec![1e-8_f32; self.weights.len()];
         let mut bias_squares = vec![1e-8_f32; width];
@@ -213,16 +214,12 @@ impl LinearClassifier {
     }
 
     /// The weight of each class's rows.
-    fn importance(&self, rows: &[(&str, usize)]) -> Vec<f32> {
-        let mut counts = vec![0.0_f32; self.classes.len()];
-        for (_, class) in rows {
-            counts[*class] += 1.0;
-        }
+    fn importance(&self, rows: impl ExactSizeIterator<Item = usize>) -> Vec<f32> {
         let mean = rows.len() as f32 / self.classes.len().max(1) as f32;
-        counts
-            .iter()
-            .map(|count| (mean / count.max(1.0)).powf(self.balance))
-            .collect()
+        let mut counts = vec![0.0_f32; self.classes.len()];
+        rows.for_each(|class| counts[class] += 1.0);
+        let weight = |count: &f32| (mean / count.max(1.0)).powf(self.balance);
+        counts.iter().map(weight).collect()
     }
 
     /// The text's known n-grams, weighted, and scaled so that the whole text

@@ -14,6 +14,9 @@ const ASKED_WEIGHT: f32 = 2.0;
 const SOURCE_WEIGHT: f32 = 0.35;
 /// A concept is a looser match than the word itself.
 const CONCEPT_WEIGHT: f32 = 0.8;
+/// A word that was mended may be another one.
+const MENDED_WEIGHT: f32 = 0.7;
+const SHORTEST_MENDED: usize = 5;
 /// Words of the question before count this much in a follow-up.
 const EARLIER_WEIGHT: f32 = 0.5;
 
@@ -415,7 +418,12 @@ impl Index {
                 !self.postings[word].is_empty() || !self.asked_postings[word].is_empty()
             })
         };
-        let (word, concept) = (held(word), held(concept));
+        let (mut word, concept) = (held(word), held(concept));
+        let mut mended = false;
+        if word.is_none() && concept.is_none() {
+            word = held(self.nearest(&term.word));
+            mended = word.is_some();
+        }
         let idf = match (word, concept) {
             (Some(word), Some(concept)) => {
                 self.idf[word as usize].min(self.idf[concept as usize] * 1.3)
@@ -427,8 +435,30 @@ impl Index {
         TermMatch {
             word,
             concept,
+            strength: if mended { MENDED_WEIGHT } else { 1.0 },
             mass: idf * weight,
         }
+    }
+
+    /// The most frequent known word that one slip of the finger makes of an
+    /// unknown one: a letter too many, too few, another, or two swapped.
+    fn nearest(&self, word: &str) -> Option<u32> {
+        if word.len() < SHORTEST_MENDED || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            return None;
+        }
+        let alike = |other: &&String| {
+            other.len().abs_diff(word.len()) <= 1
+                && other.as_bytes()[0] == word.as_bytes()[0]
+                && one_slip(word.as_bytes(), other.as_bytes())
+        };
+        self.vocabulary
+            .keys()
+            .filter(alike)
+            .max_by_key(|other| {
+                let number = self.vocabulary[*other] as usize;
+                (self.postings[number].len(), std::cmp::Reverse(*other))
+            })
+            .map(|other| self.vocabulary[other])
     }
 
     /// Units that share a word or a concept with the question, with their BM25.
@@ -546,16 +576,37 @@ impl Index {
     }
 }
 
+/// Whether one insertion, deletion, substitution or swap of neighbours makes
+/// one word of the other.
+fn one_slip(a: &[u8], b: &[u8]) -> bool {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    let start = short.iter().zip(long).take_while(|(a, b)| a == b).count();
+    let (short, long) = (&short[start..], &long[start..]);
+    if short.len() < long.len() {
+        return short == &long[1..];
+    }
+    match short {
+        [] => true,
+        [_, rest @ ..] if rest == &long[1..] => true,
+        [first, second, rest @ ..] => {
+            *first == long[1] && *second == long[0] && rest == &long[2..]
+        }
+        [_] => true,
+    }
+}
+
 /// A question's word as the index knows it.
 struct TermMatch {
     word: Option<u32>,
     concept: Option<u32>,
+    /// Below 1 where the word had to be mended.
+    strength: f32,
     mass: f32,
 }
 
 impl TermMatch {
     fn keys(&self) -> impl Iterator<Item = (u32, f32)> {
-        let word = self.word.map(|word| (word, 1.0));
+        let word = self.word.map(|word| (word, self.strength));
         let concept = self.concept.map(|concept| (concept, CONCEPT_WEIGHT));
         word.into_iter().chain(concept)
     }
@@ -669,6 +720,7 @@ mod tests {
             ("when do I get my money back", "Refunds take 5 days."),
             ("邮费多少", "满88元免邮费；不满88元，每单收取10元运费。"),
             ("is delivery free?", "Shipping is free over 50 dollars."),
+            ("do you ship worldwdie", "We ship worldwide."),
         ] {
             let found = index.retrieve(&Question::read(question, None), 5);
             let best = &found[0];

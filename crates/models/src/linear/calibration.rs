@@ -5,7 +5,8 @@ use super::{LinearClassifier, largest, softmax};
 
 /// A model measured on rows that it has not seen.
 pub(super) struct Held {
-    correct: usize,
+    /// Rows answered rightly, by the importance of their class.
+    correct: f32,
     loss: f64,
     pub temperature: f32,
     pub threshold: f32,
@@ -17,10 +18,12 @@ impl Held {
             .iter()
             .map(|(text, class)| (model.logits(text), *class))
             .collect();
+        let importance = model.importance(rows.iter().map(|(_, class)| *class));
         let correct = logits
             .iter()
             .filter(|(scores, class)| largest(scores).0 == *class)
-            .count();
+            .map(|(_, class)| importance[*class])
+            .sum();
         let temperature = temperature(&logits);
         let strangers: Vec<Vec<f32>> = unknown.iter().map(|text| model.logits(text)).collect();
         Self {

@@ -126,7 +126,7 @@ mod tests {
         let reviews: Vec<i64> = (1_000..1_100).collect();
         let late: Vec<i64> = (1_080..1_100).collect();
         let even: Vec<i64> = (1_000..1_100).step_by(5).collect();
-        let early: Vec<i64> = (1_000..1_040).collect();
+        let early: Vec<i64> = (1_000..1_079).collect();
         for (mentions, direction) in [
             (&late[..], Direction::Rising),
             (&even, Direction::Steady),

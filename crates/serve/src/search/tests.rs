@@ -67,7 +67,7 @@ fn append(snapshot: &mut Snapshot, records: Vec<Record>) {
         .zip(records)
         .map(|(sequence, record)| LogEntry {
             sequence,
-            id: id(&format!("e{sequence}")),
+            id: format!("e{sequence}"),
             entry: Entry::Record(record),
         })
         .collect();
@@ -425,7 +425,7 @@ fn a_removed_product_is_not_found_before_the_index_is_built_anew() {
     let mut shop = Shop::new(english());
     shop.snapshot.extend(&[LogEntry {
         sequence: shop.snapshot.sequence + 1,
-        id: id("removal"),
+        id: "removal".into(),
         entry: Entry::Removed {
             kind: Kind::Products,
             id: id("tea"),

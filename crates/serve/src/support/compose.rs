@@ -208,7 +208,7 @@ impl Turn<'_> {
         let named = self
             .stages
             .run("products", || knowledge.named_products(&question));
-        if let Some(draft) = self.product_fact(&named) {
+        if let Some(draft) = self.product_fact(&named, earlier.as_deref()) {
             return draft;
         }
         let index = self.knowledge.index.clone();
@@ -252,7 +252,7 @@ impl Turn<'_> {
     }
 
     /// Price, stock or an attribute of a product that the message names.
-    fn product_fact(&mut self, named: &[NamedProduct]) -> Option<Draft> {
+    fn product_fact(&mut self, named: &[NamedProduct], earlier: Option<&str>) -> Option<Draft> {
         let best = named
             .first()
             .filter(|best| best.of_message >= ABOUT_PRODUCT)?;
@@ -273,7 +273,10 @@ impl Turn<'_> {
                     .count();
                 (spoken, std::cmp::Reverse(product.id.clone()))
             })?;
-        let asked: Vec<Asked> = asked_facts(&self.message, product);
+        let mut asked: Vec<Asked> = asked_facts(&self.message, product);
+        if let (true, Some(earlier)) = (asked.is_empty(), earlier) {
+            asked = asked_facts(earlier, product);
+        }
         let said = product_facts(&product.id, &asked, self.snapshot, &self.language);
         if said.is_empty() {
             return None;

@@ -7,7 +7,6 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 use serde_json::json;
@@ -16,9 +15,7 @@ use store::{Appended, NewEntry, Store};
 use tokio::sync::mpsc;
 use train::Progress;
 
-use super::open::open;
-use super::read::read_opened;
-use super::{Batch, Format, ImportOptions, IngestError, ReadSummary, Rejected};
+use super::{Batch, Format, ImportOptions, IngestError, ReadSummary, Rejected, read_file};
 
 /// Batches that may wait for the disk.
 const QUEUE: usize = 4;
@@ -89,9 +86,6 @@ impl fmt::Display for ImportReport {
     }
 }
 
-/// A batch with how far in the file it reaches.
-type Step = (Batch, u64);
-
 /// Imports a file. Bad rows are appended to `rejected_file`; good ones are
 /// on the disk when this returns, and those before an error or an
 /// interruption are as well: a second run finds them unchanged.
@@ -102,14 +96,15 @@ pub async fn import(
     rejected_file: &Path,
     progress: &dyn Progress,
 ) -> Result<ImportReport, IngestError> {
-    let (sender, mut receiver) = mpsc::channel::<Step>(QUEUE);
+    let (sender, mut receiver) = mpsc::channel::<Batch>(QUEUE);
     let reading = spawn_reader(path.to_owned(), *options, sender);
     let total = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut rejects = RejectedFile::new(rejected_file, path);
     let (mut accepted, mut unchanged, mut rejected) = (0_u64, 0_u64, 0_u64);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     progress.begin(&format!("import {name}"), total);
-    while let Some((batch, position)) = receiver.recv().await {
+    while let Some(batch) = receiver.recv().await {
+        let position = batch.position;
         rejected += batch.rejected.len() as u64;
         rejects.write(&batch.rejected)?;
         if !batch.records.is_empty() {
@@ -151,19 +146,14 @@ pub async fn import(
 fn spawn_reader(
     path: PathBuf,
     options: ImportOptions,
-    sender: mpsc::Sender<Step>,
+    sender: mpsc::Sender<Batch>,
 ) -> tokio::task::JoinHandle<Result<ReadSummary, IngestError>> {
     tokio::task::spawn_blocking(move || {
-        let opened = open(&path)?;
-        let position = opened.position.clone();
-        let mut sink = |batch: Batch| {
-            let step = (batch, position.load(Ordering::Relaxed));
-            match sender.blocking_send(step) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
+        let mut sink = |batch: Batch| match sender.blocking_send(batch) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
         };
-        read_opened(&path, opened, &options, &mut sink)
+        read_file(&path, &options, &mut sink)
     })
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustc_hash::FxHashMap;
 use shop::{Kind, Record, RecordError};
@@ -26,6 +28,8 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// Bad rows.
     pub rejected: Vec<Rejected>,
+    /// How many bytes of the file have been read so far.
+    pub position: u64,
 }
 
 /// The receiver wants no more.
@@ -36,6 +40,7 @@ pub(super) struct Stopped;
 pub(super) struct Intake<'a> {
     sink: &'a mut dyn FnMut(Batch) -> ControlFlow<()>,
     batch: Batch,
+    position: Arc<AtomicU64>,
     seen: FxHashMap<u64, Seen>,
     /// What came in, for the summary.
     pub(super) counts: Counts,
@@ -59,10 +64,15 @@ pub(super) struct Counts {
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(sink: &'a mut dyn FnMut(Batch) -> ControlFlow<()>) -> Self {
+    /// `position` is where in the file the reading is.
+    pub(super) fn new(
+        sink: &'a mut dyn FnMut(Batch) -> ControlFlow<()>,
+        position: Arc<AtomicU64>,
+    ) -> Self {
         Self {
             sink,
             batch: Batch::default(),
+            position,
             seen: FxHashMap::default(),
             counts: Counts::default(),
         }
@@ -139,7 +149,8 @@ impl<'a> Intake<'a> {
         if self.batch.records.len() + self.batch.rejected.len() < rows {
             return Ok(());
         }
-        let batch = std::mem::take(&mut self.batch);
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.position = self.position.load(Ordering::Relaxed);
         self.batch.records.reserve(rows.min(BATCH));
         match (self.sink)(batch) {
             ControlFlow::Continue(()) => Ok(()),

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use shop::{Kind, Record, Timestamp};
@@ -317,7 +318,7 @@ pub(super) fn collect(fill: impl FnOnce(&mut Intake<'_>)) -> (Vec<Record>, Vec<R
         all.rejected.extend(batch.rejected);
         ControlFlow::Continue(())
     };
-    let mut intake = Intake::new(&mut sink);
+    let mut intake = Intake::new(&mut sink, Arc::default());
     fill(&mut intake);
     let flushed = intake.flush();
     debug_assert!(flushed.is_ok());

@@ -131,16 +131,8 @@ pub fn read_file(
     options: &ImportOptions,
     sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
 ) -> Result<ReadSummary, IngestError> {
-    read_opened(path, open(path)?, options, sink)
-}
-
-pub(super) fn read_opened(
-    path: &Path,
-    opened: Opened,
-    options: &ImportOptions,
-    sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
-) -> Result<ReadSummary, IngestError> {
-    let mut intake = Intake::new(sink);
+    let opened = open(path)?;
+    let mut intake = Intake::new(sink, opened.position.clone());
     let found = match detect(path, &opened.head, options.as_kind) {
         Ok(found) => found,
         Err(error) => return Err(unreadable(path, opened, error)),

@@ -1,6 +1,6 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use shop::{Event, EventKind, Id};
+use shop::{EventKind, Id};
 
 use super::{Shop, post};
 
@@ -108,9 +108,3 @@ async fn what_was_chosen_comes_first_in_the_next_search() {
     assert_eq!(after.first(), Some(&last));
 }
 
-#[test]
-fn an_event_is_smaller_than_a_batch() {
-    // Guards the shape that the log keeps for rows without an id.
-    let event = Event::new(EventKind::View, shop::Timestamp::from_seconds(1));
-    assert_eq!(serde_json::to_value(event).unwrap()["type"], "view");
-}

@@ -3,6 +3,7 @@
 mod chat;
 mod errors;
 mod events;
+mod imports;
 mod offers;
 mod serving;
 

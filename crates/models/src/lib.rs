@@ -20,6 +20,7 @@ mod norm;
 mod optimizer;
 mod parameters;
 mod rotary;
+pub mod text_blend;
 pub mod tokenizer;
 pub mod trainer;
 mod vector;
@@ -34,6 +35,7 @@ pub use trainer::{Sequence, StepReport, Trainer, TrainerOptions};
 
 pub mod ease;
 pub mod index;
+pub mod naive_bayes;
 pub mod neighbours;
 pub mod next_item;
 pub mod linear;

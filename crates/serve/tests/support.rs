@@ -1,4 +1,5 @@
 //! What a customer may hear from support, and what never.
+#![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
 

@@ -79,44 +79,65 @@ pub const KEYS: &[Key] = &[
         name: "host",
         default: "\"127.0.0.1\"",
         about: "Address that the server listens on. Set API keys before you open it to others.",
-        set: |config, value| Ok(config.host = read(value)?),
+        set: |config, value| {
+            config.host = read(value)?;
+            Ok(())
+        },
     },
     Key {
         name: "port",
         default: "7878",
         about: "Port that the server listens on.",
-        set: |config, value| Ok(config.port = read(value)?),
+        set: |config, value| {
+            config.port = read(value)?;
+            Ok(())
+        },
     },
     Key {
         name: "size",
         default: "\"tiny\"",
         about: "Effort of training: tiny (a minute), small (many minutes), base (hours).",
-        set: |config, value| Ok(config.size = read(value)?),
+        set: |config, value| {
+            config.size = read(value)?;
+            Ok(())
+        },
     },
     Key {
         name: "seed",
         default: "7",
         about: "The same seed on the same data gives the same models.",
-        set: |config, value| Ok(config.seed = read(value)?),
+        set: |config, value| {
+            config.seed = read(value)?;
+            Ok(())
+        },
     },
     Key {
         name: "threads",
         default: "0",
         about: "Threads that training may use; 0 takes every core.",
-        set: |config, value| Ok(config.threads = read(value)?),
+        set: |config, value| {
+            config.threads = read(value)?;
+            Ok(())
+        },
     },
     Key {
         name: "currency",
         default: "\"USD\"",
         about: "ISO 4217 currency of imported prices that name none.",
-        set: |config, value| Ok(config.currency = read(value)?),
+        set: |config, value| {
+            config.currency = read(value)?;
+            Ok(())
+        },
     },
     Key {
         name: "keys",
         default: "[]",
         about: "API keys, as [{ scope = \"public\", key = \"…\" }]; scopes: public, write, admin. \
                 Without any, every local caller may do everything.",
-        set: |config, value| Ok(config.keys = read(value)?),
+        set: |config, value| {
+            config.keys = read(value)?;
+            Ok(())
+        },
     },
 ];
 

@@ -1,4 +1,5 @@
 //! The edges between the crates are the ones that ARCHITECTURE.md allows.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

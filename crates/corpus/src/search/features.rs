@@ -254,15 +254,15 @@ impl Default for Ranker {
     /// The weights without a log to learn from.
     fn default() -> Self {
         let mut weights = vec![0.0; FEATURES.len()];
-        weights[place::BM25] = 2.0;
-        weights[place::WORDS] = 1.5;
+        weights[place::BM25] = 1.0;
+        weights[place::WORDS] = 2.0;
         weights[place::TITLE_WORDS] = 0.5;
-        weights[place::TITLE_COVERED] = 0.3;
-        weights[place::PHRASE] = 0.3;
+        weights[place::TITLE_COVERED] = 0.8;
+        weights[place::PHRASE] = 0.5;
         weights[place::EXACT_TITLE] = 2.0;
         weights[place::CATEGORY] = 0.4;
         weights[place::BRAND] = 0.2;
-        weights[place::TITLE_HEAD] = 0.2;
+        weights[place::TITLE_HEAD] = 0.3;
         weights[place::POPULARITY] = 0.5;
         weights[place::CLICKS] = 1.5;
         weights[place::TASTE] = 0.5;
@@ -288,5 +288,71 @@ impl Ranker {
     pub fn score(&self, features: &Features) -> f32 {
         let pairs = self.weights.iter().zip(features);
         pairs.map(|(weight, feature)| weight * feature).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shop::{Id, Product};
+
+    use super::*;
+
+    fn seen(titles: &[&str], query: &str) -> Vec<Features> {
+        let products: Vec<Product> = titles
+            .iter()
+            .map(|title| Product::new(Id::new(title).unwrap(), (*title).to_owned()))
+            .collect();
+        let collection = Collection::build(&products.iter().collect::<Vec<_>>(), 1);
+        let query = Query::interpret(&collection, query, None);
+        let mut list: Vec<Features> = collection
+            .documents()
+            .iter()
+            .map(|document| features(&collection, &query, document, &Circumstances::default()))
+            .collect();
+        relative_to_best(&mut list);
+        list
+    }
+
+    #[test]
+    fn what_the_ranker_sees() {
+        let list = seen(
+            &["Red tea pot", "Tea in a red box", "Coffee", "Pot"],
+            "tea pot",
+        );
+        let column = |feature: usize| -> Vec<f32> { list.iter().map(|one| one[feature]).collect() };
+        assert_eq!(column(place::PHRASE), [1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(column(place::TITLE_HEAD), [1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(column(place::TITLE_COVERED), [2.0 / 3.0, 0.2, 0.0, 1.0]);
+        let matched = column(place::TITLE_WORDS);
+        assert!((matched[0] - 1.0).abs() < 1e-6 && matched[2] == 0.0);
+        assert_eq!(column(place::BM25)[0], 1.0);
+        assert!(
+            list.iter()
+                .flatten()
+                .all(|value| (0.0..=1.0).contains(value))
+        );
+    }
+
+    #[test]
+    fn one_click_is_little_and_many_are_much() {
+        assert!(click_share(0.3, 0.3) < 0.25);
+        assert!(click_share(9.0, 10.0) > 0.8);
+        assert_eq!(click_share(-1.0, 0.0), 0.0);
+        assert_eq!(taste(0.0, 0.0, 0.0), 0.0);
+        assert!(taste(5.0, 0.0, 5.0) < taste(5.0, 5.0, 5.0));
+    }
+
+    #[test]
+    fn prices_by_rank() {
+        let prices = [100, 200, 200, 900];
+        for (price, position) in [
+            (Some(100), 0.125),
+            (Some(200), 0.5),
+            (Some(900), 0.875),
+            (None, 0.5),
+        ] {
+            assert_eq!(price_position(price, &prices), position);
+        }
+        assert_eq!(price_position(Some(5), &[]), 0.5);
     }
 }

@@ -21,11 +21,58 @@ const GRAMS_WEIGHT: f32 = 0.6;
 
 /// Words that hold a sentence together; dropped unless the query is nothing
 /// else.
-const FUNCTION_WORDS: [&str; 46] = [
-    "a", "an", "and", "any", "are", "at", "by", "for", "from", "i", "in", "is", "it", "me", "my",
-    "of", "on", "or", "some", "that", "the", "this", "to", "want", "with", "le", "la", "les", "de",
-    "du", "der", "die", "das", "und", "el", "los", "的", "了", "和", "与", "我", "我要", "想",
-    "要", "买", "吗",
+const FUNCTION_WORDS: [&str; 51] = [
+    "a",
+    "an",
+    "and",
+    "any",
+    "are",
+    "at",
+    "by",
+    "for",
+    "from",
+    "i",
+    "in",
+    "is",
+    "it",
+    "me",
+    "my",
+    "of",
+    "on",
+    "or",
+    "some",
+    "that",
+    "the",
+    "this",
+    "to",
+    "want",
+    "with",
+    "le",
+    "la",
+    "les",
+    "de",
+    "du",
+    "der",
+    "die",
+    "das",
+    "und",
+    "el",
+    "los",
+    "的",
+    "了",
+    "和",
+    "与",
+    "我",
+    "我要",
+    "想",
+    "要",
+    "买",
+    "吗",
+    "一个",
+    "有没有",
+    "请问",
+    "推荐",
+    "什么",
 ];
 
 /// How an alternative came about.
@@ -107,16 +154,19 @@ impl Query {
                 continue;
             }
             let typing = at == last && text[draft.piece.end..].is_empty();
-            if draft.alternatives.is_empty() {
-                reader.split(draft);
-            }
             if typing {
                 reader.complete(draft);
             }
-            if draft.alternatives.is_empty()
-                && let Some(word) = reader.correct(draft)
-            {
-                mended.push((draft.piece.start, draft.piece.end, word));
+            // One slip is likelier than a missing space, two are not.
+            for edits in 1..=2 {
+                if draft.alternatives.is_empty()
+                    && let Some(word) = reader.correct(draft, edits)
+                {
+                    mended.push((draft.piece.start, draft.piece.end, word));
+                }
+                if draft.alternatives.is_empty() {
+                    reader.split(draft);
+                }
             }
         }
         Self {
@@ -405,11 +455,14 @@ impl<'a> Reader<'a> {
 
     /// Adds the words that an unknown word may have meant; the best of them
     /// is returned.
-    fn correct(&self, draft: &mut Draft) -> Option<String> {
+    fn correct(&self, draft: &mut Draft, edits: usize) -> Option<String> {
         let found = self
             .collection
             .vocabulary()
             .corrections(&draft.piece.text, 3);
+        if found.first().is_some_and(|best| best.edits > edits) {
+            return None;
+        }
         for correction in &found {
             let weight = CORRECTED_WEIGHT[correction.edits.min(2)];
             // The runners-up may be meant, but are not what is said to be.
@@ -437,6 +490,109 @@ impl<'a> Reader<'a> {
             text: draft.piece.text,
             alternatives: draft.alternatives,
             rarity,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shop::{Id, Product};
+
+    use super::*;
+
+    fn collection(titles: &[&str]) -> Collection {
+        let products: Vec<Product> = titles
+            .iter()
+            .map(|title| Product::new(Id::new(title).unwrap(), (*title).to_owned()))
+            .collect();
+        Collection::build(&products.iter().collect::<Vec<_>>(), 2)
+    }
+
+    /// Each word with its first reading.
+    fn read(collection: &Collection, text: &str) -> Vec<(String, Option<(String, Origin)>)> {
+        let query = Query::interpret(collection, text, None);
+        let words = query.words.into_iter();
+        words
+            .map(|word| {
+                let first = word.alternatives.into_iter().next();
+                (word.text, first.map(|first| (first.text, first.origin)))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_word_is_read_as_the_catalogue_has_it() {
+        let collection = collection(&[
+            "Wireless headphones with wire",
+            "Ear cushions for phones",
+            "Les Paul guitar",
+            "Smartwatch",
+            "USB-C cable",
+            "Drive 500 GB",
+            "法兰绒四件套",
+        ]);
+        for (text, expected) in [
+            ("headphone", vec![("headphone", "headphone", Origin::Exact)]),
+            (
+                "the headphones",
+                vec![("headphones", "headphones", Origin::Exact)],
+            ),
+            // A slip, not `wire les`.
+            (
+                "wireles guitar",
+                vec![
+                    ("wireles", "wireless", Origin::Corrected),
+                    ("guitar", "guitar", Origin::Exact),
+                ],
+            ),
+            ("guit", vec![("guit", "guitar", Origin::Prefix)]),
+            (
+                "earphones",
+                vec![("earphones", "ear phones", Origin::Split)],
+            ),
+            ("500gb", vec![("500gb", "500 gb", Origin::Split)]),
+            (
+                "smart watch",
+                vec![
+                    ("smart", "smartwatch", Origin::Joined),
+                    ("watch", "smartwatch", Origin::Joined),
+                ],
+            ),
+            ("usb-c", vec![("usbc", "usbc", Origin::Exact)]),
+            ("兰绒", vec![("兰绒", "兰绒", Origin::Grams)]),
+        ] {
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|(word, text, origin)| (word.to_owned(), Some((text.to_owned(), origin))))
+                .collect();
+            assert_eq!(read(&collection, text), expected, "{text}");
+        }
+        assert_eq!(read(&collection, "zebra"), [("zebra".to_owned(), None)]);
+        assert_eq!(read(&collection, "the")[0].0, "the");
+        assert!(read(&collection, "?!").is_empty());
+    }
+
+    #[test]
+    fn the_mended_query_keeps_the_rest_as_it_was() {
+        let collection = collection(&["Wireless guitar 24", "Bluetooth"]);
+        for (text, mended) in [
+            ("Wireles  guitra, 24", Some("wireless  guitar, 24")),
+            ("bleutooth", Some("bluetooth")),
+            ("wireless", None),
+            ("24", None),
+        ] {
+            let query = Query::interpret(&collection, text, None);
+            assert_eq!(query.corrected.as_deref(), mended, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read(text in "\\PC{0,50}|(wireles|guit|usb-|500|法兰| ){0,8}") {
+            let collection = collection(&["Wireless guitar USB-C 500 GB", "法兰绒四件套"]);
+            let query = Query::interpret(&collection, &text, None);
+            proptest::prop_assert!(query.words.len() <= MAX_WORDS);
+            proptest::prop_assert_eq!(&query, &Query::interpret(&collection, &text, None));
         }
     }
 }

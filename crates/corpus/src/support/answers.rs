@@ -65,10 +65,16 @@ impl LearnedAnswers {
     pub fn sources<'a>(&self, documents: impl Iterator<Item = &'a Document>) -> Vec<Source> {
         let documents = documents.map(|document| {
             let mut source = Source::of_document(document);
-            source.asked = self.documents.get(&document.id).cloned().unwrap_or_default();
+            source.asked = self
+                .documents
+                .get(&document.id)
+                .cloned()
+                .unwrap_or_default();
             source
         });
-        documents.chain(self.common.iter().map(CommonAnswer::source)).collect()
+        documents
+            .chain(self.common.iter().map(CommonAnswer::source))
+            .collect()
     }
 }
 
@@ -205,7 +211,9 @@ fn asked_with(quote: Option<&str>, asked: &[(&Dialogue, &str)]) -> Asked {
     // A word of a single question might be somebody's name.
     let mut words: Vec<(String, usize)> = counts
         .into_iter()
-        .filter(|(word, count)| *count >= 2 && !word.chars().any(|c| c.is_ascii_digit()) || word.starts_with('§'))
+        .filter(|(word, count)| {
+            *count >= 2 && !word.chars().any(|c| c.is_ascii_digit()) || word.starts_with('§')
+        })
         .collect();
     words.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     words.truncate(MOST_WORDS);
@@ -256,18 +264,20 @@ mod tests {
         assert_eq!(common[0].text, shared);
         assert_eq!(common[0].askers, 3);
         let words = &common[0].asked.words;
-        assert!(words.iter().any(|(word, share)| word == "boot" && *share == 1.0));
+        assert!(
+            words
+                .iter()
+                .any(|(word, share)| word == "boot" && *share == 1.0)
+        );
     }
 
     #[test]
     fn an_answer_in_the_words_of_a_document_teaches_how_it_is_asked_for() {
-        let row = serde_json::json!({"id": "r", "text": "Anything can come back within thirty days."});
+        let row =
+            serde_json::json!({"id": "r", "text": "Anything can come back within thirty days."});
         let row = row.as_object().cloned().unwrap();
-        let record = shop::Record::from_json(
-            shop::Kind::Documents,
-            row,
-            shop::Timestamp::from_seconds(0),
-        );
+        let record =
+            shop::Record::from_json(shop::Kind::Documents, row, shop::Timestamp::from_seconds(0));
         let Ok(shop::Record::Document(document)) = record else {
             panic!("a document");
         };
@@ -281,6 +291,9 @@ mod tests {
         let learned = learn_answers(&[document], &dialogues);
         assert!(learned.common.is_empty());
         let asked = &learned.documents[&Id::new("r").unwrap()][0];
-        assert!(asked.words.iter().any(|(word, _)| word == "pinch"), "{asked:?}");
+        assert!(
+            asked.words.iter().any(|(word, _)| word == "pinch"),
+            "{asked:?}"
+        );
     }
 }

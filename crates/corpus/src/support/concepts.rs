@@ -15,7 +15,7 @@ free shipping: free shipping, free delivery, ship free; 包邮, 免邮, 免邮�
 carrier: carrier, courier; 快递公司, 物流公司, 什么快递
 track: track, tracking, whereabouts; 物流, 跟踪, 追踪, 查询物流, 到哪
 return: return, send back, give back, bring back, take back; 退货, 退回, 退换, 退还, 能退, 想退, 怎么退, 还能退
-refund: refund, money back, reimburse, reimbursement, repay, credited back; 退款, 退钱, 返还, 钱退
+refund: refund, money, money back, reimburse, reimbursement, repay, credited back; 退款, 退钱, 返还, 钱退
 exchange: exchange, swap, replace, replacement; 换货, 更换, 调换, 退换
 cancel: cancel, cancellation, call off; 取消, 撤销
 change: change, modify, modification, alter, update, edit, amend, adjust; 修改, 更改, 变更
@@ -89,6 +89,7 @@ for from get gets getting got had has have having he hello help her hey hi him h
 just know let like ll look looking lot m made make many may me might more much must my myself need no not now of off oh ok okay on once one only or other our out \
 please quite re really s same say see shall she should so some still such sure t take tell than thank thanks that the their them then there these they \
 thing things this those to too try us use using ve very want wanted was we were what what's when where which while who whom why will wish with won't would wouldn't yes yet you you're your yours \
+already still even ever never always often usually long soon far anything everything nothing every each either neither both another other others else rather enough yet ago later maybe perhaps actually exactly though although however without within between among toward since until while above below off per via ask asked asking tell told said know knew mean means meant seem keep kept put set try tried come came work works good bad best better old big small own whole certain different sell sells selling sold guy guys everyone anyone somebody nobody thing stuff today now right bit \
 also about after again all am because before both during each few further here once over own under until up down through \
 give go goes going happen happens hold holds possible question wonder wondering able way ways able recently currently bought purchased buy someone something anything \
 的 了 是 我 你 您 他 她 它 我们 你们 他们 这 那 这个 那个 这件 有 没有 吗 呢 吧 啊 呀 么 和 与 或 在 到 从 把 被 给 对 就 都 也 还 又 很 太 请 请问 \

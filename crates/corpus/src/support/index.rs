@@ -17,6 +17,10 @@ const CONCEPT_WEIGHT: f32 = 0.8;
 /// A word that was mended may be another one.
 const MENDED_WEIGHT: f32 = 0.7;
 const SHORTEST_MENDED: usize = 5;
+/// What a word that no source holds costs, beside the rarest that one holds.
+const UNKNOWN_WEIGHT: f32 = 0.7;
+/// The BM25, in words as rare as can be, that counts as half a match.
+const HALF_MATCH: f32 = 2.0;
 /// Words of the question before count this much in a follow-up.
 const EARLIER_WEIGHT: f32 = 0.5;
 
@@ -75,7 +79,10 @@ impl Question {
 
     fn add(&mut self, text: &str, weight: f32) {
         let is_frame = |term: &Term| FRAMES.contains(&term.word.as_str());
-        let content: Vec<Term> = terms(text).into_iter().filter(|term| term.content).collect();
+        let content: Vec<Term> = terms(text)
+            .into_iter()
+            .filter(|term| term.content)
+            .collect();
         let only_frames = content.iter().all(is_frame);
         for term in content {
             if only_frames || !is_frame(&term) {
@@ -375,7 +382,7 @@ impl Index {
                 let whole = by_source.get(&source).copied().unwrap_or_default();
                 let asked = asked.get(&unit).copied().unwrap_or_default();
                 let score = bm25.get(&unit).copied().unwrap_or_default()
-                    + (SOURCE_WEIGHT * whole + ASKED_WEIGHT * asked) * 10.0;
+                    + (SOURCE_WEIGHT * whole + ASKED_WEIGHT * asked) * 2.0 * self.unknown_idf;
                 (score, unit)
             })
             .collect();
@@ -389,7 +396,10 @@ impl Index {
                 let whole = by_source.get(&unit.source).copied().unwrap_or_default();
                 let mut features = self.unit_features(question, &matches, place);
                 let lexical = bm25.get(&place).copied().unwrap_or_default();
-                features.set("lexical", f64::from(lexical / (lexical + 8.0)));
+                features.set(
+                    "lexical",
+                    f64::from(lexical / (lexical + HALF_MATCH * self.unknown_idf)),
+                );
                 features.set("relative", f64::from(score / best.max(1e-6)));
                 features.set("source", f64::from(whole));
                 features.set("source_margin", f64::from(whole - best_source));
@@ -430,7 +440,8 @@ impl Index {
             }
             (Some(word), None) => self.idf[word as usize],
             (None, Some(concept)) => self.idf[concept as usize],
-            (None, None) => self.unknown_idf,
+            // It may be a word of everyday life that the sources can do without.
+            (None, None) => self.unknown_idf * UNKNOWN_WEIGHT,
         };
         TermMatch {
             word,
@@ -588,9 +599,7 @@ fn one_slip(a: &[u8], b: &[u8]) -> bool {
     match short {
         [] => true,
         [_, rest @ ..] if rest == &long[1..] => true,
-        [first, second, rest @ ..] => {
-            *first == long[1] && *second == long[0] && rest == &long[2..]
-        }
+        [first, second, rest @ ..] => *first == long[1] && *second == long[0] && rest == &long[2..],
         [_] => true,
     }
 }

@@ -40,7 +40,9 @@ fn asked(index: &Index, dialogues: &[Dialogue], most: usize, seed: u64) -> Vec<Q
     let mut dice = Dice(seed ^ 0xa5ce);
     let mut found = Vec::new();
     // What the learned answers have seen would look too easy.
-    let unseen = dialogues.iter().filter(|dialogue| dialogue.split != Split::Train);
+    let unseen = dialogues
+        .iter()
+        .filter(|dialogue| dialogue.split != Split::Train);
     for dialogue in unseen.take(MOST_CONVERSATIONS) {
         for (question, answer) in questions_and_answers(dialogue) {
             if question.len() > LONGEST_QUESTION_BYTES {
@@ -83,7 +85,10 @@ fn quoted(index: &Index, answer: &str) -> Option<(usize, Vec<usize>)> {
         .map(|source| (source, within(source)))
         .filter(|(_, units)| !units.is_empty())
         .max_by_key(|(source, units)| {
-            let bytes: usize = units.iter().map(|unit| index.text_of(*source, *unit).len()).sum();
+            let bytes: usize = units
+                .iter()
+                .map(|unit| index.text_of(*source, *unit).len())
+                .sum();
             (bytes, std::cmp::Reverse(*source))
         })
 }

@@ -4,6 +4,9 @@ use rustc_hash::FxHashMap;
 
 /// Longest n-gram of letters inside a word.
 const LETTERS: std::ops::RangeInclusive<usize> = 2..=5;
+/// Set in the hashes of n-grams of letters inside a word: there are many of
+/// them, and each tells less.
+pub(super) const LETTERS_BIT: u32 = 1 << 31;
 /// Longest n-gram in writing without spaces.
 const SIGNS: std::ops::RangeInclusive<usize> = 1..=4;
 /// More of a text than this is not read.
@@ -99,7 +102,8 @@ fn hash<'a>(kind: u32, letters: impl Iterator<Item = &'a char>) -> u32 {
             state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
-    (state ^ (state >> 32)) as u32
+    let hash = (state ^ (state >> 32)) as u32 & !LETTERS_BIT;
+    if kind == 3 { hash | LETTERS_BIT } else { hash }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use corpus::insight::{Polarity, Theme, clauses, content_words};
 use models::linear::LinearClassifier;
+use models::text_blend::TextBlend;
 use rustc_hash::FxHashMap;
 use shop::{Id, Review};
 use store::Snapshot;
@@ -16,7 +17,7 @@ const FEWEST_WORDS: usize = 2;
 /// The classifier and the themes of an artifact.
 #[derive(Debug)]
 pub struct Model {
-    classifier: LinearClassifier,
+    classifier: TextBlend,
     themes: Vec<Theme>,
     /// Language and word → place in `themes`.
     by_term: FxHashMap<(String, String), usize>,
@@ -30,20 +31,23 @@ impl Model {
                 .get(name)
                 .ok_or_else(|| ServeError::Artifact(format!("{name} is missing")))
         };
-        let classifier = LinearClassifier::from_bytes(file("polarity.bin")?)
-            .map_err(|error| ServeError::Artifact(format!("polarity.bin: {error}")))?;
-        if classifier.classes().len() != Polarity::ALL.len() {
-            return Err(ServeError::Artifact(
-                "polarity.bin has other classes".to_owned(),
-            ));
-        }
+        let wrong = |name: &str, error: String| ServeError::Artifact(format!("{name}: {error}"));
+        let linear = LinearClassifier::from_bytes(file("linear.bin")?)
+            .map_err(|error| wrong("linear.bin", error.to_string()))?;
+        let bayes = serde_json::from_slice(file("bayes.json")?)
+            .map_err(|error| wrong("bayes.json", error.to_string()))?;
+        let mixture = serde_json::from_slice(file("mixture.json")?)
+            .map_err(|error| wrong("mixture.json", error.to_string()))?;
+        let classifier = TextBlend::new(linear, bayes, mixture)
+            .filter(|blend| blend.linear().classes().len() == Polarity::ALL.len())
+            .ok_or_else(|| wrong("linear.bin", "has other classes".to_owned()))?;
         let themes: Vec<Theme> = serde_json::from_slice(file("themes.json")?)
             .map_err(|error| ServeError::Artifact(format!("themes.json: {error}")))?;
         Ok(Self::new(classifier, themes))
     }
 
     /// A model of its parts.
-    pub fn new(classifier: LinearClassifier, themes: Vec<Theme>) -> Self {
+    pub fn new(classifier: TextBlend, themes: Vec<Theme>) -> Self {
         let by_term = themes
             .iter()
             .enumerate()
@@ -68,8 +72,8 @@ impl Model {
 
     /// How a text feels, and how sure that is.
     pub fn polarity(&self, text: &str) -> (Polarity, f32) {
-        let (class, probability) = self.classifier.best(text);
-        (Polarity::ALL[class.min(2)], probability)
+        let (class, probability) = self.classifier.decide(text, &corpus::words(text));
+        (Polarity::ALL[class], probability)
     }
 }
 

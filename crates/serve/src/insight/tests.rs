@@ -1,5 +1,7 @@
 use corpus::insight::Theme;
 use models::linear::{LinearClassifier, LinearOptions};
+use models::naive_bayes::NaiveBayes;
+use models::text_blend::{Mixture, TextBlend};
 use shop::{Record, Review};
 use store::{Entry, LogEntry, Snapshot};
 
@@ -37,7 +39,10 @@ fn model() -> Model {
         language: "en".into(),
         terms: vec![name.into()],
     };
-    Model::new(classifier, vec![theme("delivery"), theme("fabric")])
+    let counted = rows.iter().map(|(text, class)| (corpus::words(text), *class));
+    let bayes = NaiveBayes::train(counted, 3);
+    let blend = TextBlend::new(classifier, bayes, Mixture::plain(3)).unwrap();
+    Model::new(blend, vec![theme("delivery"), theme("fabric")])
 }
 
 fn snapshot(texts: &[&str]) -> Snapshot {

@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use corpus::search::features::place;
-use corpus::search::{FEATURES, Field, Query, Ranker};
+use corpus::search::{FEATURES, Field, Query, QueryWord, Ranker};
 use shop::{ModelVersion, Product, Service};
 use store::Snapshot;
 
@@ -354,14 +354,7 @@ fn interpretation(
 ) -> Interpretation {
     let words = query.words.iter().map(|word| InterpretedWord {
         word: word.text.clone(),
-        readings: word
-            .alternatives
-            .iter()
-            .map(|alternative| Reading {
-                text: alternative.text.clone(),
-                origin: alternative.origin,
-            })
-            .collect(),
+        readings: readings(word),
     });
     let note = if total > 0 {
         None
@@ -379,4 +372,19 @@ fn interpretation(
         language: behaviour.language().map(str::to_owned),
         note: note.map(str::to_owned),
     }
+}
+
+/// What a word stands for; two stems of one word are one reading.
+fn readings(word: &QueryWord) -> Vec<Reading> {
+    let mut readings: Vec<Reading> = Vec::new();
+    for alternative in &word.alternatives {
+        let reading = Reading {
+            text: alternative.text.clone(),
+            origin: alternative.origin,
+        };
+        if !readings.contains(&reading) {
+            readings.push(reading);
+        }
+    }
+    readings
 }

@@ -235,7 +235,11 @@ impl std::fmt::Display for Reason {
             Self::ExactTitle => f.write_str("the title is the query"),
             Self::Popular { boost } => write!(f, "popular ({boost:+.2})"),
             Self::Chosen { share, boost } => {
-                write!(f, "{:.0} % chose it after this query ({boost:+.2})", share * 100.0)
+                write!(
+                    f,
+                    "{:.0} % chose it after this query ({boost:+.2})",
+                    share * 100.0
+                )
             }
             Self::Taste { boost } => write!(f, "like what was looked at lately ({boost:+.2})"),
             Self::Unavailable => f.write_str("cannot be ordered now"),

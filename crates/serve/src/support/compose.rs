@@ -217,7 +217,10 @@ impl Turn<'_> {
         let mut scored = self.score(&index, &question, |source| {
             source.kind == SourceKind::Document
         });
-        if scored.first().is_none_or(|best| best.probability < threshold) {
+        if scored
+            .first()
+            .is_none_or(|best| best.probability < threshold)
+        {
             scored = self.score(&index, &question, |_| true);
         }
         let mut index = index;

@@ -82,7 +82,10 @@ impl Knowledge {
 fn index_sources(snapshot: &Snapshot, model: Option<&Model>) -> (Index, FxHashMap<String, usize>) {
     let none = LearnedAnswers::default();
     let learned = model.map_or(&none, |model| &model.answers);
-    let documents = snapshot.documents.values().map(|document| document.as_ref());
+    let documents = snapshot
+        .documents
+        .values()
+        .map(|document| document.as_ref());
     let sources = learned.sources(documents);
     let places = sources
         .iter()

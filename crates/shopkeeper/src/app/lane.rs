@@ -53,8 +53,17 @@ impl Lane {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LaneError> {
-        let admitted = self.admitted.clone().try_acquire_owned().map_err(|_| LaneError::Full)?;
-        let running = self.running.clone().acquire_owned().await.map_err(|_| LaneError::Failed)?;
+        let admitted = self
+            .admitted
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| LaneError::Full)?;
+        let running = self
+            .running
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| LaneError::Failed)?;
         let task = tokio::task::spawn_blocking(move || {
             let _held = (admitted, running);
             work()

@@ -11,13 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use shop::{DecisionRecord, Id, Timestamp, Service};
+use shop::{DecisionRecord, Id, Service, Timestamp};
 use store::{Snapshot, Store};
 
 pub use lane::{Lane, LaneError};
 pub use loaded::{InsightPart, Loaded};
 pub use recorder::{Place, Recorder};
-#[cfg(test)]
 pub use refresh::refresh_once;
 pub use tasks::{Status, Task, TaskProgress, Tasks};
 
@@ -98,7 +97,7 @@ impl App {
             config,
             services: services.to_vec(),
         });
-        refresh::refresh_once(&app).await;
+        refresh_once(&app).await;
         tokio::spawn(refresh::keep_fresh(Arc::downgrade(&app)));
         app
     }
@@ -126,7 +125,10 @@ impl App {
     /// Waits until `decision` is in the log, if it is one that is on its way.
     pub async fn settle<'a>(&self, decisions: impl IntoIterator<Item = &'a Id>) {
         let snapshot = self.snapshot();
-        if decisions.into_iter().any(|id| !snapshot.decisions.contains_key(id)) {
+        if decisions
+            .into_iter()
+            .any(|id| !snapshot.decisions.contains_key(id))
+        {
             self.flush().await;
         }
     }
@@ -135,7 +137,10 @@ impl App {
     /// this is the only one to add to it.
     pub async fn lock_conversation(&self, id: &Id) -> tokio::sync::OwnedMutexGuard<()> {
         let place = seed_of(id) % CONVERSATION_LOCKS as u64;
-        self.conversations[place as usize].clone().lock_owned().await
+        self.conversations[place as usize]
+            .clone()
+            .lock_owned()
+            .await
     }
 
     /// How many wait, by queue.
@@ -165,7 +170,9 @@ impl App {
 
 /// The time of the wall clock.
 pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
@@ -187,7 +194,7 @@ pub fn seed_of(id: &Id) -> u64 {
 }
 
 /// An empty record of a decision, for the fields that all have.
-pub fn decision_record(id: Id, time: Timestamp, service: shop::Service) -> DecisionRecord {
+pub fn decision_record(id: Id, time: Timestamp, service: Service) -> DecisionRecord {
     DecisionRecord {
         id,
         time,

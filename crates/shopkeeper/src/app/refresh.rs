@@ -96,7 +96,12 @@ async fn load<T: Send + 'static>(
             })
         }
         Err(error) => {
-            tracing::error!(service = name, version, error, "a model cannot be loaded; what served before goes on");
+            tracing::error!(
+                service = name,
+                version,
+                error,
+                "a model cannot be loaded; what served before goes on"
+            );
             loaded.refused.insert(service, version.to_owned());
             None
         }
@@ -123,7 +128,14 @@ async fn refresh_search(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Lo
         }
     }
     if let Some(version) = wanted(snapshot, loaded, Service::Search) {
-        let model = load(store, loaded, Service::Search, version, serve::search::Model::load).await;
+        let model = load(
+            store,
+            loaded,
+            Service::Search,
+            version,
+            serve::search::Model::load,
+        )
+        .await;
         if let (Some(model), Some(part)) = (model, &mut loaded.search) {
             part.model = Some(model);
         }
@@ -146,7 +158,14 @@ async fn refresh_recommend(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut
 async fn refresh_support(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
     let fresh = match wanted(snapshot, loaded, Service::Support) {
         Some(version) => {
-            load(store, loaded, Service::Support, version, serve::support::Model::load).await
+            load(
+                store,
+                loaded,
+                Service::Support,
+                version,
+                serve::support::Model::load,
+            )
+            .await
         }
         None => None,
     };
@@ -178,7 +197,14 @@ async fn refresh_support(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut L
 async fn refresh_insight(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
     let fresh = match wanted(snapshot, loaded, Service::Insight) {
         Some(version) => {
-            load(store, loaded, Service::Insight, version, serve::insight::Model::load).await
+            load(
+                store,
+                loaded,
+                Service::Insight,
+                version,
+                serve::insight::Model::load,
+            )
+            .await
         }
         None => None,
     };
@@ -196,12 +222,15 @@ async fn refresh_insight(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut L
         (None, None) => return true,
     };
     let (now, classifier) = (snapshot.clone(), model.model.clone());
-    let scores =
-        aside(move || serve::insight::score(&now, &classifier, known.as_deref())).await;
+    let scores = aside(move || serve::insight::score(&now, &classifier, known.as_deref())).await;
     if let Some(scores) = scores {
         let scores = Arc::new(scores);
         let snapshot = snapshot.clone();
-        loaded.insight = Some(InsightPart { model, scores, snapshot });
+        loaded.insight = Some(InsightPart {
+            model,
+            scores,
+            snapshot,
+        });
     }
     true
 }

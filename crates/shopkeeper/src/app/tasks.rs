@@ -72,8 +72,7 @@ impl Tasks {
     /// is running.
     pub fn begin(&self, id: Id, kind: &'static str, alone: bool, now: Timestamp) -> Option<Task> {
         self.with(|tasks| {
-            let running =
-                |task: &Task| task.kind == kind && task.status == Status::Running;
+            let running = |task: &Task| task.kind == kind && task.status == Status::Running;
             if alone && tasks.values().any(running) {
                 return None;
             }
@@ -130,6 +129,11 @@ impl Tasks {
         });
     }
 
+    /// Whether an import or a training is going on.
+    pub fn is_any_running(&self) -> bool {
+        self.with(|tasks| tasks.values().any(|task| task.status == Status::Running))
+    }
+
     /// The task with this id.
     pub fn get(&self, id: &Id) -> Option<Task> {
         self.with(|tasks| tasks.get(id).cloned())
@@ -159,14 +163,23 @@ impl train::Progress for TaskProgress {
 
     fn advance(&self, done: u64, message: &str) {
         let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = if stage.1 > 0 { format!("/{}", stage.1) } else { String::new() };
+        let of = if stage.1 > 0 {
+            format!("/{}", stage.1)
+        } else {
+            String::new()
+        };
         let line = format!("{}: {done}{of} {message}", stage.0);
         drop(stage);
         self.tasks.progress(&self.id, line);
     }
 
     fn end(&self, message: &str) {
-        let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
+        let stage = self
+            .stage
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+            .clone();
         self.tasks.progress(&self.id, format!("{stage}: {message}"));
     }
 }

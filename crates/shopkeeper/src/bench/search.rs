@@ -2,7 +2,7 @@
 //! slip of the finger costs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime};
@@ -19,6 +19,8 @@ use serve::search::{Index, Model, SearchRequest, search, search_lexically};
 use shop::{Id, Judgement, Kind, Product, Record, Timestamp};
 use store::{Entry, LogEntry, Snapshot};
 use train::{Job, Progress, Size};
+
+use crate::ingest::{ImportOptions, read_file};
 
 /// How often the timed queries are asked.
 const ROUNDS: usize = 5;
@@ -220,40 +222,38 @@ fn now() -> Timestamp {
     Timestamp::from_seconds(since.map_or(0, |since| since.as_secs() as i64))
 }
 
-/// A file's text, whether it is plain, gzip or zstd.
-fn read_text(file: &Path) -> anyhow::Result<String> {
-    let place = || file.display().to_string();
-    let bytes = std::fs::read(file).with_context(place)?;
-    let mut text = String::new();
-    match bytes.as_slice() {
-        [0x1f, 0x8b, ..] => flate2::read::MultiGzDecoder::new(&*bytes).read_to_string(&mut text),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            zstd::Decoder::new(&*bytes).and_then(|mut decoder| decoder.read_to_string(&mut text))
-        }
-        mut plain => plain.read_to_string(&mut text),
-    }
-    .with_context(place)?;
-    Ok(text)
-}
-
 /// Every record of one kind in a file; a bad row is an error here, as a
 /// measurement on half a file would mislead.
 pub(super) fn read(file: &Path, kind: Kind) -> anyhow::Result<Vec<Record>> {
-    let text = read_text(file)?;
-    let now = now();
+    let options = ImportOptions {
+        as_kind: Some(kind),
+        now: now(),
+        currency: None,
+    };
     let mut records = Vec::new();
-    for (line, row) in (1..).zip(text.lines()) {
-        if row.trim().is_empty() {
-            continue;
+    let mut rejected = None;
+    read_file(file, &options, &mut |batch| {
+        records.extend(batch.records);
+        rejected = batch.rejected.into_iter().next();
+        match rejected {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
         }
-        let place = || format!("{}, line {line}", file.display());
-        let row = serde_json::from_str(row).with_context(place)?;
-        records.push(Record::from_json(kind, row, now).with_context(place)?);
+    })
+    .with_context(|| file.display().to_string())?;
+    match rejected {
+        Some(row) => bail!(
+            "{}, line {}: {}: {}",
+            file.display(),
+            row.line,
+            row.field,
+            row.reason
+        ),
+        None => Ok(records),
     }
-    Ok(records)
 }
 
-pub fn read_products(file: &Path) -> anyhow::Result<Vec<Product>> {
+fn read_products(file: &Path) -> anyhow::Result<Vec<Product>> {
     let products: Vec<Product> = read(file, Kind::Products)?
         .into_iter()
         .filter_map(|record| match record {
@@ -294,7 +294,7 @@ fn read_judged(file: &Path) -> anyhow::Result<(Vec<Judged>, usize)> {
     Ok((judged, unanswerable))
 }
 
-pub fn snapshot_of(products: Vec<Product>) -> anyhow::Result<Snapshot> {
+fn snapshot_of(products: Vec<Product>) -> anyhow::Result<Snapshot> {
     let mut snapshot = Snapshot::default();
     let entries: Vec<LogEntry> = (1..)
         .zip(products)

@@ -53,19 +53,26 @@ struct Pool {
 }
 
 impl Pool {
-    fn one<'a>(of: &'a [String], number: usize) -> &'a str {
+    fn one(of: &[String], number: usize) -> &str {
         // A prime step, so that neighbours in time are not neighbours in the shop.
-        of.get(number.wrapping_mul(7_919) % of.len().max(1)).map_or("x", String::as_str)
+        of.get(number.wrapping_mul(7_919) % of.len().max(1))
+            .map_or("x", String::as_str)
     }
 
     fn get(&self, path: &str) -> anyhow::Result<Request<Full<Bytes>>> {
-        Ok(Request::get(path).header("host", &self.host).body(Full::default())?)
+        Ok(Request::get(path)
+            .header("host", &self.host)
+            .body(Full::default())?)
     }
 
     fn post(&self, path: &str, body: &Value) -> anyhow::Result<Request<Full<Bytes>>> {
         let request = Request::builder().method(Method::POST).uri(path);
-        let request = request.header("host", &self.host).header("content-type", "application/json");
-        Ok(request.header("accept", "application/json").body(Full::from(body.to_string()))?)
+        let request = request
+            .header("host", &self.host)
+            .header("content-type", "application/json");
+        Ok(request
+            .header("accept", "application/json")
+            .body(Full::from(body.to_string()))?)
     }
 }
 
@@ -74,7 +81,10 @@ const LOADS: &[Load] = &[
         name: "search",
         request: |pool, number| {
             let q = Pool::one(&pool.queries, number);
-            pool.post("/v1/search", &json!({"q": q, "limit": 20, "facets": ["category"]}))
+            pool.post(
+                "/v1/search",
+                &json!({"q": q, "limit": 20, "facets": ["category"]}),
+            )
         },
     },
     Load {
@@ -106,7 +116,10 @@ const LOADS: &[Load] = &[
             ];
             let customer = Pool::one(&pool.customers, number);
             let message = QUESTIONS[number % QUESTIONS.len()];
-            pool.post("/v1/chat", &json!({"message": message, "customer": customer}))
+            pool.post(
+                "/v1/chat",
+                &json!({"message": message, "customer": customer}),
+            )
         },
     },
     Load {
@@ -181,11 +194,35 @@ async fn fill(store: &Store, products: usize) -> anyhow::Result<Pool> {
         ..Simulation::default()
     };
     let records = tokio::task::spawn_blocking(move || simulate(&simulation).records).await?;
-    let texts = |ids: Vec<String>| if ids.is_empty() { bail!("the shop is empty") } else { Ok(ids) };
+    let texts = |ids: Vec<String>| {
+        if ids.is_empty() {
+            bail!("the shop is empty")
+        } else {
+            Ok(ids)
+        }
+    };
     let pool = Pool {
-        queries: texts(records.judgements.iter().map(|judged| judged.query.clone()).collect())?,
-        products: texts(records.products.iter().map(|product| product.id.to_string()).collect())?,
-        customers: texts(records.customers.iter().map(|one| one.id.to_string()).collect())?,
+        queries: texts(
+            records
+                .judgements
+                .iter()
+                .map(|judged| judged.query.clone())
+                .collect(),
+        )?,
+        products: texts(
+            records
+                .products
+                .iter()
+                .map(|product| product.id.to_string())
+                .collect(),
+        )?,
+        customers: texts(
+            records
+                .customers
+                .iter()
+                .map(|one| one.id.to_string())
+                .collect(),
+        )?,
         host: String::new(),
     };
     let everything = (records.products.into_iter().map(Record::Product))
@@ -198,7 +235,10 @@ async fn fill(store: &Store, products: usize) -> anyhow::Result<Pool> {
         .chain(records.judgements.into_iter().map(Record::Judgement))
         .chain(records.labelled.into_iter().map(Record::Labelled));
     let entries: Vec<NewEntry> = everything
-        .map(|record| NewEntry { id: None, entry: Entry::Record(record) })
+        .map(|record| NewEntry {
+            id: None,
+            entry: Entry::Record(record),
+        })
         .collect();
     let mut rest = entries.into_iter();
     loop {
@@ -224,7 +264,10 @@ async fn train(store: &Store) -> anyhow::Result<()> {
     };
     let stop = Arc::new(AtomicBool::new(false));
     for outcome in jobs::train(store, &request, stop, progress::for_stderr()).await? {
-        if let Outcome::Trained { service, version, .. } = outcome {
+        if let Outcome::Trained {
+            service, version, ..
+        } = outcome
+        {
             jobs::promote(store, service, &version).await?;
         }
     }
@@ -264,7 +307,10 @@ async fn measure(
     latencies.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let place = (latencies.len() as f64 * share) as usize;
-        latencies.get(place.min(latencies.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+        latencies
+            .get(place.min(latencies.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or(f64::NAN)
     };
     Ok(Figures {
         p50_ms: at(0.5),

@@ -71,7 +71,9 @@ pub async fn make<T: Send + 'static>(
     version: Option<String>,
     work: impl FnOnce(&Context<'_>) -> Result<Decision<T>, ServeError> + Send + 'static,
 ) -> Result<Made<T>, ApiError> {
-    let place = app.place().ok_or_else(|| ApiError::overloaded("decisions"))?;
+    let place = app
+        .place()
+        .ok_or_else(|| ApiError::overloaded("decisions"))?;
     let time = now();
     let mut decision = look(app, service, work).await?;
     // The version that answered, which during a swap is not yet or no longer

@@ -77,10 +77,15 @@ pub struct Gate {
 impl Gate {
     /// The gate of a server with these keys that listens on `host`.
     pub fn new(keys: &[ApiKey], host: &str) -> Self {
-        let loopback =
-            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let loopback = host == "localhost"
+            || host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback());
         Self {
-            keys: keys.iter().map(|key| (digest(&key.key), key.scope)).collect(),
+            keys: keys
+                .iter()
+                .map(|key| (digest(&key.key), key.scope))
+                .collect(),
             open: keys.is_empty() && loopback,
             public_key: keys
                 .iter()
@@ -98,17 +103,6 @@ impl Gate {
     /// a visitor may not do.
     pub fn public_key(&self) -> Option<&str> {
         self.public_key.as_deref()
-    }
-
-    /// What the start of the server says about it.
-    pub fn describe(&self) -> &'static str {
-        if self.open {
-            "no keys configured: every local caller may do everything"
-        } else if self.keys.is_empty() {
-            "no keys configured and not on loopback: only pages and health are served; set `keys` in shopkeeper.toml"
-        } else {
-            "keys required"
-        }
     }
 
     /// Who sent these headers. A wrong key in the header is an error; a stale
@@ -149,7 +143,10 @@ impl Gate {
         if let Some(host) = host
             && !is_local_name(host)
         {
-            return Err(ApiError::new(Code::ForeignOrigin, format!("{host} is not a local name")));
+            return Err(ApiError::new(
+                Code::ForeignOrigin,
+                format!("{host} is not a local name"),
+            ));
         }
         if method.is_safe() {
             return Ok(());
@@ -172,7 +169,10 @@ fn is_local_name(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name == "localhost"
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -210,7 +210,10 @@ pub async fn identify(State(app): State<Arc<App>>, mut request: Request, next: N
 
 /// Lets through only callers of `scope`.
 pub async fn require(scope: Scope, request: Request, next: Next) -> Response {
-    let caller = request.extensions().get::<Caller>().unwrap_or(&Caller::Anonymous);
+    let caller = request
+        .extensions()
+        .get::<Caller>()
+        .unwrap_or(&Caller::Anonymous);
     match caller.require(scope) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -222,16 +225,26 @@ mod tests {
     use super::*;
 
     fn key(scope: Scope, key: &str) -> ApiKey {
-        ApiKey { scope, key: key.to_owned() }
+        ApiKey {
+            scope,
+            key: key.to_owned(),
+        }
     }
 
     fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
     fn keys_open_their_scope() {
-        let keys = [key(Scope::Public, "p"), key(Scope::Write, "w"), key(Scope::Admin, "a")];
+        let keys = [
+            key(Scope::Public, "p"),
+            key(Scope::Write, "w"),
+            key(Scope::Admin, "a"),
+        ];
         let gate = Gate::new(&keys, "127.0.0.1");
         for (shown, scope, allowed) in [
             ("p", Scope::Public, true),
@@ -247,7 +260,10 @@ mod tests {
         let wrong = headers(&[(header::AUTHORIZATION, "Bearer x")]);
         assert_eq!(gate.caller(&wrong).unwrap_err().code, Code::InvalidKey);
         let nobody = gate.caller(&HeaderMap::new()).unwrap();
-        assert_eq!(nobody.require(Scope::Public).unwrap_err().code, Code::MissingKey);
+        assert_eq!(
+            nobody.require(Scope::Public).unwrap_err().code,
+            Code::MissingKey
+        );
         let in_cookie = headers(&[(header::COOKIE, "lang=zh; shopkeeper_key=a")]);
         assert_eq!(gate.caller(&in_cookie).unwrap(), Caller::Key(Scope::Admin));
     }
@@ -255,9 +271,17 @@ mod tests {
     #[test]
     fn a_public_key_speaks_for_no_customer() {
         let customer = Id::new("c").unwrap();
-        assert!(Caller::Key(Scope::Public).may_act_for(Some(&customer)).is_err());
+        assert!(
+            Caller::Key(Scope::Public)
+                .may_act_for(Some(&customer))
+                .is_err()
+        );
         assert!(Caller::Key(Scope::Public).may_act_for(None).is_ok());
-        assert!(Caller::Key(Scope::Write).may_act_for(Some(&customer)).is_ok());
+        assert!(
+            Caller::Key(Scope::Write)
+                .may_act_for(Some(&customer))
+                .is_ok()
+        );
         assert!(Caller::Local.may_act_for(Some(&customer)).is_ok());
     }
 
@@ -271,20 +295,38 @@ mod tests {
             (Method::POST, vec![(header::HOST, "localhost:7878")], true),
             (
                 Method::POST,
-                vec![(header::HOST, "localhost:7878"), (header::ORIGIN, "http://localhost:7878")],
+                vec![
+                    (header::HOST, "localhost:7878"),
+                    (header::ORIGIN, "http://localhost:7878"),
+                ],
                 true,
             ),
             (
                 Method::POST,
-                vec![(header::HOST, "localhost:7878"), (header::ORIGIN, "https://evil.example")],
+                vec![
+                    (header::HOST, "localhost:7878"),
+                    (header::ORIGIN, "https://evil.example"),
+                ],
                 false,
             ),
-            (Method::POST, vec![(header::HOST, "localhost:7878"), (header::ORIGIN, "null")], false),
-            (Method::GET, vec![(header::HOST, "evil.example:7878")], false),
+            (
+                Method::POST,
+                vec![(header::HOST, "localhost:7878"), (header::ORIGIN, "null")],
+                false,
+            ),
+            (
+                Method::GET,
+                vec![(header::HOST, "evil.example:7878")],
+                false,
+            ),
             (Method::GET, vec![(header::HOST, "[::1]:7878")], true),
         ] {
             let headers = headers(&pairs);
-            assert_eq!(gate.check_origin(&method, &headers).is_ok(), allowed, "{pairs:?}");
+            assert_eq!(
+                gate.check_origin(&method, &headers).is_ok(),
+                allowed,
+                "{pairs:?}"
+            );
         }
     }
 }

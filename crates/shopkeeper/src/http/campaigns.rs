@@ -20,10 +20,20 @@ use crate::config::Scope;
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::post("/v1/campaigns", Some(Scope::Admin), "Defines or changes a coupon", define)
-            .body(schema("Coupon"))
-            .answers(schema("Coupon")),
-        Endpoint::get("/v1/campaigns", Some(Scope::Write), "Lists the coupons with their redemptions", list),
+        Endpoint::post(
+            "/v1/campaigns",
+            Some(Scope::Admin),
+            "Defines or changes a coupon",
+            define,
+        )
+        .body(schema("Coupon"))
+        .answers(schema("Coupon")),
+        Endpoint::get(
+            "/v1/campaigns",
+            Some(Scope::Write),
+            "Lists the coupons with their redemptions",
+            list,
+        ),
     ]
 }
 
@@ -33,7 +43,14 @@ async fn define(
     JsonBody(coupon): JsonBody<Coupon>,
 ) -> Result<Json<Coupon>, ApiError> {
     let key = command_key(&headers)?;
-    decide(&app, OfferCommand::DefineCoupon { key, coupon: coupon.clone() }).await?;
+    decide(
+        &app,
+        OfferCommand::DefineCoupon {
+            key,
+            coupon: coupon.clone(),
+        },
+    )
+    .await?;
     Ok(Json(coupon))
 }
 

@@ -84,7 +84,10 @@ async fn chat(
         return Err(ApiError::field("message", "empty, and it is required"));
     }
     if request.message.chars().count() > LONGEST_MESSAGE {
-        return Err(ApiError::field("message", format!("longer than {LONGEST_MESSAGE} characters")));
+        return Err(ApiError::field(
+            "message",
+            format!("longer than {LONGEST_MESSAGE} characters"),
+        ));
     }
     let (pieces, mut heard) = mpsc::channel(PIECES);
     // Goes on when the reader leaves: what was said is still written down.
@@ -164,16 +167,17 @@ async fn answer(
     };
     let asked = support_request(&request, before.as_deref());
     let version = part.model.as_ref().map(|model| model.version.clone());
-    let made = make(app, Service::Support, version, move |context| {
-        let model = part.model.as_ref().map(|model| &*model.model);
-        serve::support::answer(context, &part.knowledge, model, &asked, &mut |event| {
-            match pieces.blocking_send(Piece::Heard(event)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
+    let made =
+        make(app, Service::Support, version, move |context| {
+            let model = part.model.as_ref().map(|model| &*model.model);
+            serve::support::answer(context, &part.knowledge, model, &asked, &mut |event| {
+                match pieces.blocking_send(Piece::Heard(event)) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            })
         })
-    })
-    .await?;
+        .await?;
     let reply = made.decision.content.clone();
     let mut explanation = reply.explanation();
     explanation["request"] = json!({"message": request.message, "conversation": id});
@@ -214,7 +218,10 @@ fn check_owner(
     if owner.is_some() && owner != request.customer.as_ref() {
         return Err(ApiError {
             param: Some("conversation".to_owned()),
-            ..ApiError::new(Code::UnknownConversation, format!("there is no conversation {id}"))
+            ..ApiError::new(
+                Code::UnknownConversation,
+                format!("there is no conversation {id}"),
+            )
         });
     }
     Ok(())
@@ -229,7 +236,10 @@ fn support_request(request: &ChatRequest, before: Option<&Conversation>) -> Supp
     let recent = &turns[turns.len().saturating_sub(CONTEXT_TURNS)..];
     SupportRequest {
         message: request.message.clone(),
-        conversation: recent.iter().map(|turn| (turn.role, turn.text.clone())).collect(),
+        conversation: recent
+            .iter()
+            .map(|turn| (turn.role, turn.text.clone()))
+            .collect(),
         customer: request.customer.clone(),
         session: request.session.clone(),
         language: request.language.clone(),

@@ -25,12 +25,22 @@ pub fn endpoints() -> Vec<Endpoint> {
     let scope = Some(Scope::Public);
     let any = || json!({"type": ["object", "array"]});
     vec![
-        Endpoint::post("/v1/collect/ga4", scope, "Takes Google Analytics 4 events as the Measurement Protocol sends them", ga4)
-            .body(any())
-            .answers(schema("Accepted")),
-        Endpoint::post("/v1/collect/segment", scope, "Takes Segment calls, one or a batch", segment)
-            .body(any())
-            .answers(schema("Accepted")),
+        Endpoint::post(
+            "/v1/collect/ga4",
+            scope,
+            "Takes Google Analytics 4 events as the Measurement Protocol sends them",
+            ga4,
+        )
+        .body(any())
+        .answers(schema("Accepted")),
+        Endpoint::post(
+            "/v1/collect/segment",
+            scope,
+            "Takes Segment calls, one or a batch",
+            segment,
+        )
+        .body(any())
+        .answers(schema("Accepted")),
     ]
 }
 
@@ -65,10 +75,17 @@ async fn collect(
     let (records, rejected) = read(body, now());
     let refused = rejected.into_iter().map(|row| {
         // Readers count rows from 1.
-        let index = usize::try_from(row.line).unwrap_or(usize::MAX).saturating_sub(1);
+        let index = usize::try_from(row.line)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(1);
         (index, RecordError::new(&row.field, row.reason))
     });
-    let accepted = records.into_iter().enumerate().map(|(index, record)| (index, Ok(record)));
+    let accepted = records
+        .into_iter()
+        .enumerate()
+        .map(|(index, record)| (index, Ok(record)));
     let rows = accepted.chain(refused.map(|(index, error)| (index, Err(error))));
-    store_records(app, caller, key.as_ref(), rows.collect()).await.map(Json)
+    store_records(app, caller, key.as_ref(), rows.collect())
+        .await
+        .map(Json)
 }

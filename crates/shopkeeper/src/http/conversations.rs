@@ -23,10 +23,20 @@ const KEPT_TURNS: usize = 200;
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::get("/v1/conversations", Some(Scope::Write), "The last conversations, newest first", list)
-            .query("limit", "integer", "How many, 1 to 200 (20)"),
-        Endpoint::get("/v1/conversations/{id}", Some(Scope::Write), "One conversation with its turns", one)
-            .answers(schema("Conversation")),
+        Endpoint::get(
+            "/v1/conversations",
+            Some(Scope::Write),
+            "The last conversations, newest first",
+            list,
+        )
+        .query("limit", "integer", "How many, 1 to 200 (20)"),
+        Endpoint::get(
+            "/v1/conversations/{id}",
+            Some(Scope::Write),
+            "One conversation with its turns",
+            one,
+        )
+        .answers(schema("Conversation")),
     ]
 }
 
@@ -66,10 +76,17 @@ pub fn continued(
         event.customer_id = customer.cloned();
         event.session_id = session.cloned();
         event.decision_id = turn.decision_id.clone();
-        event.properties.insert("conversation_id".to_owned(), json!(id));
+        event
+            .properties
+            .insert("conversation_id".to_owned(), json!(id));
         event.properties.insert("role".to_owned(), json!(turn.role));
-        event.properties.insert("turn".to_owned(), json!(conversation.messages.len()));
-        entries.push(NewEntry { id: None, entry: Entry::Record(Record::Event(event)) });
+        event
+            .properties
+            .insert("turn".to_owned(), json!(conversation.messages.len()));
+        entries.push(NewEntry {
+            id: None,
+            entry: Entry::Record(Record::Event(event)),
+        });
         let mut properties = Map::new();
         if let Some(decision) = turn.decision_id {
             properties.insert("decision_id".to_owned(), json!(decision));
@@ -93,12 +110,14 @@ pub fn continued(
 /// The last conversations, newest first.
 pub fn latest(app: &App, limit: usize) -> Vec<Arc<Conversation>> {
     let last = |conversation: &Conversation| {
-        conversation.messages.iter().filter_map(|message| message.time).max()
+        conversation
+            .messages
+            .iter()
+            .filter_map(|message| message.time)
+            .max()
     };
     let mut conversations: Vec<_> = app.snapshot().conversations.values().cloned().collect();
-    conversations.sort_by(|left, right| {
-        (last(right), &right.id).cmp(&(last(left), &left.id))
-    });
+    conversations.sort_by(|left, right| (last(right), &right.id).cmp(&(last(left), &left.id)));
     conversations.truncate(limit);
     conversations
 }
@@ -117,7 +136,15 @@ async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<Arc<Conversation>>, ApiError> {
     let id = path_id("id", &id)?;
-    app.snapshot().conversations.get(&id).cloned().map(Json).ok_or_else(|| {
-        ApiError::new(Code::UnknownConversation, format!("there is no conversation {id}"))
-    })
+    app.snapshot()
+        .conversations
+        .get(&id)
+        .cloned()
+        .map(Json)
+        .ok_or_else(|| {
+            ApiError::new(
+                Code::UnknownConversation,
+                format!("there is no conversation {id}"),
+            )
+        })
 }

@@ -23,9 +23,14 @@ pub fn endpoints() -> Vec<Endpoint> {
             decision,
         )
         .answers(schema("DecisionRecord")),
-        Endpoint::get("/v1/decisions", Some(Scope::Write), "The last decisions, newest first", decisions)
-            .query("limit", "integer", "How many, 1 to 200 (20)")
-            .query("service", "string", "support, search, recommend or insight"),
+        Endpoint::get(
+            "/v1/decisions",
+            Some(Scope::Write),
+            "The last decisions, newest first",
+            decisions,
+        )
+        .query("limit", "integer", "How many, 1 to 200 (20)")
+        .query("service", "string", "support, search, recommend or insight"),
     ]
 }
 
@@ -36,10 +41,9 @@ async fn decision(
     let id = path_id("id", &id)?;
     app.settle([&id]).await;
     let snapshot = app.snapshot();
-    let record = snapshot
-        .decisions
-        .get(&id)
-        .ok_or_else(|| ApiError::new(Code::UnknownDecision, format!("there is no decision {id}")))?;
+    let record = snapshot.decisions.get(&id).ok_or_else(|| {
+        ApiError::new(Code::UnknownDecision, format!("there is no decision {id}"))
+    })?;
     let mut body = serde_json::to_value(record).map_err(ApiError::internal)?;
     body["thumbs"] = json!(snapshot.thumbs.get(&id).copied().unwrap_or_default());
     Ok(Json(body))

@@ -296,6 +296,11 @@ mod tests {
         assert_eq!(body["error"]["type"], "invalid_request_error");
         assert_eq!(body["error"]["param"], "limit");
         assert_eq!(body["error"]["doc"], "/docs#invalid_field");
-        assert!(body["error"]["message"].as_str().unwrap().starts_with("999 is above 100. "));
+        assert!(
+            body["error"]["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("999 is above 100. ")
+        );
     }
 }

@@ -60,7 +60,9 @@ async fn events(
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Json<Accepted>, ApiError> {
     let key = key_of(&headers)?;
-    store_rows(&app, &caller, key.as_ref(), rows(body)?).await.map(Json)
+    store_rows(&app, &caller, key.as_ref(), rows(body)?)
+        .await
+        .map(Json)
 }
 
 /// The rows of an array, of `{"events": [...]}`, or the one row itself.
@@ -72,7 +74,10 @@ fn rows(body: Value) -> Result<Vec<Value>, ApiError> {
             Some(_) => Err(ApiError::field("events", "this is not an array")),
             None => Ok(vec![Value::Object(fields)]),
         },
-        _ => Err(ApiError::field("events", "send an event, an array of events or {\"events\": [...]}")),
+        _ => Err(ApiError::field(
+            "events",
+            "send an event, an array of events or {\"events\": [...]}",
+        )),
     }
 }
 
@@ -104,7 +109,11 @@ pub async fn store_records(
         match row.and_then(|record| admitted(caller, record)) {
             Ok(record) => entries.push(new_entry(key, index, record)),
             Err(RecordError { field, reason }) => {
-                answer.rejected.push(Rejected { index, field, reason });
+                answer.rejected.push(Rejected {
+                    index,
+                    field,
+                    reason,
+                });
             }
         }
     }
@@ -152,7 +161,10 @@ fn new_entry(key: Option<&Id>, index: usize, record: Record) -> NewEntry {
         (None, Some(key)) => Id::new(&format!("{key}/{index}")).ok(),
         _ => None,
     };
-    NewEntry { id, entry: Entry::Record(record) }
+    NewEntry {
+        id,
+        entry: Entry::Record(record),
+    }
 }
 
 /// The store's refusals: what the operator has to mend is said as it is.

@@ -117,7 +117,10 @@ impl Parameters {
         T::Err: std::fmt::Display,
     {
         self.text(name)
-            .map(|text| text.parse().map_err(|error: T::Err| ApiError::field(name, error.to_string())))
+            .map(|text| {
+                text.parse()
+                    .map_err(|error: T::Err| ApiError::field(name, error.to_string()))
+            })
             .transpose()
     }
 
@@ -149,7 +152,10 @@ impl Parameters {
             return Ok(number);
         }
         let (least, most) = (bounds.start(), bounds.end());
-        Err(ApiError::field(name, format!("{number} is not between {least} and {most}")))
+        Err(ApiError::field(
+            name,
+            format!("{number} is not between {least} and {most}"),
+        ))
     }
 }
 
@@ -188,12 +194,21 @@ mod tests {
 
     #[test]
     fn query_strings() {
-        let uri: Uri = "/x?q=%E8%8C%B6&limit=7&facets=a,b&facets=c&empty=".parse().unwrap();
+        let uri: Uri = "/x?q=%E8%8C%B6&limit=7&facets=a,b&facets=c&empty="
+            .parse()
+            .unwrap();
         let parameters = Parameters::of(&uri).unwrap();
         assert_eq!(parameters.text("q"), Some("茶"));
         assert_eq!(parameters.text("empty"), None);
         assert_eq!(parameters.list("facets"), ["a", "b", "c"]);
         assert_eq!(parameters.number("limit", 10, 1..=100).unwrap(), 7);
-        assert_eq!(parameters.number("limit", 10, 1..=5).unwrap_err().param.as_deref(), Some("limit"));
+        assert_eq!(
+            parameters
+                .number("limit", 10, 1..=5)
+                .unwrap_err()
+                .param
+                .as_deref(),
+            Some("limit")
+        );
     }
 }

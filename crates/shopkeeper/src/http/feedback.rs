@@ -69,23 +69,26 @@ impl Feedback {
             (Some(Thumb::Word(word)), _) => match word.as_str() {
                 "up" => Ok(Some(1)),
                 "down" => Ok(Some(-1)),
-                _ => Err(ApiError::field("thumb", format!("{word:?} is neither up nor down"))),
+                _ => Err(ApiError::field(
+                    "thumb",
+                    format!("{word:?} is neither up nor down"),
+                )),
             },
             (Some(Thumb::Number(1)), _) => Ok(Some(1)),
             (Some(Thumb::Number(-1 | 0)), _) => Ok(Some(-1)),
-            (Some(Thumb::Number(number)), _) => {
-                Err(ApiError::field("thumb", format!("{number} is neither 1 nor -1")))
-            }
-            (None, Some(rating)) if (1..=5).contains(&rating) => {
-                Ok(match rating {
-                    1 | 2 => Some(-1),
-                    3 => None,
-                    _ => Some(1),
-                })
-            }
-            (None, Some(rating)) => {
-                Err(ApiError::field("rating", format!("{rating} is not between 1 and 5")))
-            }
+            (Some(Thumb::Number(number)), _) => Err(ApiError::field(
+                "thumb",
+                format!("{number} is neither 1 nor -1"),
+            )),
+            (None, Some(rating)) if (1..=5).contains(&rating) => Ok(match rating {
+                1 | 2 => Some(-1),
+                3 => None,
+                _ => Some(1),
+            }),
+            (None, Some(rating)) => Err(ApiError::field(
+                "rating",
+                format!("{rating} is not between 1 and 5"),
+            )),
             (None, None) => Ok(None),
         }
     }
@@ -99,12 +102,22 @@ async fn feedback(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     caller.may_act_for(feedback.customer.as_ref())?;
     let liking = feedback.liking()?;
-    let text = feedback.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let text = feedback
+        .text
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
     if liking.is_none() && text.is_none() && feedback.rating.is_none() {
-        return Err(ApiError::field("thumb", "say something: a thumb, a rating or a text"));
+        return Err(ApiError::field(
+            "thumb",
+            "say something: a thumb, a rating or a text",
+        ));
     }
     if text.is_some_and(|text| text.len() > LONGEST_TEXT_BYTES) {
-        return Err(ApiError::field("text", format!("longer than {LONGEST_TEXT_BYTES} bytes")));
+        return Err(ApiError::field(
+            "text",
+            format!("longer than {LONGEST_TEXT_BYTES} bytes"),
+        ));
     }
     app.settle([&feedback.decision_id]).await;
     if !app.snapshot().decisions.contains_key(&feedback.decision_id) {
@@ -118,7 +131,10 @@ async fn feedback(
     }
     let mut event = Event::new(EventKind::Feedback, now());
     event.value = liking.map(Value::from);
-    for (name, value) in [("rating", feedback.rating.map(Value::from)), ("text", text.map(Value::from))] {
+    for (name, value) in [
+        ("rating", feedback.rating.map(Value::from)),
+        ("text", text.map(Value::from)),
+    ] {
         if let Some(value) = value {
             event.properties.insert(name.to_owned(), value);
         }
@@ -133,6 +149,7 @@ async fn feedback(
     };
     let appended = app.store.append(vec![entry]).await.map_err(store_error)?;
     let duplicate = matches!(appended.first(), Some(Appended::Duplicate));
-    let body = json!({"decision_id": feedback.decision_id, "accepted": true, "duplicate": duplicate});
+    let body =
+        json!({"decision_id": feedback.decision_id, "accepted": true, "duplicate": duplicate});
     Ok((StatusCode::OK, Json(body)))
 }

@@ -30,5 +30,8 @@ pub async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
         (StatusCode::OK, "ready")
     };
     let sequence = app.snapshot().sequence;
-    (status, Json(json!({"status": word, "sequence": sequence, "models": services})))
+    (
+        status,
+        Json(json!({"status": word, "sequence": sequence, "models": services})),
+    )
 }

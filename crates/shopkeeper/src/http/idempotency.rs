@@ -73,7 +73,8 @@ impl Answers {
             )),
             Some(Standing::Done(_, answer)) => Begun::Again(answer.clone()),
             None => {
-                kept.by_key.insert(key.to_owned(), Standing::Running(fingerprint));
+                kept.by_key
+                    .insert(key.to_owned(), Standing::Running(fingerprint));
                 kept.order.push_back(key.to_owned());
                 if kept.order.len() > KEPT
                     && let Some(oldest) = kept.order.pop_front()
@@ -171,7 +172,9 @@ async fn replay_keyed(
         Begun::Again(answer) => {
             let mut response = (answer.status, answer.body).into_response();
             if let Some(content_type) = answer.content_type {
-                response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+                response
+                    .headers_mut()
+                    .insert(header::CONTENT_TYPE, content_type);
             }
             response.headers_mut().insert(
                 HeaderName::from_static("idempotency-replayed"),

@@ -61,9 +61,17 @@ async fn upload(
         let (store, tasks) = (app.store.clone(), app.tasks.clone());
         let currency = Some(app.config.currency);
         async move {
-            let options = ImportOptions { as_kind, now: now(), currency };
+            let options = ImportOptions {
+                as_kind,
+                now: now(),
+                currency,
+            };
             let rejected_file = store.folder().join("rejected.jsonl");
-            let progress = TaskProgress { tasks, id, stage: Mutex::default() };
+            let progress = TaskProgress {
+                tasks,
+                id,
+                stage: Mutex::default(),
+            };
             let report = import(&store, &upload.0, &options, &rejected_file, &progress).await;
             // The file has a name of ours that says nothing to the caller.
             match report {
@@ -89,19 +97,29 @@ fn kind_of(name: &str) -> Result<Option<Kind>, ApiError> {
     }
     Kind::from_name(name).map(Some).ok_or_else(|| {
         let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-        ApiError::field("kind", format!("{name:?} is none of auto, {}", names.join(", ")))
+        ApiError::field(
+            "kind",
+            format!("{name:?} is none of auto, {}", names.join(", ")),
+        )
     })
 }
 
 /// Writes the body to a file piece by piece, whatever its length.
 async fn receive(folder: &Path, mut body: Body) -> Result<Upload, ApiError> {
-    tokio::fs::create_dir_all(folder).await.map_err(ApiError::internal)?;
+    tokio::fs::create_dir_all(folder)
+        .await
+        .map_err(ApiError::internal)?;
     let upload = Upload(folder.join(fresh_id().as_str()));
-    let mut file = tokio::fs::File::create(&upload.0).await.map_err(ApiError::internal)?;
+    let mut file = tokio::fs::File::create(&upload.0)
+        .await
+        .map_err(ApiError::internal)?;
     let mut length = 0_u64;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            ApiError::new(Code::MalformedJson, format!("the upload broke off: {error}"))
+            ApiError::new(
+                Code::MalformedJson,
+                format!("the upload broke off: {error}"),
+            )
         })?;
         let Ok(data) = frame.into_data() else {
             continue;

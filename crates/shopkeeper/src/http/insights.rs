@@ -21,14 +21,44 @@ use crate::config::Scope;
 /// longer paths.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        filtered(Endpoint::get("/v1/insights", SCOPE, "Polarity and themes of the reviews, by week", all))
-            .answers(schema("Insights")),
-        filtered(Endpoint::get("/v1/insights/themes", SCOPE, "The themes with counts, trend and quotes", themes)),
-        filtered(Endpoint::get("/v1/insights/themes/{id}", SCOPE, "One theme", theme)),
-        filtered(Endpoint::get("/v1/insights/alerts", SCOPE, "Complaints that are clearly on the rise", alerts)),
-        filtered(Endpoint::get("/v1/themes", SCOPE, "The themes with counts, trend and quotes", themes)),
+        filtered(Endpoint::get(
+            "/v1/insights",
+            SCOPE,
+            "Polarity and themes of the reviews, by week",
+            all,
+        ))
+        .answers(schema("Insights")),
+        filtered(Endpoint::get(
+            "/v1/insights/themes",
+            SCOPE,
+            "The themes with counts, trend and quotes",
+            themes,
+        )),
+        filtered(Endpoint::get(
+            "/v1/insights/themes/{id}",
+            SCOPE,
+            "One theme",
+            theme,
+        )),
+        filtered(Endpoint::get(
+            "/v1/insights/alerts",
+            SCOPE,
+            "Complaints that are clearly on the rise",
+            alerts,
+        )),
+        filtered(Endpoint::get(
+            "/v1/themes",
+            SCOPE,
+            "The themes with counts, trend and quotes",
+            themes,
+        )),
         filtered(Endpoint::get("/v1/themes/{id}", SCOPE, "One theme", theme)),
-        filtered(Endpoint::get("/v1/alerts", SCOPE, "Complaints that are clearly on the rise", alerts)),
+        filtered(Endpoint::get(
+            "/v1/alerts",
+            SCOPE,
+            "Complaints that are clearly on the rise",
+            alerts,
+        )),
     ]
 }
 
@@ -38,7 +68,11 @@ const SCOPE: Option<Scope> = Some(Scope::Write);
 fn filtered(endpoint: Endpoint) -> Endpoint {
     endpoint
         .query("product", "string", "Only reviews of this product")
-        .query("category", "string", "Only reviews of products in this category")
+        .query(
+            "category",
+            "string",
+            "Only reviews of products in this category",
+        )
         .query("language", "string", "Only reviews in this language")
         .query("from", "string", "Not before this time")
         .query("to", "string", "Before this time")
@@ -89,7 +123,9 @@ async fn themes(
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     let found = insights(&app, request_of(&parameters)?).await?;
-    Ok(Json(json!({"decision_id": found.decision_id, "themes": found.content.themes})))
+    Ok(Json(
+        json!({"decision_id": found.decision_id, "themes": found.content.themes}),
+    ))
 }
 
 async fn theme(
@@ -102,7 +138,10 @@ async fn theme(
         return Err(ApiError::not_trained(Service::Insight));
     };
     if !part.model.model.themes().iter().any(|theme| theme.id == id) {
-        return Err(ApiError::new(Code::UnknownTheme, format!("there is no theme {id}")));
+        return Err(ApiError::new(
+            Code::UnknownTheme,
+            format!("there is no theme {id}"),
+        ));
     }
     let (version, theme) = (Some(part.model.version.clone()), id.clone());
     let made = make(&app, Service::Insight, version, move |context| {
@@ -110,7 +149,11 @@ async fn theme(
     })
     .await?;
     let explanation = json!({"request": {"theme": id}});
-    Ok(Json(made.record(Audience::default(), Vec::new(), explanation)))
+    Ok(Json(made.record(
+        Audience::default(),
+        Vec::new(),
+        explanation,
+    )))
 }
 
 async fn alerts(
@@ -118,5 +161,7 @@ async fn alerts(
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     let found = insights(&app, request_of(&parameters)?).await?;
-    Ok(Json(json!({"decision_id": found.decision_id, "alerts": found.content.alerts})))
+    Ok(Json(
+        json!({"decision_id": found.decision_id, "alerts": found.content.alerts}),
+    ))
 }

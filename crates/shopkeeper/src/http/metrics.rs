@@ -61,14 +61,18 @@ pub async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     }
     for (kind, count) in &snapshot.counts.events {
         let name = serde_json::to_value(kind).ok();
-        let name = name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned();
+        let name = name
+            .as_ref()
+            .and_then(|name| name.as_str())
+            .unwrap_or_default()
+            .to_owned();
         counter!("shopkeeper_events_total", "type" => name).absolute(*count);
     }
     for (service, count) in &snapshot.counts.decisions {
         counter!("shopkeeper_decisions_total", "service" => service.name()).absolute(*count);
     }
     for service in shop::Service::ALL {
-        for version in app.loaded().version(service) {
+        if let Some(version) = app.loaded().version(service) {
             gauge!("shopkeeper_model_serving", "service" => service.name(), "version" => version)
                 .set(1.0);
         }
@@ -79,5 +83,11 @@ pub async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     gauge!("shopkeeper_uptime_seconds").set(app.started.elapsed().as_secs_f64());
     let handle = recorder();
     handle.run_upkeep();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render())
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        handle.render(),
+    )
 }

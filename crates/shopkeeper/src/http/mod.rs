@@ -50,8 +50,18 @@ use crate::pages;
 /// Every route of the JSON interface.
 pub fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = vec![
-        Endpoint::get("/healthz", None, "Says that the process lives", health::healthz),
-        Endpoint::get("/readyz", None, "Says whether requests are welcome, and which models serve", health::readyz),
+        Endpoint::get(
+            "/healthz",
+            None,
+            "Says that the process lives",
+            health::healthz,
+        ),
+        Endpoint::get(
+            "/readyz",
+            None,
+            "Says whether requests are welcome, and which models serve",
+            health::readyz,
+        ),
         Endpoint::get("/metrics", None, "Figures for Prometheus", metrics::metrics)
             .media_type("text/plain"),
     ];
@@ -78,7 +88,10 @@ pub fn router(app: Arc<App>) -> Router {
     let document = Arc::new(openapi::document(&endpoints));
     let docs = Html(openapi::page(&document).into_string());
     let mut router = Router::new()
-        .route("/openapi.json", get(move || async move { Json(document.as_ref().clone()) }))
+        .route(
+            "/openapi.json",
+            get(move || async move { Json(document.as_ref().clone()) }),
+        )
         .route("/docs", get(move || async move { docs.clone() }));
     for endpoint in endpoints {
         let (path, route) = endpoint.into_route();
@@ -103,12 +116,18 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn not_found(request: Request) -> ApiError {
-    ApiError::new(Code::NotFound, format!("there is no {}", request.uri().path()))
+    ApiError::new(
+        Code::NotFound,
+        format!("there is no {}", request.uri().path()),
+    )
 }
 
 async fn method_not_allowed(request: Request) -> ApiError {
     let (method, path) = (request.method(), request.uri().path());
-    ApiError::new(Code::MethodNotAllowed, format!("{path} does not answer to {method}"))
+    ApiError::new(
+        Code::MethodNotAllowed,
+        format!("{path} does not answer to {method}"),
+    )
 }
 
 /// The last net: a bug answers 500 and the server lives on.
@@ -137,8 +156,14 @@ async fn name_request(request: Request, next: Next) -> Response {
     tracing::debug!(%method, path, status = response.status().as_u16(), id = ?id, "answered");
     let headers = response.headers_mut();
     headers.insert(NAME, id);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
     response
 }
 

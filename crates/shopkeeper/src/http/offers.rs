@@ -50,7 +50,10 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Decides a command; the answer to a repeated key is the first one.
-pub async fn decide(app: &App, command: OfferCommand) -> Result<(Vec<LedgerEntry>, bool), ApiError> {
+pub async fn decide(
+    app: &App,
+    command: OfferCommand,
+) -> Result<(Vec<LedgerEntry>, bool), ApiError> {
     let outcome = app
         .store
         .decide(command, now(), growth::decide)
@@ -95,7 +98,9 @@ impl Check {
     }
 
     fn code(&self) -> Result<&Id, ApiError> {
-        self.code.as_ref().ok_or_else(|| ApiError::field("code", "missing, and it is required"))
+        self.code
+            .as_ref()
+            .ok_or_else(|| ApiError::field("code", "missing, and it is required"))
     }
 }
 
@@ -111,7 +116,10 @@ async fn weigh(app: &App, check: &Check, code: &Id) -> Result<Result<Money, Refu
                 _ => None,
             })
             .ok_or_else(|| {
-                Refusal::new(shop::RefusalCode::OrderRulesViolated, "the coupon takes nothing off")
+                Refusal::new(
+                    shop::RefusalCode::OrderRulesViolated,
+                    "the coupon takes nothing off",
+                )
             })
     }))
 }
@@ -177,7 +185,10 @@ async fn roll_back(
 ) -> Answered {
     let redemption_id = path_id("id", &id)?;
     let key = command_key(&headers)?;
-    let command = OfferCommand::RollBack { key, redemption_id: redemption_id.clone() };
+    let command = OfferCommand::RollBack {
+        key,
+        redemption_id: redemption_id.clone(),
+    };
     decide(&app, command).await?;
     Ok(Json(json!({"id": redemption_id, "rolled_back": true})))
 }
@@ -256,12 +267,18 @@ async fn refer(
         referee_id: made.referee.clone(),
     };
     decide(&app, command).await?;
-    Ok(Json(json!({"referrer": made.referrer, "referee": made.referee})))
+    Ok(Json(
+        json!({"referrer": made.referrer, "referee": made.referee}),
+    ))
 }
 
 async fn referrals(State(app): State<Arc<App>>, Path(customer): Path<String>) -> Answered {
     let customer = path_id("customer", &customer)?;
-    let referrals = app.store.referrals_by(&customer).await.map_err(store_error)?;
+    let referrals = app
+        .store
+        .referrals_by(&customer)
+        .await
+        .map_err(store_error)?;
     Ok(Json(json!({"customer": customer, "referrals": referrals})))
 }
 

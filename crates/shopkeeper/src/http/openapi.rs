@@ -15,7 +15,11 @@ pub fn schema(name: &str) -> Value {
 /// An object schema of these fields (name, JSON type or schema name, whether
 /// it is required).
 fn object(fields: &[(&str, &str, bool)]) -> Value {
-    let required: Vec<_> = fields.iter().filter(|field| field.2).map(|field| field.0).collect();
+    let required: Vec<_> = fields
+        .iter()
+        .filter(|field| field.2)
+        .map(|field| field.0)
+        .collect();
     let properties: Map<String, Value> = fields
         .iter()
         .map(|(name, kind, _)| ((*name).to_owned(), kind_schema(kind)))
@@ -25,7 +29,10 @@ fn object(fields: &[(&str, &str, bool)]) -> Value {
 
 /// `string`, `[string]`, `Name` or `[Name]` as a schema.
 fn kind_schema(kind: &str) -> Value {
-    if let Some(item) = kind.strip_prefix('[').and_then(|kind| kind.strip_suffix(']')) {
+    if let Some(item) = kind
+        .strip_prefix('[')
+        .and_then(|kind| kind.strip_suffix(']'))
+    {
         return json!({"type": "array", "items": kind_schema(item)});
     }
     match kind {
@@ -232,7 +239,11 @@ mod tests {
             let operation = &document["paths"][endpoint.path][endpoint.verb.name()];
             let id = operation["operationId"].as_str().unwrap();
             assert!(identifiers.insert(id.to_owned()), "{id} stands twice");
-            assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()));
+            assert!(
+                operation["summary"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty())
+            );
         }
         let mut found = BTreeSet::new();
         references(&document, &mut found);

@@ -47,7 +47,10 @@ pub fn endpoints() -> Vec<Endpoint> {
 pub fn service_of(name: &str) -> Result<Service, ApiError> {
     Service::from_name(name).ok_or_else(|| {
         let names: Vec<_> = Service::ALL.iter().map(|service| service.name()).collect();
-        ApiError::field("service", format!("{name:?} is none of {}", names.join(", ")))
+        ApiError::field(
+            "service",
+            format!("{name:?} is none of {}", names.join(", ")),
+        )
     })
 }
 
@@ -106,7 +109,9 @@ async fn promote(
     jobs::promote(&app.store, service, &promotion.version)
         .await
         .map_err(ApiError::internal)?;
-    Ok(Json(json!({"service": service, "version": promotion.version})))
+    Ok(Json(
+        json!({"service": service, "version": promotion.version}),
+    ))
 }
 
 async fn rollback(

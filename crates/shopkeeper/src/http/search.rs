@@ -29,22 +29,47 @@ pub fn endpoints() -> Vec<Endpoint> {
             .query("q", "string", "What is looked for; empty browses")
             .query("limit", "integer", "How many hits, at most 250 (20)")
             .query("offset", "integer", "How many hits to pass over (0)")
-            .query("filter", "string", "As category = \"Shoes\" AND price <= 5000 AND in_stock = true")
-            .query("sort", "string", "relevance, price_asc, price_desc, newest or rating")
-            .query("facets", "string", "What to count, between commas: category, brand, price, …")
+            .query(
+                "filter",
+                "string",
+                "As category = \"Shoes\" AND price <= 5000 AND in_stock = true",
+            )
+            .query(
+                "sort",
+                "string",
+                "relevance, price_asc, price_desc, newest or rating",
+            )
+            .query(
+                "facets",
+                "string",
+                "What to count, between commas: category, brand, price, …",
+            )
             .query("language", "string", "Of the words, as en or zh")
             .query("customer", "string", "Who searches")
             .query("session", "string", "In which visit")
-            .query("semantic_ratio", "number", "How much meaning counts beside words, 0 to 1")
-            .query("explain", "boolean", "Whether each hit says what its score is made of")
+            .query(
+                "semantic_ratio",
+                "number",
+                "How much meaning counts beside words, 0 to 1",
+            )
+            .query(
+                "explain",
+                "boolean",
+                "Whether each hit says what its score is made of",
+            )
             .answers(schema("SearchAnswer")),
         Endpoint::post("/v1/search", scope, "Finds products", search_post)
             .body(schema("SearchRequest"))
             .answers(schema("SearchAnswer")),
-        Endpoint::get("/v1/suggest", scope, "Completes what is being typed", suggest)
-            .query("q", "string", "What has been typed so far")
-            .query("limit", "integer", "How many, 1 to 20 (8)")
-            .answers(schema("Suggestions")),
+        Endpoint::get(
+            "/v1/suggest",
+            scope,
+            "Completes what is being typed",
+            suggest,
+        )
+        .query("q", "string", "What has been typed so far")
+        .query("limit", "integer", "How many, 1 to 20 (8)")
+        .answers(schema("Suggestions")),
     ]
 }
 
@@ -94,7 +119,10 @@ pub async fn search(
     request: SearchRequest,
 ) -> Result<Decision<SearchResults>, ApiError> {
     if request.q.chars().count() > LONGEST_QUERY {
-        return Err(ApiError::field("q", format!("longer than {LONGEST_QUERY} characters")));
+        return Err(ApiError::field(
+            "q",
+            format!("longer than {LONGEST_QUERY} characters"),
+        ));
     }
     let loaded = app.loaded();
     let Some(part) = loaded.search.clone() else {
@@ -132,7 +160,12 @@ async fn suggest(
     parameters: Parameters,
 ) -> Result<Json<Decision<Suggestions>>, ApiError> {
     let request = SuggestRequest {
-        q: parameters.text("q").unwrap_or_default().chars().take(LONGEST_QUERY).collect(),
+        q: parameters
+            .text("q")
+            .unwrap_or_default()
+            .chars()
+            .take(LONGEST_QUERY)
+            .collect(),
         limit: parameters.number("limit", 8, 1..=20)?,
     };
     let Some(part) = app.loaded().search.clone() else {

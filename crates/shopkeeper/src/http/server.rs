@@ -10,7 +10,8 @@ use crate::app::App;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` resolves: then no connection is accepted any more,
-/// requests that have begun are finished, and decisions reach the log.
+/// requests that have begun are finished, training saves its checkpoint, and
+/// decisions reach the log.
 pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
@@ -39,6 +40,14 @@ pub async fn serve(
             Ok(())
         }
     };
+    let tasks = async {
+        while app.tasks.is_any_running() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if tokio::time::timeout(GRACE, tasks).await.is_err() {
+        tracing::warn!("an import or a training was cut off; what it had stored stays");
+    }
     app.flush().await;
     ended
 }

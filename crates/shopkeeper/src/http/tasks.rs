@@ -21,9 +21,19 @@ use crate::jobs::{self, TrainRequest};
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::get("/v1/tasks/{id}", Some(Scope::Write), "How an import or a training stands", task)
-            .answers(schema("Task")),
-        Endpoint::get("/v1/tasks", Some(Scope::Write), "The last tasks, newest first", tasks),
+        Endpoint::get(
+            "/v1/tasks/{id}",
+            Some(Scope::Write),
+            "How an import or a training stands",
+            task,
+        )
+        .answers(schema("Task")),
+        Endpoint::get(
+            "/v1/tasks",
+            Some(Scope::Write),
+            "The last tasks, newest first",
+            tasks,
+        ),
         Endpoint::post(
             "/v1/train",
             Some(Scope::Admin),

@@ -294,22 +294,6 @@ impl Scan {
     }
 }
 
-/// The rows of one kind in a request's body: JSON Lines, an array, or an
-/// object with the rows in a list. `line` of a rejected row is the line in
-/// the body.
-pub fn parse_rows(kind: Kind, body: &[u8], now: Timestamp) -> (Vec<Record>, Vec<Rejected>) {
-    collect(|intake| {
-        let shape = Shape::Records(kind);
-        let read = if is_json_lines(body) {
-            read_lines(body, shape, now, intake)
-        } else {
-            read_values(body, shape, now, intake)
-        };
-        // Memory can neither be cut short nor stop listening.
-        debug_assert!(read.is_ok());
-    })
-}
-
 /// What `fill` puts into an intake.
 pub(super) fn collect(fill: impl FnOnce(&mut Intake<'_>)) -> (Vec<Record>, Vec<Rejected>) {
     let mut all = Batch::default();

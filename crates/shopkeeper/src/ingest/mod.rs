@@ -38,7 +38,6 @@ pub use error::IngestError;
 pub use ga4::ga4_events;
 pub use import::{ImportReport, import};
 pub use intake::Batch;
-pub use json_rows::parse_rows;
 pub use read::{ImportOptions, ReadSummary, read_file};
 pub use reject::Rejected;
 pub use segment::segment_events;

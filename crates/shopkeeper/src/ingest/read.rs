@@ -27,15 +27,6 @@ pub struct ImportOptions {
 }
 
 impl ImportOptions {
-    /// Everything found by content.
-    pub fn new(now: Timestamp) -> Self {
-        Self {
-            as_kind: None,
-            now,
-            currency: None,
-        }
-    }
-
     pub(super) fn currency(&self) -> Currency {
         self.currency.unwrap_or(Currency::USD)
     }
@@ -63,11 +54,6 @@ pub struct ReadSummary {
 }
 
 impl ReadSummary {
-    /// Good rows, each counted once.
-    pub fn rows(&self) -> u64 {
-        self.kinds.values().sum()
-    }
-
     /// What deserves a sentence though nothing is wrong.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();

@@ -73,7 +73,11 @@ fn item(text: &Text, card: &Card) -> Markup {
 fn link(card: &Card) -> String {
     let mut link = format!("/products/{}", encode(card.product.id.as_str()));
     if let Some(decision) = &card.decision_id {
-        link.push_str(&format!("?decision={}&position={}", encode(decision.as_str()), card.position));
+        link.push_str(&format!(
+            "?decision={}&position={}",
+            encode(decision.as_str()),
+            card.position
+        ));
     }
     link
 }

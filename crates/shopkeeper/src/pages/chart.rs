@@ -97,8 +97,17 @@ mod tests {
     #[test]
     fn nothing_to_draw_is_drawn_as_nothing() {
         assert!(stacked_columns("x", &[]).into_string().contains("<svg"));
-        let share = |value| Share { value, colour: "red" };
-        let drawn = bars("x", &[("a".into(), vec![share(0.0)]), ("b".into(), vec![share(3.0)])]);
+        let share = |value| Share {
+            value,
+            colour: "red",
+        };
+        let drawn = bars(
+            "x",
+            &[
+                ("a".into(), vec![share(0.0)]),
+                ("b".into(), vec![share(3.0)]),
+            ],
+        );
         assert!(!drawn.into_string().contains("NaN"));
     }
 }

@@ -43,7 +43,10 @@ pub async fn cards(
             Some(Card {
                 product: snapshot.catalogue.by_id(&item.id)?.clone(),
                 title_html: None,
-                reason: item.reasons.first().map(|reason| words::of_suggestion(visitor.language, reason)),
+                reason: item
+                    .reasons
+                    .first()
+                    .map(|reason| words::of_suggestion(visitor.language, reason)),
                 decision_id: Some(decision.decision_id.clone()),
                 position,
                 query: None,

@@ -39,9 +39,18 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .merge(storefront)
         .merge(console)
-        .route("/console/sign-in", get(sign_in::page).post(sign_in::sign_in))
-        .route("/assets/shop.css", get(|| asset("text/css", include_str!("assets/shop.css"))))
-        .route("/assets/shop.js", get(|| asset("text/javascript", include_str!("assets/shop.js"))))
+        .route(
+            "/console/sign-in",
+            get(sign_in::page).post(sign_in::sign_in),
+        )
+        .route(
+            "/assets/shop.css",
+            get(|| asset("text/css", include_str!("assets/shop.css"))),
+        )
+        .route(
+            "/assets/shop.js",
+            get(|| asset("text/javascript", include_str!("assets/shop.js"))),
+        )
         .route(
             "/assets/console.js",
             get(|| asset("text/javascript", include_str!("assets/console.js"))),

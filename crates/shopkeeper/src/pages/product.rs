@@ -32,7 +32,9 @@ pub async fn page(
     parameters: Parameters,
 ) -> Response {
     let snapshot = app.snapshot();
-    let product = Id::new(&id).ok().and_then(|id| snapshot.catalogue.by_id(&id).cloned());
+    let product = Id::new(&id)
+        .ok()
+        .and_then(|id| snapshot.catalogue.by_id(&id).cloned());
     let Some(product) = product else {
         return missing(&app, visitor);
     };
@@ -125,7 +127,11 @@ async fn row(
     title: &str,
 ) -> Markup {
     let cards = lists::cards(app, visitor, scenario, Some(product.clone()), ROW).await;
-    let fragment = format!("/fragments/{}?product={}", scenario.name(), encode(product.as_str()));
+    let fragment = format!(
+        "/fragments/{}?product={}",
+        scenario.name(),
+        encode(product.as_str())
+    );
     html! {
         @if !cards.is_empty() {
             section aria-label=(title) {

@@ -18,7 +18,10 @@ use crate::http::authorise::{Caller, KEY_COOKIE};
 
 /// Lets only administrators in; others are asked for their key.
 pub async fn require_admin(State(_app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let caller = request.extensions().get::<Caller>().unwrap_or(&Caller::Anonymous);
+    let caller = request
+        .extensions()
+        .get::<Caller>()
+        .unwrap_or(&Caller::Anonymous);
     if caller.require(Scope::Admin).is_ok() {
         next.run(request).await
     } else {

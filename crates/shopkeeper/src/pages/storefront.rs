@@ -37,7 +37,12 @@ struct Looking {
 impl Looking {
     fn of(parameters: &Parameters) -> Self {
         Self {
-            query: parameters.text("q").unwrap_or_default().chars().take(200).collect(),
+            query: parameters
+                .text("q")
+                .unwrap_or_default()
+                .chars()
+                .take(200)
+                .collect(),
             category: parameters.text("category").map(str::to_owned),
             page: parameters.number("page", 1, 1..=200).unwrap_or(1),
         }
@@ -154,7 +159,10 @@ fn results(text: &Text, looking: &Looking, found: &Decision<SearchResults>) -> M
         .map(|(hit, position)| Card {
             product: hit.product.clone(),
             title_html: hit.highlight.get(&corpus::search::Field::Title).cloned(),
-            reason: hit.reasons.iter().find_map(|reason| words::telling(text, reason)),
+            reason: hit
+                .reasons
+                .iter()
+                .find_map(|reason| words::telling(text, reason)),
             decision_id: Some(found.decision_id.clone()),
             position,
             query: (!looking.query.is_empty()).then(|| looking.query.clone()),
@@ -184,7 +192,11 @@ fn results(text: &Text, looking: &Looking, found: &Decision<SearchResults>) -> M
 }
 
 fn categories(text: &Text, looking: &Looking, results: &SearchResults) -> Markup {
-    let facets = results.facets.get("category").map(Vec::as_slice).unwrap_or_default();
+    let facets = results
+        .facets
+        .get("category")
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     html! {
         @if !facets.is_empty() || looking.category.is_some() {
             ul class="chips" {

@@ -27,7 +27,13 @@ impl Language {
 
     /// The language with this code; region and script do not matter.
     pub fn from_code(code: &str) -> Option<Self> {
-        match code.trim().split(['-', '_']).next()?.to_ascii_lowercase().as_str() {
+        match code
+            .trim()
+            .split(['-', '_'])
+            .next()?
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "en" => Some(Self::English),
             "zh" => Some(Self::Chinese),
             _ => None,
@@ -69,7 +75,10 @@ fn preferred(accepted: &str) -> Option<Language> {
         .split(',')
         .filter_map(|part| {
             let (code, parameters) = part.split_once(';').unwrap_or((part, ""));
-            let weight = parameters.trim().strip_prefix("q=").map_or(1.0, |text| text.parse().unwrap_or(0.0));
+            let weight = parameters
+                .trim()
+                .strip_prefix("q=")
+                .map_or(1.0, |text| text.parse().unwrap_or(0.0));
             Language::from_code(code).map(|language| (weight, language))
         })
         .collect();
@@ -103,7 +112,6 @@ pub struct Text {
     pub anonymous: &'static str,
     pub choose: &'static str,
     pub cart: &'static str,
-    pub cart_empty: &'static str,
     pub checkout: &'static str,
     pub bought: &'static str,
     pub remove: &'static str,
@@ -117,7 +125,6 @@ pub struct Text {
     pub no_results: &'static str,
     pub corrected: &'static str,
     pub did_not_train: &'static str,
-    pub price: &'static str,
     pub brand: &'static str,
     pub category: &'static str,
     pub availability: &'static str,
@@ -160,7 +167,6 @@ pub struct Text {
     pub events_received: &'static str,
     pub train_now: &'static str,
     pub training_runs: &'static str,
-    pub tasks: &'static str,
     pub nothing_yet: &'static str,
     pub search_preview: &'static str,
     pub stages: &'static str,
@@ -176,20 +182,17 @@ pub struct Text {
     pub intent: &'static str,
     pub polarity_by_week: &'static str,
     pub themes: &'static str,
-    pub theme: &'static str,
     pub quotes: &'static str,
     pub positive: &'static str,
     pub neutral: &'static str,
     pub negative: &'static str,
     pub mentions: &'static str,
-    pub version: &'static str,
     pub metric: &'static str,
     pub model: &'static str,
     pub baseline: &'static str,
     pub serves: &'static str,
     pub serve_this: &'static str,
     pub rollback: &'static str,
-    pub outcomes: &'static str,
     pub clicks: &'static str,
     pub carts: &'static str,
     pub purchases: &'static str,
@@ -242,7 +245,6 @@ static ENGLISH: Text = Text {
     anonymous: "Not signed in",
     choose: "Choose",
     cart: "Cart",
-    cart_empty: "Nothing in it yet.",
     checkout: "Buy",
     bought: "Thank you for your order",
     remove: "Remove",
@@ -256,7 +258,6 @@ static ENGLISH: Text = Text {
     no_results: "Nothing fits. Try another word or remove a filter.",
     corrected: "Showing results for",
     did_not_train: "This model is not trained yet.",
-    price: "Price",
     brand: "Brand",
     category: "Category",
     availability: "Availability",
@@ -299,7 +300,6 @@ static ENGLISH: Text = Text {
     events_received: "events received",
     train_now: "Train again",
     training_runs: "Training…",
-    tasks: "Tasks",
     nothing_yet: "Nothing yet.",
     search_preview: "Search preview",
     stages: "Stages",
@@ -315,20 +315,17 @@ static ENGLISH: Text = Text {
     intent: "Intent",
     polarity_by_week: "Polarity by week",
     themes: "Themes",
-    theme: "Theme",
     quotes: "Quotes",
     positive: "positive",
     neutral: "neutral",
     negative: "negative",
     mentions: "mentions",
-    version: "Version",
     metric: "Figure",
     model: "Model",
     baseline: "Baseline",
     serves: "serves",
     serve_this: "Let it serve",
     rollback: "Back to the one before",
-    outcomes: "Outcomes",
     clicks: "clicks",
     carts: "carts",
     purchases: "purchases",
@@ -381,7 +378,6 @@ static CHINESE: Text = Text {
     anonymous: "未登录",
     choose: "选择",
     cart: "购物车",
-    cart_empty: "还是空的。",
     checkout: "购买",
     bought: "感谢购买",
     remove: "移除",
@@ -395,7 +391,6 @@ static CHINESE: Text = Text {
     no_results: "没有符合的商品。换个词，或去掉筛选条件。",
     corrected: "已为你显示",
     did_not_train: "这个模型还没有训练。",
-    price: "价格",
     brand: "品牌",
     category: "类目",
     availability: "库存",
@@ -438,7 +433,6 @@ static CHINESE: Text = Text {
     events_received: "条行为",
     train_now: "重新训练",
     training_runs: "训练中……",
-    tasks: "任务",
     nothing_yet: "暂无。",
     search_preview: "搜索预览",
     stages: "阶段",
@@ -454,20 +448,17 @@ static CHINESE: Text = Text {
     intent: "意图",
     polarity_by_week: "每周评价倾向",
     themes: "主题",
-    theme: "主题",
     quotes: "原话",
     positive: "好评",
     neutral: "中性",
     negative: "差评",
     mentions: "次提及",
-    version: "版本",
     metric: "指标",
     model: "模型",
     baseline: "基线",
     serves: "服务中",
     serve_this: "启用",
     rollback: "退回上一版",
-    outcomes: "效果",
     clicks: "点击",
     carts: "加购",
     purchases: "购买",
@@ -507,13 +498,37 @@ mod tests {
         for (chosen, headers, expected) in [
             (Some("zh"), HeaderMap::new(), Language::Chinese),
             (Some("fr"), HeaderMap::new(), Language::English),
-            (None, with(header::COOKIE, "a=b; lang=zh"), Language::Chinese),
-            (None, with(header::ACCEPT_LANGUAGE, "zh-CN,zh;q=0.9,en;q=0.8"), Language::Chinese),
-            (None, with(header::ACCEPT_LANGUAGE, "fr,zh;q=0.4,en-GB;q=0.8"), Language::English),
-            (None, with(header::ACCEPT_LANGUAGE, ";;;q=x"), Language::English),
-            (Some("en"), with(header::COOKIE, "lang=zh"), Language::English),
+            (
+                None,
+                with(header::COOKIE, "a=b; lang=zh"),
+                Language::Chinese,
+            ),
+            (
+                None,
+                with(header::ACCEPT_LANGUAGE, "zh-CN,zh;q=0.9,en;q=0.8"),
+                Language::Chinese,
+            ),
+            (
+                None,
+                with(header::ACCEPT_LANGUAGE, "fr,zh;q=0.4,en-GB;q=0.8"),
+                Language::English,
+            ),
+            (
+                None,
+                with(header::ACCEPT_LANGUAGE, ";;;q=x"),
+                Language::English,
+            ),
+            (
+                Some("en"),
+                with(header::COOKIE, "lang=zh"),
+                Language::English,
+            ),
         ] {
-            assert_eq!(Language::of(chosen, &headers), expected, "{chosen:?} {headers:?}");
+            assert_eq!(
+                Language::of(chosen, &headers),
+                expected,
+                "{chosen:?} {headers:?}"
+            );
         }
     }
 }

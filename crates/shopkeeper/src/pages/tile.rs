@@ -36,7 +36,11 @@ const COLOURS: &[(&str, u16, u16, u16)] = &[
 /// The tile of a product: the shop's first picture, or a drawing.
 pub fn tile(product: &Product) -> Markup {
     // Only https pictures: a product feed must not make pages call elsewhere in the clear.
-    if let Some(image) = product.images.iter().find(|image| image.starts_with("https://")) {
+    if let Some(image) = product
+        .images
+        .iter()
+        .find(|image| image.starts_with("https://"))
+    {
         return html! { img src=(image) alt="" loading="lazy"; };
     }
     drawing(product)
@@ -46,11 +50,7 @@ fn drawing(product: &Product) -> Markup {
     let category = product.category.join("/");
     let mark = fingerprint(&category);
     let detail = fingerprint(product.id.as_str());
-    let (hue, saturation, lightness) = colour_of(product).unwrap_or((
-        (mark % 360) as u16,
-        38,
-        66,
-    ));
+    let (hue, saturation, lightness) = colour_of(product).unwrap_or(((mark % 360) as u16, 38, 66));
     let shape = shape(mark % 8, detail);
     html! {
         svg viewBox="0 0 120 90" role="img" aria-hidden="true" xmlns="http://www.w3.org/2000/svg" {
@@ -71,7 +71,10 @@ fn percent(number: u16) -> String {
 fn colour_of(product: &Product) -> Option<(u16, u16, u16)> {
     let named = product.attributes.iter().find_map(|(name, value)| {
         let name = name.to_lowercase();
-        ["colour", "color", "颜色"].contains(&name.as_str()).then(|| value.as_str()).flatten()
+        ["colour", "color", "颜色"]
+            .contains(&name.as_str())
+            .then(|| value.as_str())
+            .flatten()
     })?;
     let named = named.to_lowercase();
     COLOURS
@@ -82,7 +85,9 @@ fn colour_of(product: &Product) -> Option<(u16, u16, u16)> {
 
 /// FNV-1a: the same in every run and on every machine.
 fn fingerprint(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    text.bytes().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 /// A silhouette; `detail` varies its size so that neighbours differ.
@@ -151,10 +156,16 @@ mod tests {
     fn the_same_product_has_the_same_tile_and_pictures_win() {
         let mut product = Product::new(Id::new("1").unwrap(), "Kettle".into());
         assert_eq!(tile(&product).into_string(), tile(&product).into_string());
-        product.attributes.insert("colour".into(), "Dark red".into());
+        product
+            .attributes
+            .insert("colour".into(), "Dark red".into());
         assert!(tile(&product).into_string().contains("hsl(4 62% 62%)"));
         product.images = vec!["http://a/b.png".into(), "https://a/b.png".into()];
-        assert!(tile(&product).into_string().contains(r#"<img src="https://a/b.png""#));
+        assert!(
+            tile(&product)
+                .into_string()
+                .contains(r#"<img src="https://a/b.png""#)
+        );
         for kind in 0..8 {
             assert!(shape(kind, 5).starts_with('<'));
         }

@@ -44,14 +44,15 @@ impl FromRequestParts<Arc<App>> for Visitor {
         if chosen.is_some() {
             cookies.extend(set(LANGUAGE_COOKIE, language.code(), false));
         }
-        let session = match cookie(&parts.headers, SESSION_COOKIE).and_then(|text| Id::new(&text).ok()) {
-            Some(session) => session,
-            None => {
-                let session = fresh_id();
-                cookies.extend(set(SESSION_COOKIE, session.as_str(), true));
-                session
-            }
-        };
+        let session =
+            match cookie(&parts.headers, SESSION_COOKIE).and_then(|text| Id::new(&text).ok()) {
+                Some(session) => session,
+                None => {
+                    let session = fresh_id();
+                    cookies.extend(set(SESSION_COOKIE, session.as_str(), true));
+                    session
+                }
+            };
         // Playing a customer is for a shop that trusts every local caller.
         let customer = app.gate.is_open().then(|| played(&parts.headers)).flatten();
         Ok(Self {
@@ -84,7 +85,11 @@ fn place(path: &str, query: &str) -> String {
 }
 
 fn set(name: &str, value: &str, hidden_from_scripts: bool) -> Option<HeaderValue> {
-    let hidden = if hidden_from_scripts { "; HttpOnly" } else { "" };
+    let hidden = if hidden_from_scripts {
+        "; HttpOnly"
+    } else {
+        ""
+    };
     HeaderValue::from_str(&format!(
         "{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax{hidden}"
     ))

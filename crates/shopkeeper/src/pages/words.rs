@@ -13,7 +13,10 @@ pub fn of_reason(text: &Text, reason: &Reason) -> String {
     match reason {
         Reason::Words { field, words } => {
             let field = serde_json::to_value(field).ok();
-            let field = field.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
+            let field = field
+                .as_ref()
+                .and_then(|name| name.as_str())
+                .unwrap_or_default();
             format!("{field}: {}", words.join(", "))
         }
         Reason::ExactTitle => text.reason_title.to_owned(),

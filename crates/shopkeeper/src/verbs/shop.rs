@@ -57,7 +57,7 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
             }
             // The other files are not to blame.
             Err(error) => {
-                eprintln!("error: {}: {error:#}", file.display());
+                eprintln!("error: {error:#}");
                 failures.push(json!({"file": file, "error": format!("{error:#}")}));
             }
         }

@@ -148,12 +148,7 @@ impl Judge<'_> {
         self.index.sources()[pair.source].text.contains(said)
     }
 
-    fn best(
-        &self,
-        question: &str,
-        without: Option<usize>,
-        calibration: &Calibration,
-    ) -> f64 {
+    fn best(&self, question: &str, without: Option<usize>, calibration: &Calibration) -> f64 {
         self.candidates(question, without, true)
             .iter()
             .map(|candidate| calibration.probability(&candidate.features))

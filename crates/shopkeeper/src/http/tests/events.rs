@@ -18,17 +18,36 @@ async fn good_rows_are_kept_where_others_are_refused() {
     let answer = shop.post("/v1/events", batch).await;
     assert_eq!(answer.status, StatusCode::OK);
     let body = answer.json();
-    assert_eq!((&body["accepted"], &body["duplicates"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        (&body["accepted"], &body["duplicates"]),
+        (&json!(2), &json!(1))
+    );
     let rejected: Vec<_> = body["rejected"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|row| (row["index"].as_u64().unwrap(), row["field"].as_str().unwrap().to_owned()))
+        .map(|row| {
+            (
+                row["index"].as_u64().unwrap(),
+                row["field"].as_str().unwrap().to_owned(),
+            )
+        })
         .collect();
     let expected = [(1, "type"), (2, "row"), (3, "time")];
-    assert_eq!(rejected, expected.map(|(index, field)| (index, field.to_owned())));
+    assert_eq!(
+        rejected,
+        expected.map(|(index, field)| (index, field.to_owned()))
+    );
     let session = Id::new("s").unwrap();
-    assert_eq!(shop.app.snapshot().history(None, Some(&session)).unwrap().interactions.len(), 2);
+    assert_eq!(
+        shop.app
+            .snapshot()
+            .history(None, Some(&session))
+            .unwrap()
+            .interactions
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -69,7 +88,9 @@ async fn a_batch_sent_twice_with_one_key_is_stored_once() {
     let rows = batch.as_array().unwrap().clone();
     let key = Id::new("batch-1").unwrap();
     let caller = super::super::authorise::Caller::Local;
-    let stored = super::super::events::store_rows(&shop.app, &caller, Some(&key), rows).await.unwrap();
+    let stored = super::super::events::store_rows(&shop.app, &caller, Some(&key), rows)
+        .await
+        .unwrap();
     assert_eq!(serde_json::to_value(stored).unwrap()["duplicates"], 1);
 }
 
@@ -79,7 +100,12 @@ async fn feedback_joins_the_decision_behind_an_answer() {
     let found = shop.get("/v1/search?q=kettle&session=s").await.json();
     let decision = found["decision_id"].as_str().unwrap().to_owned();
     // Sent at once: the decision may still be on its way to the log.
-    let thumb = shop.post("/v1/feedback", json!({"decision_id": decision, "thumb": "up", "session": "s"})).await;
+    let thumb = shop
+        .post(
+            "/v1/feedback",
+            json!({"decision_id": decision, "thumb": "up", "session": "s"}),
+        )
+        .await;
     assert_eq!(thumb.status, StatusCode::OK, "{}", thumb.text);
     let snapshot = shop.app.snapshot();
     assert_eq!(snapshot.thumbs.get(&Id::new(&decision).unwrap()), Some(&1));
@@ -94,7 +120,9 @@ async fn what_was_chosen_comes_first_in_the_next_search() {
     let shop = Shop::open(&[]).await;
     let order = |body: &Value| -> Vec<String> {
         let hits = body["hits"].as_array().unwrap();
-        hits.iter().map(|hit| hit["id"].as_str().unwrap().to_owned()).collect()
+        hits.iter()
+            .map(|hit| hit["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     let before = order(&shop.get("/v1/search?q=kettle").await.json());
     let last = before.last().unwrap().clone();
@@ -107,4 +135,3 @@ async fn what_was_chosen_comes_first_in_the_next_search() {
     let after = order(&shop.get("/v1/search?q=kettle").await.json());
     assert_eq!(after.first(), Some(&last));
 }
-

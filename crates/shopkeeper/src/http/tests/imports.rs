@@ -16,7 +16,9 @@ async fn ended(shop: &Shop, task: &Value) -> Value {
 }
 
 fn upload(path: &str, body: &str) -> Request<Body> {
-    Request::post(path).body(Body::from(body.to_owned())).unwrap()
+    Request::post(path)
+        .body(Body::from(body.to_owned()))
+        .unwrap()
 }
 
 #[tokio::test]
@@ -28,7 +30,10 @@ async fn an_upload_is_imported_and_its_bad_rows_are_listed() {
     let task = ended(&shop, &answer.json()).await;
     assert_eq!(task["status"], "succeeded", "{task}");
     let result = &task["result"];
-    assert_eq!((&result["accepted"], &result["rejected"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&result["accepted"], &result["rejected"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(result["first_rejected"][0]["field"], "title");
     // The same file again changes nothing.
     let again = shop.send(upload("/v1/import/auto", rows)).await;
@@ -45,7 +50,13 @@ async fn an_empty_upload_fails_with_a_sentence() {
     let answer = shop.send(upload("/v1/import/products", "")).await;
     let task = ended(&shop, &answer.json()).await;
     assert_eq!(task["status"], "failed");
-    assert!(task["error"].as_str().unwrap().contains("the upload is empty"), "{task}");
+    assert!(
+        task["error"]
+            .as_str()
+            .unwrap()
+            .contains("the upload is empty"),
+        "{task}"
+    );
 }
 
 #[tokio::test]
@@ -75,10 +86,17 @@ async fn what_was_hidden_or_bought_does_not_come_back() {
     let wanted = json!({"scenario": "for_you", "customer": "c1", "limit": 10});
     let ids = |body: &Value| -> Vec<String> {
         let items = body["items"].as_array().unwrap();
-        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+        items
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     let before = shop.post("/v1/recommendations", wanted.clone()).await;
-    assert!(ids(&before.json()).contains(&"p1".to_owned()), "{}", before.text);
+    assert!(
+        ids(&before.json()).contains(&"p1".to_owned()),
+        "{}",
+        before.text
+    );
     shop.post(
         "/v1/events",
         json!([
@@ -88,8 +106,14 @@ async fn what_was_hidden_or_bought_does_not_come_back() {
     )
     .await;
     let after = ids(&shop.post("/v1/recommendations", wanted).await.json());
-    assert!(!after.contains(&"p1".to_owned()) && !after.contains(&"p2".to_owned()), "{after:?}");
+    assert!(
+        !after.contains(&"p1".to_owned()) && !after.contains(&"p2".to_owned()),
+        "{after:?}"
+    );
     let unknown = json!({"scenario": "similar", "product": "none"});
-    assert_eq!(shop.post("/v1/recommendations", unknown).await.code(), "unknown_product");
+    assert_eq!(
+        shop.post("/v1/recommendations", unknown).await.code(),
+        "unknown_product"
+    );
     assert_eq!(shop.get("/v1/insights").await.code(), "not_trained");
 }

@@ -43,7 +43,10 @@ impl Answer {
     }
 
     pub(super) fn code(&self) -> String {
-        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+        self.json()["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -83,15 +86,30 @@ impl Shop {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let entries = records().into_iter().map(|(kind, row)| {
-            let Value::Object(fields) = row else { unreachable!() };
+            let Value::Object(fields) = row else {
+                unreachable!()
+            };
             let record = Record::from_json(kind, fields, now()).unwrap();
-            NewEntry { id: None, entry: Entry::Record(record) }
+            NewEntry {
+                id: None,
+                entry: Entry::Record(record),
+            }
         });
         store.append(entries.collect()).await.unwrap();
-        let keys = keys.iter().map(|(scope, key)| ApiKey { scope: *scope, key: (*key).to_owned() });
-        let config = Config { keys: keys.collect(), ..Config::default() };
+        let keys = keys.iter().map(|(scope, key)| ApiKey {
+            scope: *scope,
+            key: (*key).to_owned(),
+        });
+        let config = Config {
+            keys: keys.collect(),
+            ..Config::default()
+        };
         let app = App::start(Arc::new(store), config).await;
-        Self { router: router(app.clone()), app, _folder: folder }
+        Self {
+            router: router(app.clone()),
+            app,
+            _folder: folder,
+        }
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
@@ -99,7 +117,8 @@ impl Shop {
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
-        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+        self.send(Request::get(path).body(Body::empty()).unwrap())
+            .await
     }
 
     pub(super) async fn post(&self, path: &str, body: Value) -> Answer {

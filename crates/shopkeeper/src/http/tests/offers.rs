@@ -26,7 +26,11 @@ async fn sixty_four_clients_redeem_exactly_the_limit() {
     let shop = Shop::open(&[]).await;
     define(&shop, "TEN", 40).await;
     let clients = (0..64).map(|client| {
-        let request = post("/v1/offers/redeem", &order(&format!("c{client}"), "TEN"), &[]);
+        let request = post(
+            "/v1/offers/redeem",
+            &order(&format!("c{client}"), "TEN"),
+            &[],
+        );
         shop.send(request)
     });
     let mut redeemed = 0;
@@ -48,22 +52,49 @@ async fn sixty_four_clients_redeem_exactly_the_limit() {
 async fn a_coupon_from_definition_to_rollback() {
     let shop = Shop::open(&[]).await;
     define(&shop, "ONE", 1).await;
-    let qualified = shop.post("/v1/offers/qualify", json!({"customer": "c1", "order_amount": {"amount": 5_000, "currency": "USD"}})).await;
+    let qualified = shop
+        .post(
+            "/v1/offers/qualify",
+            json!({"customer": "c1", "order_amount": {"amount": 5_000, "currency": "USD"}}),
+        )
+        .await;
     assert_eq!(qualified.json()["qualified"][0]["code"], "ONE");
-    let valid = shop.post("/v1/offers/validate", order("c1", "ONE")).await.json();
-    assert_eq!((&valid["valid"], &valid["discount"]["amount"]), (&json!(true), &json!(500)));
+    let valid = shop
+        .post("/v1/offers/validate", order("c1", "ONE"))
+        .await
+        .json();
+    assert_eq!(
+        (&valid["valid"], &valid["discount"]["amount"]),
+        (&json!(true), &json!(500))
+    );
     let key = [("idempotency-key", "order-1")];
-    let first = shop.send(post("/v1/offers/redeem", &order("c1", "ONE"), &key)).await;
+    let first = shop
+        .send(post("/v1/offers/redeem", &order("c1", "ONE"), &key))
+        .await;
     assert_eq!(first.status, StatusCode::OK, "{}", first.text);
-    let again = shop.send(post("/v1/offers/redeem", &order("c1", "ONE"), &key)).await;
+    let again = shop
+        .send(post("/v1/offers/redeem", &order("c1", "ONE"), &key))
+        .await;
     assert_eq!(first.json(), again.json());
-    let invalid = shop.post("/v1/offers/validate", order("c2", "ONE")).await.json();
+    let invalid = shop
+        .post("/v1/offers/validate", order("c2", "ONE"))
+        .await
+        .json();
     assert_eq!(invalid["error"]["code"], "quantity_exceeded");
     let id = first.json()["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/offers/redemptions/{id}/rollback");
-    assert_eq!(shop.post(&path, json!({})).await.json()["rolled_back"], true);
-    assert_eq!(shop.post(&path, json!({})).await.code(), "already_rolled_back");
-    let valid = shop.post("/v1/offers/validate", order("c2", "ONE")).await.json();
+    assert_eq!(
+        shop.post(&path, json!({})).await.json()["rolled_back"],
+        true
+    );
+    assert_eq!(
+        shop.post(&path, json!({})).await.code(),
+        "already_rolled_back"
+    );
+    let valid = shop
+        .post("/v1/offers/validate", order("c2", "ONE"))
+        .await
+        .json();
     assert_eq!(valid["valid"], true);
 }
 
@@ -72,16 +103,37 @@ async fn points_and_referrals() {
     let shop = Shop::open(&[]).await;
     let earned = shop.post("/v1/points/c1/earn", json!({"points": 50})).await;
     assert_eq!(earned.json()["points"], 50, "{}", earned.text);
-    let spent = shop.post("/v1/points/c1/spend", json!({"points": 80})).await;
+    let spent = shop
+        .post("/v1/points/c1/spend", json!({"points": 80}))
+        .await;
     assert_eq!(spent.code(), "insufficient_points");
-    assert_eq!(shop.post("/v1/points/c1/spend", json!({"points": 20})).await.json()["points"], 30);
-    let made = shop.post("/v1/referrals", json!({"referrer": "c1", "referee": "c2"})).await;
+    assert_eq!(
+        shop.post("/v1/points/c1/spend", json!({"points": 20}))
+            .await
+            .json()["points"],
+        30
+    );
+    let made = shop
+        .post("/v1/referrals", json!({"referrer": "c1", "referee": "c2"}))
+        .await;
     assert_eq!(made.status, StatusCode::OK, "{}", made.text);
-    let twice = shop.post("/v1/referrals", json!({"referrer": "c1", "referee": "c2"})).await;
+    let twice = shop
+        .post("/v1/referrals", json!({"referrer": "c1", "referee": "c2"}))
+        .await;
     assert_eq!(twice.code(), "already_referred");
-    let rewarded = shop.post("/v1/referrals/c2/reward", json!({"order_id": "o1", "points": 100})).await;
+    let rewarded = shop
+        .post(
+            "/v1/referrals/c2/reward",
+            json!({"order_id": "o1", "points": 100}),
+        )
+        .await;
     assert_eq!(rewarded.status, StatusCode::OK, "{}", rewarded.text);
     assert_eq!(shop.get("/v1/points/c1").await.json()["points"], 130);
-    let twice = shop.post("/v1/referrals/c2/reward", json!({"order_id": "o2", "points": 100})).await;
+    let twice = shop
+        .post(
+            "/v1/referrals/c2/reward",
+            json!({"order_id": "o2", "points": 100}),
+        )
+        .await;
     assert_eq!(twice.code(), "already_rewarded");
 }

@@ -15,16 +15,25 @@ use crate::app::refresh_once;
 async fn train(shop: &Shop, weight: f32) -> String {
     let mut ranker = Ranker::default();
     ranker.weights[0] = weight;
-    let files = BTreeMap::from([("ranker.json".to_owned(), serde_json::to_vec(&ranker).unwrap())]);
+    let files = BTreeMap::from([(
+        "ranker.json".to_owned(),
+        serde_json::to_vec(&ranker).unwrap(),
+    )]);
     let store = &shop.app.store;
-    let version = store.put_artifact("search", files, json!([])).await.unwrap();
+    let version = store
+        .put_artifact("search", files, json!([]))
+        .await
+        .unwrap();
     let entry = RegistryEntry::Trained {
         service: Service::Search,
         version: version.clone(),
         metrics: json!([]),
     };
     store
-        .append(vec![NewEntry { id: None, entry: Entry::Registry(entry) }])
+        .append(vec![NewEntry {
+            id: None,
+            entry: Entry::Registry(entry),
+        }])
         .await
         .unwrap();
     version
@@ -55,7 +64,10 @@ async fn a_new_model_is_served_without_a_failed_request() {
         let promoted = shop.post(path, json!({"version": version})).await;
         assert_eq!(promoted.status, StatusCode::OK, "{}", promoted.text);
         refresh_once(&shop.app).await;
-        assert_eq!(shop.app.loaded().version(Service::Search).as_ref(), Some(version));
+        assert_eq!(
+            shop.app.loaded().version(Service::Search).as_ref(),
+            Some(version)
+        );
         let found = shop.get("/v1/search?q=kettle").await.json();
         assert_eq!(found["models"][0]["version"], json!(version));
     }
@@ -64,19 +76,40 @@ async fn a_new_model_is_served_without_a_failed_request() {
         assert!(client.await.unwrap() > 0);
     }
     let rolled = shop.post("/v1/registry/search/rollback", json!({})).await;
-    assert_eq!(rolled.json()["version"], json!(versions[0]), "{}", rolled.text);
+    assert_eq!(
+        rolled.json()["version"],
+        json!(versions[0]),
+        "{}",
+        rolled.text
+    );
 }
 
 #[tokio::test]
 async fn a_damaged_model_leaves_the_old_one_serving() {
     let shop = Shop::open(&[]).await;
     let good = train(&shop, 1.0).await;
-    shop.post("/v1/registry/search/promote", json!({"version": good})).await;
+    shop.post("/v1/registry/search/promote", json!({"version": good}))
+        .await;
     refresh_once(&shop.app).await;
     let files = BTreeMap::from([("ranker.json".to_owned(), b"{}".to_vec())]);
-    let bad = shop.app.store.put_artifact("search", files, json!([])).await.unwrap();
-    let entry = RegistryEntry::Promoted { service: Service::Search, version: bad };
-    shop.app.store.append(vec![NewEntry { id: None, entry: Entry::Registry(entry) }]).await.unwrap();
+    let bad = shop
+        .app
+        .store
+        .put_artifact("search", files, json!([]))
+        .await
+        .unwrap();
+    let entry = RegistryEntry::Promoted {
+        service: Service::Search,
+        version: bad,
+    };
+    shop.app
+        .store
+        .append(vec![NewEntry {
+            id: None,
+            entry: Entry::Registry(entry),
+        }])
+        .await
+        .unwrap();
     refresh_once(&shop.app).await;
     assert_eq!(shop.app.loaded().version(Service::Search), Some(good));
     assert_eq!(shop.get("/v1/search?q=kettle").await.status, StatusCode::OK);
@@ -87,7 +120,14 @@ async fn a_new_product_is_found() {
     let shop = Shop::open(&[]).await;
     let row = serde_json::from_value(json!({"id": "p9", "title": "Copper samovar"})).unwrap();
     let record = shop::Record::from_json(shop::Kind::Products, row, crate::app::now()).unwrap();
-    shop.app.store.append(vec![NewEntry { id: None, entry: Entry::Record(record) }]).await.unwrap();
+    shop.app
+        .store
+        .append(vec![NewEntry {
+            id: None,
+            entry: Entry::Record(record),
+        }])
+        .await
+        .unwrap();
     refresh_once(&shop.app).await;
     let found = shop.get("/v1/search?q=samovar").await.json();
     assert_eq!(found["hits"][0]["id"], "p9");
@@ -113,7 +153,10 @@ async fn pages_in_both_languages() {
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert!(answer.text.contains(words), "{path}");
     }
-    assert_eq!(shop.get("/products/none").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        shop.get("/products/none").await.status,
+        StatusCode::NOT_FOUND
+    );
     let live = shop.get("/console/live").await.json();
     assert_eq!(live["records"]["products"], 4);
 }
@@ -122,9 +165,19 @@ async fn pages_in_both_languages() {
 async fn what_customers_write_is_text_and_never_markup() {
     let shop = Shop::open(&[]).await;
     let evil = "<script>alert(1)</script>";
-    let row = serde_json::from_value(json!({"id": evil, "title": format!("Tea {evil}"), "description": evil})).unwrap();
+    let row = serde_json::from_value(
+        json!({"id": evil, "title": format!("Tea {evil}"), "description": evil}),
+    )
+    .unwrap();
     let record = shop::Record::from_json(shop::Kind::Products, row, crate::app::now()).unwrap();
-    shop.app.store.append(vec![NewEntry { id: None, entry: Entry::Record(record) }]).await.unwrap();
+    shop.app
+        .store
+        .append(vec![NewEntry {
+            id: None,
+            entry: Entry::Record(record),
+        }])
+        .await
+        .unwrap();
     refresh_once(&shop.app).await;
     for path in [
         "/?q=tea",

@@ -207,7 +207,7 @@ async function ask(message) {
     const headers = { 'Content-Type': 'application/json', Accept: 'text/event-stream' };
     if (meta('key')) headers.Authorization = `Bearer ${meta('key')}`;
     const response = await fetch('/v1/chat', {
-      method: 'POST', headers, body: JSON.stringify({ message, conversation, customer, session, language: language.slice(0, 2) }),
+      method: 'POST', headers, body: JSON.stringify({ message, conversation, customer, session }),
     });
     if (!response.ok) throw new Error((await response.json()).error.message);
     for await (const { event, data } of serverSentEvents(response)) {

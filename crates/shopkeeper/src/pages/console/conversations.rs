@@ -35,8 +35,15 @@ pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
 }
 
 fn row(conversation: &Conversation) -> Markup {
-    let first = conversation.messages.iter().find(|message| message.role == Role::Customer);
-    let time = conversation.messages.iter().filter_map(|message| message.time).max();
+    let first = conversation
+        .messages
+        .iter()
+        .find(|message| message.role == Role::Customer);
+    let time = conversation
+        .messages
+        .iter()
+        .filter_map(|message| message.time)
+        .max();
     html! {
         tr {
             td class="soft" { (time.map(|time| time.date()).unwrap_or_default()) }
@@ -60,7 +67,9 @@ pub async fn one(
 ) -> Response {
     let text = visitor.text();
     let snapshot = app.snapshot();
-    let conversation = Id::new(&id).ok().and_then(|id| snapshot.conversations.get(&id).cloned());
+    let conversation = Id::new(&id)
+        .ok()
+        .and_then(|id| snapshot.conversations.get(&id).cloned());
     let content = html! {
         p { a href=(PATH) { "← " (text.conversations) } }
         @match &conversation {

@@ -50,7 +50,13 @@ fn row(decision: &DecisionRecord) -> Markup {
 }
 
 fn clock(decision: &DecisionRecord) -> String {
-    decision.time.to_string().chars().take(19).collect::<String>().replace('T', " ")
+    decision
+        .time
+        .to_string()
+        .chars()
+        .take(19)
+        .collect::<String>()
+        .replace('T', " ")
 }
 
 /// The request in a few words.
@@ -77,7 +83,9 @@ pub async fn one(
     let text = visitor.text();
     app.flush().await;
     let snapshot = app.snapshot();
-    let decision = Id::new(&id).ok().and_then(|id| snapshot.decisions.get(&id).cloned());
+    let decision = Id::new(&id)
+        .ok()
+        .and_then(|id| snapshot.decisions.get(&id).cloned());
     let content = html! {
         p { a href=(PATH) { "← " (text.decisions) } }
         @match &decision {
@@ -95,8 +103,13 @@ pub async fn one(
 
 fn explained(text: &Text, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
     let explanation = &decision.explanation;
-    let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap_or_default();
-    let thumbs = snapshot.thumbs.get(&decision.id).copied().unwrap_or_default();
+    let pretty =
+        |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap_or_default();
+    let thumbs = snapshot
+        .thumbs
+        .get(&decision.id)
+        .copied()
+        .unwrap_or_default();
     html! {
         dl class="facts" {
             dt { (text.time) } dd { (clock(decision)) }
@@ -131,7 +144,10 @@ fn explained(text: &Text, snapshot: &Snapshot, decision: &DecisionRecord) -> Mar
 fn shown_products(text: &Text, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
     let reasons = decision.explanation["reasons"].as_array();
     let reason_of = |id: &Id| {
-        reasons?.iter().find(|reason| reason["id"].as_str() == Some(id.as_str())).cloned()
+        reasons?
+            .iter()
+            .find(|reason| reason["id"].as_str() == Some(id.as_str()))
+            .cloned()
     };
     html! {
         h2 { (text.shown) }

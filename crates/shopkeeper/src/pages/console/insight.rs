@@ -89,7 +89,10 @@ fn shares(feelings: &Feelings) -> Vec<Share> {
         (feelings.negative, NEGATIVE),
     ]
     .into_iter()
-    .map(|(count, colour)| Share { value: f64::from(count), colour })
+    .map(|(count, colour)| Share {
+        value: f64::from(count),
+        colour,
+    })
     .collect()
 }
 

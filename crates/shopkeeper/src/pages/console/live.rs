@@ -71,11 +71,19 @@ impl Figures {
         ];
         Self {
             sequence: snapshot.sequence,
-            records: Kind::ALL.into_iter().map(|kind| (kind.name(), record(kind))).collect(),
-            texts: [Kind::Documents, Kind::Reviews, Kind::Conversations, Kind::Products]
+            records: Kind::ALL
                 .into_iter()
-                .map(record)
-                .sum(),
+                .map(|kind| (kind.name(), record(kind)))
+                .collect(),
+            texts: [
+                Kind::Documents,
+                Kind::Reviews,
+                Kind::Conversations,
+                Kind::Products,
+            ]
+            .into_iter()
+            .map(record)
+            .sum(),
             trained: snapshot.trained.len(),
             serving: Service::ALL
                 .into_iter()
@@ -83,10 +91,18 @@ impl Figures {
                 .collect(),
             decisions: Service::ALL
                 .into_iter()
-                .map(|service| (service.name(), counts.decisions.get(&service).copied().unwrap_or_default()))
+                .map(|service| {
+                    (
+                        service.name(),
+                        counts.decisions.get(&service).copied().unwrap_or_default(),
+                    )
+                })
                 .collect(),
             answers: counts.decisions.values().sum(),
-            events: shown.into_iter().map(|(name, kind)| (name.to_owned(), event(kind))).collect(),
+            events: shown
+                .into_iter()
+                .map(|(name, kind)| (name.to_owned(), event(kind)))
+                .collect(),
             feedback: counts.events.values().sum(),
             outcomes,
             task: running(app),
@@ -96,7 +112,10 @@ impl Figures {
 
 /// The beginning of a version, which is enough to tell it from others.
 pub fn short(version: Option<&str>) -> String {
-    version.map_or_else(|| "–".to_owned(), |version| version.chars().take(8).collect())
+    version.map_or_else(
+        || "–".to_owned(),
+        |version| version.chars().take(8).collect(),
+    )
 }
 
 fn running(app: &App) -> String {

@@ -26,8 +26,16 @@ pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
 }
 
 fn section(text: &Text, snapshot: &Snapshot, service: Service) -> Markup {
-    let versions: Vec<_> = snapshot.trained.iter().rev().filter(|(of, ..)| *of == service).collect();
-    let can_roll_back = snapshot.promoted.get(&service).is_some_and(|versions| versions.len() > 1);
+    let versions: Vec<_> = snapshot
+        .trained
+        .iter()
+        .rev()
+        .filter(|(of, ..)| *of == service)
+        .collect();
+    let can_roll_back = snapshot
+        .promoted
+        .get(&service)
+        .is_some_and(|versions| versions.len() > 1);
     html! {
         section {
             div class="section-head" {
@@ -53,9 +61,16 @@ fn version_pane(
     version: &str,
     metrics: &Value,
 ) -> Markup {
-    let serves = snapshot.serving.get(&service).is_some_and(|serving| serving == version);
+    let serves = snapshot
+        .serving
+        .get(&service)
+        .is_some_and(|serving| serving == version);
     let metrics: Vec<Metric> = serde_json::from_value(metrics.clone()).unwrap_or_default();
-    let outcomes = snapshot.outcomes.get(&(service, version.to_owned())).copied().unwrap_or_default();
+    let outcomes = snapshot
+        .outcomes
+        .get(&(service, version.to_owned()))
+        .copied()
+        .unwrap_or_default();
     html! {
         article class="pane" {
             h3 title=(version) {
@@ -78,7 +93,11 @@ fn version_pane(
 }
 
 fn metric_row(metric: &Metric) -> Markup {
-    let class = if metric.beats_baseline() { "badge good" } else { "badge bad" };
+    let class = if metric.beats_baseline() {
+        "badge good"
+    } else {
+        "badge bad"
+    };
     html! {
         tr {
             td { (metric.name) }

@@ -51,7 +51,8 @@ fn content(text: &Text, coupons: &[CouponState]) -> Markup {
 
 fn row(state: &CouponState) -> Markup {
     let coupon = &state.coupon;
-    let limit = |limit: Option<u64>| limit.map_or_else(|| "∞".to_owned(), |limit| limit.to_string());
+    let limit =
+        |limit: Option<u64>| limit.map_or_else(|| "∞".to_owned(), |limit| limit.to_string());
     html! {
         tr {
             td { code { (coupon.code) } }

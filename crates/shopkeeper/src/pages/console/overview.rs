@@ -45,13 +45,18 @@ fn content(text: &Text, figures: &Figures) -> Markup {
         .decisions
         .iter()
         .map(|(service, count)| Live(format!("decisions.{service}"), service, count.to_string()));
-    let outcome = |path: &str, name, value: u64| Live(format!("outcomes.{path}"), name, value.to_string());
+    let outcome =
+        |path: &str, name, value: u64| Live(format!("outcomes.{path}"), name, value.to_string());
     let feedback = [
         outcome("clicks", text.clicks, figures.outcomes.clicks),
         outcome("carts", text.carts, figures.outcomes.carts),
         outcome("purchases", text.purchases, figures.outcomes.purchases),
         outcome("thumbs_up", text.thumbs_up, figures.outcomes.thumbs_up),
-        outcome("thumbs_down", text.thumbs_down, figures.outcomes.thumbs_down),
+        outcome(
+            "thumbs_down",
+            text.thumbs_down,
+            figures.outcomes.thumbs_down,
+        ),
     ];
     html! {
         p class="soft" { (text.overview_about) }

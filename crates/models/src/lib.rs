@@ -35,7 +35,7 @@ pub use trainer::{Sequence, StepReport, Trainer, TrainerOptions};
 
 pub mod ease;
 pub mod index;
+pub mod linear;
 pub mod naive_bayes;
 pub mod neighbours;
 pub mod next_item;
-pub mod linear;

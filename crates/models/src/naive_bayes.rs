@@ -35,8 +35,15 @@ impl NaiveBayes {
         }
         counts.retain(|_, count| count.iter().sum::<u32>() >= FEWEST);
         let all = (texts.iter().sum::<u64>() + classes as u64) as f64;
-        let prior = texts.iter().map(|&count| ((count + 1) as f64 / all).ln()).collect();
-        Self { prior, counts, totals }
+        let prior = texts
+            .iter()
+            .map(|&count| ((count + 1) as f64 / all).ln())
+            .collect();
+        Self {
+            prior,
+            counts,
+            totals,
+        }
     }
 
     /// How many classes it knows.
@@ -71,7 +78,12 @@ mod tests {
     #[test]
     fn words_decide() {
         let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
-        let rows = [("good great", 1), ("bad broken", 0), ("great fit", 1), ("bad fit", 0)];
+        let rows = [
+            ("good great", 1),
+            ("bad broken", 0),
+            ("great fit", 1),
+            ("bad fit", 0),
+        ];
         let model = NaiveBayes::train(rows.map(|(text, class)| (words(text), class)), 2);
         let scores = model.scores(&words("great"));
         assert!(scores[1] > scores[0]);

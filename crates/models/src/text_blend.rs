@@ -35,14 +35,21 @@ pub struct Views {
 impl Mixture {
     /// The linear classifier alone.
     pub fn plain(classes: usize) -> Self {
-        Self { bayes: 0.0, leaning: vec![0.0; classes] }
+        Self {
+            bayes: 0.0,
+            leaning: vec![0.0; classes],
+        }
     }
 
     /// The class that the views speak for, the first of equals, and its
     /// probability by the mixture without its leaning.
     pub fn decide(&self, views: &Views) -> (usize, f32) {
-        let sum: Vec<f64> =
-            views.linear.iter().zip(&views.bayes).map(|(l, b)| l + self.bayes * b).collect();
+        let sum: Vec<f64> = views
+            .linear
+            .iter()
+            .zip(&views.bayes)
+            .map(|(l, b)| l + self.bayes * b)
+            .collect();
         let probabilities = normalised(&sum);
         let mut best = 0;
         for class in 1..sum.len() {
@@ -62,7 +69,11 @@ impl TextBlend {
             && bayes.classes() == classes
             && mixture.leaning.len() == classes
             && classes > 0;
-        fits.then_some(Self { linear, bayes, mixture })
+        fits.then_some(Self {
+            linear,
+            bayes,
+            mixture,
+        })
     }
 
     /// How both see a text; `words` are its words as naive Bayes was taught.
@@ -70,7 +81,10 @@ impl TextBlend {
         let linear = self.linear.predict(text);
         Views {
             linear: linear.iter().map(|p| f64::from(p.max(1e-9)).ln()).collect(),
-            bayes: normalised(&self.bayes.scores(words)).iter().map(|p| p.max(1e-12).ln()).collect(),
+            bayes: normalised(&self.bayes.scores(words))
+                .iter()
+                .map(|p| p.max(1e-12).ln())
+                .collect(),
         }
     }
 
@@ -103,7 +117,10 @@ impl TextBlend {
 /// Logarithms as probabilities that sum to 1.
 fn normalised(logarithms: &[f64]) -> Vec<f64> {
     let largest = logarithms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = logarithms.iter().map(|value| (value - largest).exp()).collect();
+    let weights: Vec<f64> = logarithms
+        .iter()
+        .map(|value| (value - largest).exp())
+        .collect();
     let sum: f64 = weights.iter().sum();
     weights.iter().map(|weight| weight / sum).collect()
 }
@@ -114,10 +131,29 @@ mod tests {
 
     #[test]
     fn the_mixture_decides() {
-        let views = Views { linear: vec![0.6_f64.ln(), 0.4_f64.ln()], bayes: vec![-3.0, -0.1] };
+        let views = Views {
+            linear: vec![0.6_f64.ln(), 0.4_f64.ln()],
+            bayes: vec![-3.0, -0.1],
+        };
         assert_eq!(Mixture::plain(2).decide(&views).0, 0);
-        assert_eq!(Mixture { bayes: 1.0, leaning: vec![0.0; 2] }.decide(&views).0, 1);
-        assert_eq!(Mixture { bayes: 0.0, leaning: vec![0.0, 1.0] }.decide(&views).0, 1);
+        assert_eq!(
+            Mixture {
+                bayes: 1.0,
+                leaning: vec![0.0; 2]
+            }
+            .decide(&views)
+            .0,
+            1
+        );
+        assert_eq!(
+            Mixture {
+                bayes: 0.0,
+                leaning: vec![0.0, 1.0]
+            }
+            .decide(&views)
+            .0,
+            1
+        );
         let (_, probability) = Mixture::plain(2).decide(&views);
         assert!((probability - 0.6).abs() < 1e-6);
     }

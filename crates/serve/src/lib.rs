@@ -4,10 +4,10 @@
 
 mod decision;
 mod error;
-pub mod recommend;
 pub mod insight;
-pub mod support;
+pub mod recommend;
 pub mod search;
+pub mod support;
 
 pub use decision::{Context, Decision, Stages};
 pub use error::ServeError;

@@ -49,7 +49,9 @@ fn shopkeeper(data: &Path, arguments: &[&str]) -> Value {
 fn bought(orders: &Path, customer: &str) -> BTreeSet<String> {
     let mut text = String::new();
     let file = std::fs::File::open(orders).unwrap();
-    flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
+    flate2::read::GzDecoder::new(file)
+        .read_to_string(&mut text)
+        .unwrap();
     text.lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
         .filter(|order| order["customer_id"] == customer)
@@ -67,7 +69,11 @@ fn a_real_shop_is_imported_trained_on_and_served() {
 
     for (file, rows) in FILES.into_iter().chain([REVIEWS]) {
         let report = shopkeeper(data, &["import", &path(file)]);
-        assert_eq!((&report["accepted"], &report["rejected"]), (&rows.into(), &0.into()), "{file}");
+        assert_eq!(
+            (&report["accepted"], &report["rejected"]),
+            (&rows.into(), &0.into()),
+            "{file}"
+        );
     }
     let again = shopkeeper(data, &["import", &path(FILES[0].0), &path(FILES[8].0)]);
     assert_eq!(again["accepted"], 0);
@@ -88,13 +94,20 @@ fn a_real_shop_is_imported_trained_on_and_served() {
 
 fn check_support(data: &Path) {
     for (question, source, held) in [
-        ("What is the return policy?", "document:tau2-policy-return", "return"),
+        (
+            "What is the return policy?",
+            "document:tau2-policy-return",
+            "return",
+        ),
         ("购买运费如何收取？", "document:faq-1", "满88元免邮费"),
     ] {
         let reply = shopkeeper(data, &["ask", question]);
         let cited = reply["citations"][0]["source"].as_str().unwrap_or_default();
         assert!(cited.starts_with(source), "{question}: {reply}");
-        assert!(reply["text"].as_str().unwrap().contains(held), "{question}: {reply}");
+        assert!(
+            reply["text"].as_str().unwrap().contains(held),
+            "{question}: {reply}"
+        );
     }
     for question in ["What is the capital of France?", "法国的首都是哪里？"] {
         let reply = shopkeeper(data, &["ask", question]);
@@ -119,8 +132,12 @@ fn check_products(data: &Path, bought: &BTreeSet<String>) {
 
     let insight = shopkeeper(data, &["insight"]);
     assert_eq!(insight["reviews"], REVIEWS.1);
-    let names: Vec<_> =
-        insight["themes"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
+    let names: Vec<_> = insight["themes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|it| it["name"].as_str())
+        .collect();
     for theme in ["size", "fabric", "color"] {
         assert!(names.contains(&theme), "{theme} is not among {names:?}");
     }

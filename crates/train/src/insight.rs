@@ -120,7 +120,10 @@ fn choose_mixture(blend: &TextBlend, validation: &[Row]) -> Mixture {
     for bayes in SHARES {
         for negative in LEANINGS {
             for neutral in LEANINGS {
-                let mixture = Mixture { bayes, leaning: vec![negative, neutral, 0.0] };
+                let mixture = Mixture {
+                    bayes,
+                    leaning: vec![negative, neutral, 0.0],
+                };
                 let mut confusion = Confusion::default();
                 for (views, class) in &judged {
                     confusion.0[*class][mixture.decide(views).0] += 1;
@@ -143,7 +146,10 @@ fn figures(held_out: &[Row], blend: &TextBlend) -> Vec<Metric> {
     let model = Confusion::of(held_out, |text| blend.decide(text, &words(text)).0);
     let bayes = Confusion::of(held_out, |text| {
         let scores = blend.bayes().scores(&words(text));
-        (1..scores.len()).fold(0, |best, at| if scores[at] > scores[best] { at } else { best })
+        (1..scores.len()).fold(
+            0,
+            |best, at| if scores[at] > scores[best] { at } else { best },
+        )
     });
     let metric = |name: &str, value, baseline| Metric {
         name: name.to_owned(),

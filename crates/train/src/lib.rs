@@ -2,11 +2,11 @@
 //! artifact, with its figures beside those of a simple baseline.
 #![forbid(unsafe_code)]
 
-mod job;
 pub mod insight;
+mod job;
 pub mod recommend;
-pub mod support;
 pub mod search;
+pub mod support;
 
 pub use job::{Job, Progress, Size, TrainError, Trained};
 pub use shop::Metric;

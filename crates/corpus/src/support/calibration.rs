@@ -149,8 +149,8 @@ impl Calibration {
             let curve = probability * (1.0 - probability) * pair.weight;
             for row in 0..FEATURES {
                 gradient[row] += error * pair.features.0[row];
-                for column in 0..FEATURES {
-                    hessian[row][column] += curve * pair.features.0[row] * pair.features.0[column];
+                for (entry, feature) in hessian[row].iter_mut().zip(&pair.features.0) {
+                    *entry += curve * pair.features.0[row] * feature;
                 }
             }
         }

@@ -124,7 +124,7 @@ impl Desk<'_> {
                 self.closing(&mut talk)
             }
             topic => {
-                self.from_policy(&mut talk, topic, template);
+                self.answer_from_policy(&mut talk, topic, template);
                 self.closing(&mut talk)
             }
         };
@@ -240,7 +240,7 @@ impl Desk<'_> {
             .join(gap)
     }
 
-    fn from_policy(&mut self, talk: &mut Talk<'_>, topic: &str, template: &str) {
+    fn answer_from_policy(&mut self, talk: &mut Talk<'_>, topic: &str, template: &str) {
         let question = template.replace("{item}", "").replace("{code}", "");
         let policies = self.policies;
         let body = policies

@@ -87,7 +87,7 @@ pub(super) fn make(
                 let query = phrase(assortment, item, noun, wish, chinese);
                 let grades = grades(&mut random, catalogue, kind, wish, chinese);
                 count += 1;
-                if count % 3 == 0 && !relevant.contains_key(&query) {
+                if count.is_multiple_of(3) && !relevant.contains_key(&query) {
                     judgements.extend(grades.into_iter().map(|(product_id, grade)| Judgement {
                         query: query.clone(),
                         product_id,

@@ -197,7 +197,7 @@ impl Writer<'_> {
                 }
             }
             share if share > 0.5 => 4.0,
-            share if share == 0.5 => 3.0,
+            0.5 => 3.0,
             share if share > 0.0 => 2.0,
             _ => {
                 if chance(&mut self.random, 0.65) {

@@ -39,7 +39,9 @@ fn model() -> Model {
         language: "en".into(),
         terms: vec![name.into()],
     };
-    let counted = rows.iter().map(|(text, class)| (corpus::words(text), *class));
+    let counted = rows
+        .iter()
+        .map(|(text, class)| (corpus::words(text), *class));
     let bayes = NaiveBayes::train(counted, 3);
     let blend = TextBlend::new(classifier, bayes, Mixture::plain(3)).unwrap();
     Model::new(blend, vec![theme("delivery"), theme("fabric")])

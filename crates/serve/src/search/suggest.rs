@@ -257,8 +257,8 @@ fn starts_in(text: &str, prefix: &str) -> Option<usize> {
         return Some(0);
     }
     let folded = folded(text);
-    let found = word_starts(&folded).find(|at| folded[*at..].starts_with(prefix));
-    found
+
+    word_starts(&folded).find(|at| folded[*at..].starts_with(prefix))
 }
 
 /// What one suggestion is preferred to another for.

@@ -410,19 +410,16 @@ fn speed(shop: &Shop, stage: Stage, judged: &[Judged]) -> anyhow::Result<[f64; 3
                 scope.spawn(|| {
                     let queries = (0..ROUNDS).flat_map(|_| judged);
                     queries
-                        .map(|one| ask(shop, stage, &one.query, 10).map(drop))
-                        .collect()
+                        .map(|one| ask(shop, stage, &one.query, 10))
+                        .try_for_each(|answer| answer.map(drop))
                 })
             })
             .collect();
-        workers
-            .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|_| bail!("a thread of the measurement died"))
-            })
-            .collect::<anyhow::Result<()>>()
+        workers.into_iter().try_for_each(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|_| bail!("a thread of the measurement died"))
+        })
     })?;
     let asked = (threads * ROUNDS * judged.len()) as f64;
     Ok([at(0.5), at(0.99), asked / start.elapsed().as_secs_f64()])

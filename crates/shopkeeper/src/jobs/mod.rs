@@ -5,6 +5,6 @@ mod prepare;
 mod registry;
 mod train;
 
-pub use prepare::{load_corpus, prepare};
+pub use prepare::prepare;
 pub use registry::{promote, rollback};
 pub use train::{Outcome, TrainRequest, train};

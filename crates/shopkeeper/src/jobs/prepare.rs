@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use ::train::Progress;
-use anyhow::Context;
 use corpus::{Corpus, PrepareOptions};
 use store::Store;
 
@@ -27,10 +26,4 @@ pub async fn prepare(
     let version = store.put_artifact(CORPUS, corpus.to_files(), card).await?;
     progress.end(&format!("corpus {version}"));
     Ok((corpus, version))
-}
-
-/// The corpus of an earlier [`prepare`].
-pub async fn load_corpus(store: &Store, version: &str) -> anyhow::Result<Corpus> {
-    let files = store.get_artifact(CORPUS, version).await?;
-    Corpus::from_files(&files).with_context(|| format!("corpus {version} is damaged"))
 }

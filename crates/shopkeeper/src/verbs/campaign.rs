@@ -15,7 +15,10 @@ pub async fn campaign(setting: &Setting, arguments: &CampaignArguments) -> anyho
     let store = setting.store().await?;
     if let Some(code) = &arguments.code {
         let coupon = coupon(code, arguments, &config)?;
-        let command = OfferCommand::DefineCoupon { key: fresh_id(), coupon };
+        let command = OfferCommand::DefineCoupon {
+            key: fresh_id(),
+            coupon,
+        };
         let outcome = store.decide(command, now(), growth::decide).await?;
         if let Answer::Refused(refusal) = outcome.answer {
             bail!("{refusal}");
@@ -28,7 +31,10 @@ pub async fn campaign(setting: &Setting, arguments: &CampaignArguments) -> anyho
             state.coupon.code.to_string(),
             described(&state.coupon.discount),
             state.redeemed.to_string(),
-            state.coupon.limit.map_or("none".to_owned(), |limit| limit.to_string()),
+            state
+                .coupon
+                .limit
+                .map_or("none".to_owned(), |limit| limit.to_string()),
         ]);
     }
     setting.say(shown);
@@ -41,8 +47,13 @@ pub async fn campaign(setting: &Setting, arguments: &CampaignArguments) -> anyho
 
 fn coupon(code: &str, arguments: &CampaignArguments, config: &Config) -> anyhow::Result<Coupon> {
     let discount = match (&arguments.percent, &arguments.off) {
-        (Some(percent), _) => Discount::Percent { basis_points: basis_points(percent)?, at_most: None },
-        (None, Some(off)) => Discount::Amount { off: Money::from_decimal(off, config.currency)? },
+        (Some(percent), _) => Discount::Percent {
+            basis_points: basis_points(percent)?,
+            at_most: None,
+        },
+        (None, Some(off)) => Discount::Amount {
+            off: Money::from_decimal(off, config.currency)?,
+        },
         (None, None) => bail!("say what {code} takes off: --percent 10 or --off 5.00"),
     };
     Ok(Coupon {
@@ -69,7 +80,10 @@ fn basis_points(percent: &str) -> anyhow::Result<u32> {
 
 fn described(discount: &Discount) -> String {
     match discount {
-        Discount::Percent { basis_points, at_most } => {
+        Discount::Percent {
+            basis_points,
+            at_most,
+        } => {
             let most = at_most.map_or(String::new(), |most| format!(", at most {most}"));
             format!("{}.{:02} %{most}", basis_points / 100, basis_points % 100)
         }

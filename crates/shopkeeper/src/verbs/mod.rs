@@ -12,9 +12,9 @@ use anyhow::Context;
 use serde_json::Value;
 use store::Store;
 
+use crate::bench;
 use crate::cli::{Cli, Verb};
 use crate::config::Config;
-use crate::bench;
 
 /// What a verb leaves behind for the caller.
 pub struct Done {
@@ -48,8 +48,15 @@ impl Setting {
             _ => "shopkeeper-data",
         };
         let folder = cli.data.clone().unwrap_or_else(|| default.into());
-        let config_path = cli.config.clone().unwrap_or_else(|| folder.join("shopkeeper.toml"));
-        Self { folder, config_path, json: cli.json }
+        let config_path = cli
+            .config
+            .clone()
+            .unwrap_or_else(|| folder.join("shopkeeper.toml"));
+        Self {
+            folder,
+            config_path,
+            json: cli.json,
+        }
     }
 
     /// The configuration, or its defaults.

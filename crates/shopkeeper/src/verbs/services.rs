@@ -31,12 +31,14 @@ pub async fn demo(setting: &Setting, arguments: &DemoArguments) -> anyhow::Resul
     let store = setting.store().await?;
     let mut outcomes = Vec::new();
     if simulated::is_built(&store) {
-        eprintln!("{} holds a built shop: serving it", setting.folder.display());
+        eprintln!(
+            "{} holds a built shop: serving it",
+            setting.folder.display()
+        );
     } else {
         let stop = stop_on_interrupt();
         let progress = progress::for_stderr();
-        outcomes =
-            simulated::build(&store, &config, arguments.seed, now(), stop, progress).await?;
+        outcomes = simulated::build(&store, &config, arguments.seed, now(), stop, progress).await?;
         eprintln!("{}", table::outcomes(&outcomes));
     }
     let seconds = begun.elapsed().as_secs_f64();
@@ -91,7 +93,8 @@ async fn open(setting: &Setting, service: Service) -> anyhow::Result<Arc<App>> {
 }
 
 fn id(text: Option<&str>) -> anyhow::Result<Option<Id>> {
-    text.map(|text| Id::new(text).with_context(|| format!("{text:?} is not an id"))).transpose()
+    text.map(|text| Id::new(text).with_context(|| format!("{text:?} is not an id")))
+        .transpose()
 }
 
 fn filter(text: Option<&str>) -> anyhow::Result<Filter> {
@@ -111,7 +114,10 @@ pub async fn ask(
 ) -> anyhow::Result<Done> {
     let app = open(setting, Service::Support).await?;
     let loaded = app.loaded();
-    let part = loaded.support.clone().context("there is nothing to answer from")?;
+    let part = loaded
+        .support
+        .clone()
+        .context("there is nothing to answer from")?;
     let customer = id(customer)?;
     let request = SupportRequest {
         message: question.to_owned(),
@@ -127,13 +133,19 @@ pub async fn ask(
     .await?;
     let mut explanation = made.decision.content.explanation();
     explanation["request"] = json!({"message": question});
-    let audience = answer::Audience { customer, session: None };
+    let audience = answer::Audience {
+        customer,
+        session: None,
+    };
     let decision = made.record(audience, Vec::new(), explanation);
     let reply = &decision.content;
     setting.say(&reply.text);
     for citation in &reply.citations {
         let title = citation.title.as_deref().unwrap_or("");
-        setting.say(format!("  [{}] {title}: \u{201c}{}\u{201d}", citation.source, citation.quote));
+        setting.say(format!(
+            "  [{}] {title}: \u{201c}{}\u{201d}",
+            citation.source, citation.quote
+        ));
     }
     if reply.handoff {
         setting.say("  (handed to a person)");
@@ -161,7 +173,9 @@ pub async fn search(setting: &Setting, arguments: &SearchArguments) -> anyhow::R
         shown.add_row([
             hit.id.to_string(),
             hit.product.title.clone(),
-            hit.product.price.map_or(String::new(), |price| price.to_string()),
+            hit.product
+                .price
+                .map_or(String::new(), |price| price.to_string()),
             format!("{:.3}", hit.score),
             reasons.join("; "),
         ]);
@@ -188,8 +202,15 @@ pub async fn recommend(setting: &Setting, arguments: &RecommendArguments) -> any
     let snapshot = app.snapshot();
     let mut shown = table::with_headings(&["product", "title", "score", "because"]);
     for item in &decision.content.items {
-        let title = snapshot.catalogue.by_id(&item.id).map(|product| product.title.clone());
-        let reasons: Vec<_> = item.reasons.iter().map(|reason| reason.text_en.clone()).collect();
+        let title = snapshot
+            .catalogue
+            .by_id(&item.id)
+            .map(|product| product.title.clone());
+        let reasons: Vec<_> = item
+            .reasons
+            .iter()
+            .map(|reason| reason.text_en.clone())
+            .collect();
         shown.add_row([
             item.id.to_string(),
             title.unwrap_or_default(),
@@ -223,8 +244,14 @@ pub async fn insight(setting: &Setting, arguments: &InsightArguments) -> anyhow:
             theme.count.to_string(),
             theme.feelings.positive.to_string(),
             theme.feelings.negative.to_string(),
-            serde_json::to_value(theme.trend.direction)?.to_string().trim_matches('"').to_owned(),
-            theme.quotes.first().map_or(String::new(), |quote| quote.text.clone()),
+            serde_json::to_value(theme.trend.direction)?
+                .to_string()
+                .trim_matches('"')
+                .to_owned(),
+            theme
+                .quotes
+                .first()
+                .map_or(String::new(), |quote| quote.text.clone()),
         ]);
     }
     setting.say(shown);

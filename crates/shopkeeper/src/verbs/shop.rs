@@ -16,7 +16,10 @@ pub fn init(setting: &Setting) -> anyhow::Result<Done> {
     make_folder(&setting.folder)?;
     let path = &setting.config_path;
     if path.exists() {
-        setting.say(format!("{} is there already and was left as it is", path.display()));
+        setting.say(format!(
+            "{} is there already and was left as it is",
+            path.display()
+        ));
     } else {
         std::fs::write(path, Config::template())?;
         setting.say(format!("wrote {}", path.display()));
@@ -34,7 +37,10 @@ pub async fn doctor(setting: &Setting) -> anyhow::Result<Done> {
     }
     setting.say(shown);
     let status = u8::from(checks.iter().any(|check| !check.ok));
-    Ok(Done { status, json: json!({"ok": status == 0, "checks": checks}) })
+    Ok(Done {
+        status,
+        json: json!({"ok": status == 0, "checks": checks}),
+    })
 }
 
 pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::Result<Done> {
@@ -68,9 +74,8 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
         (true, 0) => 0,
         (true, _) => SOME_REJECTED,
     };
-    let sum = |count: fn(&crate::ingest::ImportReport) -> u64| -> u64 {
-        reports.iter().map(count).sum()
-    };
+    let sum =
+        |count: fn(&crate::ingest::ImportReport) -> u64| -> u64 { reports.iter().map(count).sum() };
     let json = json!({
         "accepted": sum(|report| report.accepted),
         "unchanged": sum(|report| report.unchanged),

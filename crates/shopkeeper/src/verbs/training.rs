@@ -44,7 +44,11 @@ fn candidates(snapshot: &Snapshot) -> anyhow::Result<Vec<Candidate<'_>>> {
         .map(|(service, version, metrics)| {
             let metrics = serde_json::from_value(metrics.clone())
                 .with_context(|| format!("the figures of {} {version}", service.name()))?;
-            Ok(Candidate { service: *service, version, metrics })
+            Ok(Candidate {
+                service: *service,
+                version,
+                metrics,
+            })
         })
         .collect()
 }

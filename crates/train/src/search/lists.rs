@@ -93,7 +93,7 @@ impl<'a> Retriever<'a> {
         requests.extend(self.judgement_requests());
         let held_out = requests.iter().any(|request| request.split != Split::Train);
         for request in &mut requests {
-            if !held_out && draw(self.seed, "held out", &request.query) % 5 == 0 {
+            if !held_out && draw(self.seed, "held out", &request.query).is_multiple_of(5) {
                 request.split = Split::Test;
             }
         }
@@ -125,7 +125,7 @@ impl<'a> Retriever<'a> {
                 for at in 0..people {
                     let customer = click.customers.get(at);
                     let name = customer.map_or(click.product.as_str(), Id::as_str);
-                    if draw(self.seed, name, query) % 2 == 0 {
+                    if draw(self.seed, name, query).is_multiple_of(2) {
                         *known.entry(number).or_default() += each;
                         continue;
                     }

@@ -222,7 +222,7 @@ fn run(
             .collect();
         let report = trainer.step(&batch);
         tokens += report.tokens;
-        loss = f64::from(report.loss);
+        loss = report.loss;
         let speed = tokens as f64 / start.elapsed().as_secs_f64().max(1e-9);
         job.progress.advance(
             step as u64 + 1,

@@ -180,7 +180,9 @@ fn spaced_words(clause: &str) -> Vec<Word> {
             // "the battery is", "my battery", but not "the better battery".
             as_noun: is(Some(at + 1), &COPULAS)
                 || is(at.checked_sub(1), &DETERMINERS)
-                    && tokens.get(at + 1).is_none_or(|next| is_function_word(next)),
+                    && tokens.get(at + 1).is_none_or(|next| {
+                        is_function_word(next) || !next.chars().all(char::is_alphabetic)
+                    }),
             as_modifier: is(at.checked_sub(1), &COPULAS) || is(at.checked_sub(1), &INTENSIFIERS),
         })
         .collect()

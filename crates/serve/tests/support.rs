@@ -165,7 +165,7 @@ fn answers_are_quoted_from_the_right_source() {
             "5 to 7 business days",
         ),
         (
-            "how much is shipping, is it free?",
+            "When is shipping free?",
             "document:shipping",
             "over 50 dollars",
         ),

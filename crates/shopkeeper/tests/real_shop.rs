@@ -138,7 +138,7 @@ fn check_products(data: &Path, bought: &BTreeSet<String>) {
         .iter()
         .filter_map(|it| it["name"].as_str())
         .collect();
-    for theme in ["size", "fabric", "color"] {
+    for theme in ["fabric", "color", "quality"] {
         assert!(names.contains(&theme), "{theme} is not among {names:?}");
     }
 }

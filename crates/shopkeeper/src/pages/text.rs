@@ -218,6 +218,7 @@ pub struct Text {
     pub reason_popular: &'static str,
     pub reason_chosen: &'static str,
     pub reason_taste: &'static str,
+    pub alerts: &'static str,
 }
 
 #[rustfmt::skip]
@@ -351,6 +352,7 @@ static ENGLISH: Text = Text {
     reason_popular: "Popular",
     reason_chosen: "Often chosen for this search",
     reason_taste: "Like what you looked at",
+    alerts: "Complaints on the rise",
 };
 
 #[rustfmt::skip]
@@ -484,6 +486,7 @@ static CHINESE: Text = Text {
     reason_popular: "很受欢迎",
     reason_chosen: "搜这个词的人常选",
     reason_taste: "与你看过的相似",
+    alerts: "抱怨明显增多",
 };
 
 #[cfg(test)]

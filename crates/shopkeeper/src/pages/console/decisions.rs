@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
+use serde_json::Value;
 use shop::{DecisionRecord, Id};
 use store::Snapshot;
 
@@ -11,9 +12,9 @@ use super::live::short;
 use super::stages;
 use crate::app::App;
 use crate::http::decisions::latest;
-use crate::pages::layout;
-use crate::pages::text::Text;
+use crate::pages::text::Language;
 use crate::pages::visitor::{Visitor, encode};
+use crate::pages::{layout, words};
 
 const PATH: &str = "/console/decisions";
 
@@ -89,7 +90,7 @@ pub async fn one(
     let content = html! {
         p { a href=(PATH) { "← " (text.decisions) } }
         @match &decision {
-            Some(decision) => (explained(text, &snapshot, decision)),
+            Some(decision) => (explained(visitor.language, &snapshot, decision)),
             None => p class="empty" { (text.nothing_yet) },
         }
     };
@@ -101,10 +102,10 @@ pub async fn one(
     response
 }
 
-fn explained(text: &Text, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
+fn explained(language: Language, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
+    let text = language.text();
     let explanation = &decision.explanation;
-    let pretty =
-        |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap_or_default();
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
     let thumbs = snapshot
         .thumbs
         .get(&decision.id)
@@ -128,7 +129,7 @@ fn explained(text: &Text, snapshot: &Snapshot, decision: &DecisionRecord) -> Mar
             h2 { (text.role_agent) }
             p { (answer) }
         }
-        @if !decision.shown.is_empty() { (shown_products(text, snapshot, decision)) }
+        @if !decision.shown.is_empty() { (shown_products(language, snapshot, decision)) }
         @if let Some(citations) = explanation["citations"].as_array() {
             h2 { (text.source) }
             @for citation in citations {
@@ -141,7 +142,8 @@ fn explained(text: &Text, snapshot: &Snapshot, decision: &DecisionRecord) -> Mar
     }
 }
 
-fn shown_products(text: &Text, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
+fn shown_products(language: Language, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
+    let text = language.text();
     let reasons = decision.explanation["reasons"].as_array();
     let reason_of = |id: &Id| {
         reasons?
@@ -164,7 +166,7 @@ fn shown_products(text: &Text, snapshot: &Snapshot, decision: &DecisionRecord) -
                                     (snapshot.catalogue.by_id(id).map_or(id.as_str(), |product| product.title.as_str()))
                                 }
                             }
-                            td class="small" { code { (reason["reasons"]) } }
+                            td class="small" { (reasons_in_words(language, &reason["reasons"])) }
                             td class="number" { (format!("{:.3}", reason["score"].as_f64().unwrap_or_default())) }
                         }
                     }
@@ -172,4 +174,21 @@ fn shown_products(text: &Text, snapshot: &Snapshot, decision: &DecisionRecord) -
             }
         }
     }
+}
+
+/// Reasons as the record keeps them: those of recommendations bring their own
+/// words, those of a search name what was found where.
+fn reasons_in_words(language: Language, reasons: &Value) -> String {
+    let own = format!("text_{}", language.code());
+    let one = |reason: &Value| {
+        if let Some(words) = reason[&own].as_str() {
+            return words.to_owned();
+        }
+        match serde_json::from_value(reason.clone()) {
+            Ok(reason) => words::of_reason(language.text(), &reason),
+            Err(_) => reason.to_string(),
+        }
+    };
+    let all = reasons.as_array().map(Vec::as_slice).unwrap_or_default();
+    all.iter().map(one).collect::<Vec<_>>().join(" · ")
 }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use corpus::insight::Polarity;
 use maud::{Markup, html};
 use serve::insight::{Direction, Feelings, InsightRequest, Insights};
 
@@ -63,6 +64,7 @@ fn content(text: &Text, found: &Insights) -> Markup {
             (key(NEUTRAL, text.neutral, found.feelings.neutral.to_string()))
             (key(NEGATIVE, text.negative, found.feelings.negative.to_string()))
         }
+        (alerts(text, found))
         div class="panes" {
             section class="pane" {
                 h2 { (text.polarity_by_week) }
@@ -111,6 +113,30 @@ fn quotes(text: &Text, found: &Insights) -> Markup {
                 }
                 @for quote in theme.quotes.iter().take(SHOWN_QUOTES) {
                     blockquote lang=(theme.language) { (quote.text) }
+                }
+            }
+        }
+    }
+}
+
+/// What is complained about clearly more than before.
+fn alerts(text: &Text, found: &Insights) -> Markup {
+    html! {
+        @if !found.alerts.is_empty() {
+            section {
+                h2 { (text.alerts) }
+                div class="panes" {
+                    @for theme in &found.alerts {
+                        article class="pane" {
+                            h3 lang=(theme.language) {
+                                (theme.name) " "
+                                span class="badge bad" { "↗ " (format!("×{:.1}", theme.complaints.ratio)) }
+                            }
+                            @for quote in theme.quotes.iter().filter(|quote| quote.polarity == Polarity::Negative).take(SHOWN_QUOTES) {
+                                blockquote lang=(theme.language) { (quote.text) }
+                            }
+                        }
+                    }
                 }
             }
         }

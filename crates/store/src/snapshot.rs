@@ -408,11 +408,19 @@ impl Snapshot {
 
     fn remember(&mut self, actor: &Actor, interaction: Interaction) {
         self.change_history(actor, |history| {
+            let at = history
+                .interactions
+                .partition_point(|other| other.time <= interaction.time);
+            // Deeds may arrive late: the last in time decides.
+            let settled = history.interactions[at..].iter().any(|later| {
+                later.product == interaction.product
+                    && matches!(later.kind, EventKind::Purchase | EventKind::Refund)
+            });
             match interaction.kind {
-                EventKind::Purchase => {
+                EventKind::Purchase if !settled => {
                     history.bought.insert(interaction.product);
                 }
-                EventKind::Refund => {
+                EventKind::Refund if !settled => {
                     history.bought.remove(&interaction.product);
                 }
                 EventKind::Hide => {
@@ -420,9 +428,6 @@ impl Snapshot {
                 }
                 _ => {}
             }
-            let at = history
-                .interactions
-                .partition_point(|other| other.time <= interaction.time);
             history.interactions.insert(at, interaction);
             if history.interactions.len() > MAX_INTERACTIONS {
                 history.interactions.remove(0);

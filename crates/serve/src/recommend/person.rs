@@ -34,11 +34,17 @@ impl Person {
         let mut person = Self::default();
         for history in [customer, session].into_iter().flatten() {
             person.excluded.extend(&history.bought);
+        }
+        let everything = merge(customer, session);
+        for product in given_back(&everything) {
+            person.excluded.remove(&product);
+        }
+        for history in [customer, session].into_iter().flatten() {
             person.excluded.extend(&history.hidden);
         }
-        person.interactions = match (request.scenario, customer, session) {
-            (Scenario::Session, _, Some(visit)) => visit.interactions.clone(),
-            (_, customer, session) => merge(customer, session),
+        person.interactions = match (request.scenario, session) {
+            (Scenario::Session, Some(visit)) => visit.interactions.clone(),
+            _ => everything,
         };
         person
     }
@@ -69,6 +75,24 @@ impl Person {
             .map(|interaction| interaction.kind)
             .max_by(|left, right| left.interest().total_cmp(&right.interest()))
     }
+}
+
+/// What was bought and given back since: the visit that bought it need not be
+/// the one that gave it back.
+fn given_back(interactions: &[Interaction]) -> BTreeSet<ProductIndex> {
+    let mut given_back = BTreeSet::new();
+    for interaction in interactions {
+        match interaction.kind {
+            EventKind::Refund => {
+                given_back.insert(interaction.product);
+            }
+            EventKind::Purchase => {
+                given_back.remove(&interaction.product);
+            }
+            _ => {}
+        }
+    }
+    given_back
 }
 
 /// Both histories in the order of time; what an event with both ids left in

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
 use super::router;
@@ -27,6 +28,12 @@ pub async fn serve(
             let _ = told.send(true);
         }
     };
+    // A word of a stream goes out when it is said, not when a packet is full.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
     let serving = axum::serve(listener, router(app.clone())).with_graceful_shutdown(stopping);
     let late = async move {
         // An error means that serving ended without being asked to.

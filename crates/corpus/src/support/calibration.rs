@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a match is judged by; the first stands for itself (1 always).
-pub const FEATURE_NAMES: [&str; 12] = [
+pub const FEATURE_NAMES: [&str; 13] = [
     "bias",
     "coverage",
     "body",
@@ -14,6 +14,7 @@ pub const FEATURE_NAMES: [&str; 12] = [
     "source",
     "source_margin",
     "asked",
+    "beyond",
 ];
 
 /// One for each of [`FEATURE_NAMES`], and the language model's at the end.
@@ -81,8 +82,10 @@ pub struct Calibration {
 }
 
 impl Default for Calibration {
-    /// What holds before a shop has data of its own: fitted once to the
-    /// questions of one public policy collection (tau2 retail).
+    /// What holds before a shop has data of its own: set by hand, the bias
+    /// and the weight of `value` chosen on the questions of one public policy
+    /// collection (tau2 retail). `beyond` starts without a say: that
+    /// collection shows no use of it.
     fn default() -> Self {
         Self {
             weights: PRIOR.to_vec(),
@@ -92,14 +95,30 @@ impl Default for Calibration {
 }
 
 const PRIOR: [f64; FEATURES] = [
-    -4.2, 2.2, 1.6, -2.4, 1.0, 1.6, 0.4, 1.2, 0.8, 1.6, 1.5, 3.0, 0.0,
+    -3.35, 2.2, 1.6, -2.4, 1.0, 1.6, 0.9, 1.2, 0.8, 1.6, 1.5, 3.0, 0.0, 0.0,
 ];
 
 /// How strongly a shop's own pairs must speak before they move the weights.
 const PRIOR_STRENGTH: f64 = 3.0;
 const NEWTON_STEPS: usize = 25;
 
+/// A weight of the language model below this moves no answer.
+const SMALLEST_MODEL_WEIGHT: f64 = 0.05;
+
 impl Calibration {
+    /// Whether it has a weight for each feature of this version.
+    pub fn is_whole(&self) -> bool {
+        self.weights.len() == FEATURES && self.weights.iter().all(|weight| weight.is_finite())
+    }
+
+    /// Whether the language model has a say: it has none where the shop has
+    /// no conversations to show what it is worth.
+    pub fn uses_model(&self) -> bool {
+        self.weights
+            .get(MODEL)
+            .is_some_and(|weight| weight.abs() >= SMALLEST_MODEL_WEIGHT)
+    }
+
     /// The probability that the unit answers the question.
     pub fn probability(&self, features: &Features) -> f64 {
         let sum: f64 = self

@@ -21,6 +21,8 @@ const SHORTEST_MENDED: usize = 5;
 const UNKNOWN_WEIGHT: f32 = 0.7;
 /// The BM25, in words as rare as can be, that counts as half a match.
 const HALF_MATCH: f32 = 2.0;
+/// With less than this beyond the title, the title is all that is asked for.
+const SMALL_SHARE: f32 = 0.1;
 /// Words of the question before count this much in a follow-up.
 const EARLIER_WEIGHT: f32 = 0.5;
 
@@ -548,18 +550,25 @@ impl Index {
         let unit = &self.flat[place as usize];
         let total: f32 = matches.iter().map(|term| term.mass).sum::<f32>().max(1e-6);
         let (mut body, mut anywhere, mut known, mut exact) = (0.0, 0.0, 0.0, 0.0);
+        // What is asked beyond the topic that the title names.
+        let (mut beyond, mut beyond_said) = (0.0, 0.0);
         for term in matches {
             if term.word.or(term.concept).is_some() {
                 known += term.mass;
             }
-            let (mut in_body, mut in_unit) = (0.0_f32, 0.0_f32);
+            let (mut in_body, mut in_unit, mut titled) = (0.0_f32, 0.0_f32, false);
             for (word, factor) in term.keys() {
                 if let Some(posting) = self.posting_in(word, place) {
                     in_unit = in_unit.max(factor);
+                    titled |= posting.titled;
                     if posting.count > 0.0 {
                         in_body = in_body.max(factor);
                     }
                 }
+            }
+            if !titled {
+                beyond += term.mass;
+                beyond_said += in_body * term.mass;
             }
             body += in_body * term.mass;
             anywhere += in_unit * term.mass;
@@ -574,6 +583,9 @@ impl Index {
             "matched",
             f64::from((anywhere / self.unknown_idf.max(1e-6)).min(4.0) / 4.0),
         );
+        let whole = beyond < SMALL_SHARE * total;
+        let share = if whole { 1.0 } else { beyond_said / beyond };
+        features.set("beyond", f64::from(share));
         features.set("value", value_fit(question.wants, unit));
         features
     }

@@ -329,7 +329,7 @@ impl Turn<'_> {
             index.retrieve_among(question, CANDIDATES, |_, source| keep(source))
         });
         match self.model {
-            Some(model) if !found.is_empty() => {
+            Some(model) if !found.is_empty() && model.calibration.uses_model() => {
                 self.used_model = true;
                 let message = &self.message;
                 self.stages.run("language_model", || {

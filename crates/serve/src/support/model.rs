@@ -45,8 +45,12 @@ impl Model {
                 .ok_or_else(|| wrong("tokenizer.json", &format!("it has no {token}")))
         };
         let (customer, agent) = (special(CUSTOMER_TOKEN)?, special(AGENT_TOKEN)?);
-        let calibration = serde_json::from_slice(file("calibration.json")?)
+        let calibration: Calibration = serde_json::from_slice(file("calibration.json")?)
             .map_err(|error| wrong("calibration.json", &error))?;
+        if !calibration.is_whole() {
+            let error = "it is of another version; train again";
+            return Err(wrong("calibration.json", &error));
+        }
         let answers = serde_json::from_slice(file("answers.json")?)
             .map_err(|error| wrong("answers.json", &error))?;
         Ok(Self {

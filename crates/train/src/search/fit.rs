@@ -1,3 +1,4 @@
+use corpus::search::features::place;
 use corpus::search::{FEATURES, Ranker};
 
 use super::lists::List;
@@ -42,6 +43,9 @@ pub(super) fn fit(
             weights[feature] -= RATE * corrected(first[feature], DECAY[0])
                 / (corrected(second[feature], DECAY[1]).sqrt() + 1e-8);
         }
+        for (feature, least) in floors(&held) {
+            weights[feature] = weights[feature].max(least);
+        }
         if step % 20 == 0 {
             job.progress.advance(step, "");
         }
@@ -50,6 +54,19 @@ pub(super) fn fit(
         weights: weights.into_iter().map(|weight| weight as f32).collect(),
         ..default.clone()
     })
+}
+
+/// What no log may unlearn. Whether a product can be ordered changes after
+/// the click that the log shows, so it learns the contrary of what is so; and
+/// interest never speaks against a product.
+fn floors(held: &[f64]) -> [(usize, f64); 5] {
+    [
+        (place::CAN_BE_ORDERED, held[place::CAN_BE_ORDERED]),
+        (place::WORDS, 0.0),
+        (place::POPULARITY, 0.0),
+        (place::CLICKS, 0.0),
+        (place::TASTE, 0.0),
+    ]
 }
 
 /// Adds the gradient of one list: for each pair with different labels, what

@@ -62,20 +62,28 @@ pub(super) fn run(
         }
         job.progress.advance(done, "");
     }
+    // Where no customer's question shows what the language model is worth,
+    // it gets no say.
+    let fluent = pairs.iter().any(|pair| pair.real);
     let unrelated: Vec<&str> = unrelated_questions().collect();
     for question in unrelated.iter().step_by(2) {
-        let found = judge.candidates(question, None, true);
+        let found = judge.candidates(question, None, fluent);
         judged.extend(found.first().map(|candidate| wrong(candidate, 1.0)));
     }
-    let mut calibration = Calibration::default().fit(&judged);
-    let mut unanswerable = Vec::new();
-    for question in unrelated.iter().skip(1).step_by(2) {
-        unanswerable.push(judge.best(question, None, &calibration));
+    // Questions made of a source's own words go along with real ones; alone
+    // they tell nothing of how customers ask, and the prior stands.
+    let mut calibration = Calibration::default();
+    if fluent {
+        calibration = calibration.fit(&judged);
+        let mut unanswerable = Vec::new();
+        for question in unrelated.iter().skip(1).step_by(2) {
+            unanswerable.push(judge.best(question, None, &calibration));
+        }
+        for pair in choosing.iter().filter(|pair| pair.real) {
+            unanswerable.push(judge.best(&pair.question, Some(pair.source), &calibration));
+        }
+        calibration.set_threshold(&unanswerable, UNSUPPORTED_SHARE);
     }
-    for pair in choosing.iter().filter(|pair| pair.real) {
-        unanswerable.push(judge.best(&pair.question, Some(pair.source), &calibration));
-    }
-    calibration.set_threshold(&unanswerable, UNSUPPORTED_SHARE);
     let metric = judge.recall(&reporting, &calibration);
     job.progress
         .end(&format!("threshold {:.2}", calibration.threshold));

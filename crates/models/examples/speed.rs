@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use models::{
-    Decoder, DecoderConfig, Loss, ModelError, Sampling, Sequence, Trainer, TrainerOptions, generate,
+    Loss, ModelError, Sampling, Sequence, Trainer, TrainerOptions, Transformer, TransformerConfig,
+    generate,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -15,10 +16,10 @@ fn main() -> Result<(), ModelError> {
     let which = arguments.next().unwrap_or_else(|| "language".to_owned());
     let threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(2);
     if which == "generate" {
-        return measure_generation(DecoderConfig::new(6, 384, 6, 256, 8192));
+        return measure_generation(TransformerConfig::new(6, 384, 6, 256, 8192));
     }
     if which == "items" {
-        let config = DecoderConfig::new(2, 64, 2, 50, 12_000);
+        let config = TransformerConfig::new(2, 64, 2, 50, 12_000);
         let mut random = ChaCha8Rng::seed_from_u64(1);
         // Mean 9, between 3 and 50, most of them short.
         let batch: Vec<Sequence> = (0..256)
@@ -38,7 +39,7 @@ fn main() -> Result<(), ModelError> {
         let sampled = Loss::Sampled { negatives: 256 };
         measure("items, sampled", config, sampled, threads, &batch, 100)
     } else {
-        let config = DecoderConfig::new(6, 384, 6, 256, 8192);
+        let config = TransformerConfig::new(6, 384, 6, 256, 8192);
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let batch: Vec<Sequence> = (0..16).map(|_| sequence(256, 8192, &mut random)).collect();
         measure("language", config, Loss::Full, threads, &batch, 6)
@@ -54,7 +55,7 @@ fn sequence(length: usize, vocabulary: u32, random: &mut ChaCha8Rng) -> Sequence
 
 fn measure(
     name: &str,
-    config: DecoderConfig,
+    config: TransformerConfig,
     loss: Loss,
     threads: usize,
     batch: &[Sequence],
@@ -65,7 +66,7 @@ fn measure(
         threads,
         ..TrainerOptions::default()
     };
-    let mut trainer = Trainer::new(Decoder::new(config, 1)?, options);
+    let mut trainer = Trainer::new(Transformer::new(config, 1)?, options);
     trainer.step(batch);
     let processor_start = processor_seconds();
     let mut seconds: Vec<f64> = (0..steps)
@@ -99,8 +100,8 @@ fn measure(
     Ok(())
 }
 
-fn measure_generation(config: DecoderConfig) -> Result<(), ModelError> {
-    let decoder = Decoder::new(config, 1)?;
+fn measure_generation(config: TransformerConfig) -> Result<(), ModelError> {
+    let decoder = Transformer::new(config, 1)?;
     let prompt: Vec<u32> = (0..128).collect();
     let sampling = Sampling {
         temperature: 0.8,

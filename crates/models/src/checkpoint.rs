@@ -7,10 +7,11 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::decoder::{Decoder, DecoderConfig};
+use crate::architecture::TransformerConfig;
 use crate::error::ModelError;
-use crate::parameters::Layout;
+use crate::parameters::{Layout, Tensor};
 use crate::trainer::{Trainer, TrainerOptions};
+use crate::transformer::Transformer;
 
 /// The metadata entry of a model.
 const MODEL: &str = "decoder";
@@ -23,7 +24,7 @@ const MOMENTS: [&str; 2] = ["first_moment.", "second_moment."];
 /// the steps to come is a function of their number.
 #[derive(Debug, Serialize, Deserialize)]
 struct CheckpointHeader {
-    decoder: DecoderConfig,
+    decoder: TransformerConfig,
     steps_done: usize,
     seed: u64,
 }
@@ -40,19 +41,16 @@ fn little_endian(values: &[f32]) -> Vec<u8> {
 }
 
 /// A file of buffers that are laid out alike, each under its prefix.
-fn write(config: &DecoderConfig, buffers: &[(&str, &[f32])], entry: (&str, String)) -> Vec<u8> {
+fn write(config: &TransformerConfig, buffers: &[(&str, &[f32])], entry: (&str, String)) -> Vec<u8> {
     let layout = Layout::new(config);
     let named = buffers.iter().flat_map(|(prefix, values)| {
-        layout
-            .tensors(config)
-            .into_iter()
-            .map(move |(name, shape, place)| {
-                (
-                    format!("{prefix}{name}"),
-                    shape,
-                    little_endian(&values[place]),
-                )
-            })
+        layout.tensors(config).into_iter().map(move |tensor| {
+            (
+                format!("{prefix}{}", tensor.name),
+                tensor.shape,
+                little_endian(&values[tensor.place]),
+            )
+        })
     });
     let tensors: Vec<_> = named.collect();
     let views = tensors.iter().filter_map(|(name, shape, bytes)| {
@@ -76,7 +74,7 @@ fn metadata(bytes: &[u8], entry: &str) -> Result<String, ModelError> {
 /// configuration; no other tensor may be in the file.
 fn read(
     bytes: &[u8],
-    config: &DecoderConfig,
+    config: &TransformerConfig,
     prefixes: &[&str],
 ) -> Result<Vec<Vec<f32>>, ModelError> {
     let count = config.validate()?;
@@ -89,7 +87,7 @@ fn read(
     let mut buffers = Vec::with_capacity(prefixes.len());
     for prefix in prefixes {
         let mut values = vec![0.0; count];
-        for (name, shape, place) in layout.tensors(config) {
+        for Tensor { name, shape, place } in layout.tensors(config) {
             let name = format!("{prefix}{name}");
             let tensor = tensors
                 .remove(&name)
@@ -130,7 +128,7 @@ fn read_tensor(
     Ok(())
 }
 
-impl Decoder {
+impl Transformer {
     /// The weights under the names of the Llama family, the configuration in
     /// the metadata.
     pub fn to_safetensors(&self) -> Vec<u8> {
@@ -138,12 +136,12 @@ impl Decoder {
         write(&self.config, &[("", &self.parameters)], (MODEL, entry))
     }
 
-    /// Reads what [`Decoder::to_safetensors`] wrote.
-    pub fn from_safetensors(bytes: &[u8]) -> Result<Decoder, ModelError> {
-        let config: DecoderConfig =
+    /// Reads what [`Transformer::to_safetensors`] wrote.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Transformer, ModelError> {
+        let config: TransformerConfig =
             serde_json::from_str(&metadata(bytes, MODEL)?).map_err(refuse)?;
         match <[_; 1]>::try_from(read(bytes, &config, &[""])?) {
-            Ok([parameters]) => Decoder::from_parameters(config, parameters),
+            Ok([parameters]) => Transformer::from_parameters(config, parameters),
             Err(_) => Err(refuse("it does not hold one model")),
         }
     }
@@ -176,7 +174,7 @@ impl Trainer {
         let Ok([parameters, first, second]) = <[_; 3]>::try_from(buffers) else {
             return Err(refuse("it does not hold one checkpoint"));
         };
-        let decoder = Decoder::from_parameters(header.decoder, parameters)?;
+        let decoder = Transformer::from_parameters(header.decoder, parameters)?;
         let options = TrainerOptions {
             seed: header.seed,
             ..options

@@ -5,87 +5,12 @@ use std::ops::ControlFlow;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::attention::Rows;
-use crate::decoder::{Decoder, log_probability};
+use crate::cache::Cache;
 use crate::dropout::Dropout;
 use crate::forward::{Activations, Memory};
+use crate::linear_layer::Products;
+use crate::transformer::{Transformer, log_probability};
 use crate::vector::{exponentials, maximum, vectorized};
-
-/// The keys and values of the tokens seen so far: each further token is
-/// computed alone.
-#[derive(Debug)]
-pub struct Cache {
-    layers: Vec<LayerCache>,
-    length: usize,
-    activations: Option<Activations>,
-}
-
-#[derive(Debug, Default)]
-struct LayerCache {
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    width: usize,
-}
-
-impl Cache {
-    /// An empty cache for this decoder.
-    pub fn new(decoder: &Decoder) -> Cache {
-        let config = decoder.config();
-        let layers = std::iter::repeat_with(|| LayerCache {
-            width: config.width,
-            ..LayerCache::default()
-        });
-        Cache {
-            layers: layers.take(config.layers).collect(),
-            length: 0,
-            activations: Some(Activations::for_serving()),
-        }
-    }
-
-    /// How many tokens it holds.
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Forgets all but the first `length` tokens.
-    pub fn truncate(&mut self, length: usize) {
-        self.length = self.length.min(length);
-        for layer in &mut self.layers {
-            layer.keys.truncate(self.length * layer.width);
-            layer.values.truncate(self.length * layer.width);
-        }
-    }
-
-    /// Takes in the keys and values of new tokens in one layer; all of that
-    /// layer's come back.
-    pub(crate) fn extend(
-        &mut self,
-        layer: usize,
-        query_key_value: &[f32],
-        width: usize,
-    ) -> (Rows<'_>, Rows<'_>) {
-        let layer = &mut self.layers[layer];
-        for row in query_key_value.chunks_exact(3 * width) {
-            layer.keys.extend_from_slice(&row[width..2 * width]);
-            layer.values.extend_from_slice(&row[2 * width..]);
-        }
-        let rows = |data| Rows {
-            data,
-            stride: width,
-        };
-        (rows(&layer.keys), rows(&layer.values))
-    }
-
-    /// All layers have taken in `count` more tokens.
-    pub(crate) fn extend_length(&mut self, count: usize) {
-        self.length += count;
-    }
-}
 
 /// How the next token is chosen.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,39 +39,53 @@ impl Default for Sampling {
     }
 }
 
-impl Decoder {
+/// One stream of tokens through a model, on one thread.
+#[derive(Debug)]
+pub struct Stream<'a> {
+    model: &'a Transformer,
+    cache: Cache,
+    activations: Activations,
+}
+
+impl<'a> Stream<'a> {
+    /// A stream that has seen nothing.
+    pub fn new(model: &'a Transformer) -> Stream<'a> {
+        Stream {
+            cache: Cache::new(model.config()),
+            activations: Activations::for_serving(1),
+            model,
+        }
+    }
+
+    /// How many tokens it has seen.
+    pub fn position(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// Forgets all but the first tokens.
+    pub fn truncate(&mut self, length: usize) {
+        self.cache.truncate(length);
+    }
+
     /// Takes in tokens and gives the states of all of them after the final
     /// norm.
-    fn extend(&self, cache: &mut Cache, tokens: &[u32]) -> Vec<f32> {
-        let mut activations = cache
-            .activations
-            .take()
-            .unwrap_or_else(Activations::for_serving);
-        self.run(
-            tokens,
-            Memory::Cached(cache),
-            Dropout::NONE,
-            &mut activations,
-        );
-        let hidden = activations.hidden[..tokens.len() * self.config.width].to_vec();
-        cache.activations = Some(activations);
-        hidden
+    fn extend(&mut self, tokens: &[u32]) -> &[f32] {
+        let mut streams = [(&mut self.cache, tokens.len())];
+        let memory = Memory::Cached(&mut streams);
+        let activations = &mut self.activations;
+        self.model.run(tokens, memory, Dropout::NONE, activations);
+        &activations.hidden[..tokens.len() * self.model.config().width]
     }
 
     /// Takes in tokens; the logits of what follows the last of them (empty
     /// for no tokens).
-    pub fn prefill(&self, cache: &mut Cache, tokens: &[u32]) -> Vec<f32> {
-        let hidden = self.extend(cache, tokens);
-        let width = self.config.width;
+    pub fn push(&mut self, tokens: &[u32]) -> Vec<f32> {
+        let (model, width) = (self.model, self.model.config().width);
+        let hidden = self.extend(tokens);
         match hidden.len().checked_sub(width) {
-            Some(start) => self.logits_of(&hidden[start..]),
+            Some(start) => model.logits_of(&hidden[start..], &mut Products::default()),
             None => Vec::new(),
         }
-    }
-
-    /// Takes in one token; the logits of what follows it.
-    pub fn advance(&self, cache: &mut Cache, token: u32) -> Vec<f32> {
-        self.prefill(cache, &[token])
     }
 }
 
@@ -155,7 +94,7 @@ impl Decoder {
 /// prompt that leaves no room in the context the beginning is left out. An
 /// empty prompt has no continuation.
 pub fn generate(
-    decoder: &Decoder,
+    decoder: &Transformer,
     prompt: &[u32],
     sampling: &Sampling,
     mut on_token: impl FnMut(u32) -> ControlFlow<()>,
@@ -163,12 +102,12 @@ pub fn generate(
     let context = decoder.config().context;
     let kept = prompt.len().min(context.saturating_sub(1).max(1));
     let mut random = ChaCha8Rng::seed_from_u64(sampling.seed);
-    let mut cache = Cache::new(decoder);
+    let mut stream = Stream::new(decoder);
     let mut produced = Vec::new();
     if prompt.is_empty() || sampling.maximum_tokens == 0 {
         return produced;
     }
-    let mut logits = decoder.prefill(&mut cache, &prompt[prompt.len() - kept..]);
+    let mut logits = stream.push(&prompt[prompt.len() - kept..]);
     loop {
         let token = choose(&mut logits, sampling, &mut random);
         if sampling.stop.contains(&token) {
@@ -177,11 +116,11 @@ pub fn generate(
         produced.push(token);
         if on_token(token).is_break()
             || produced.len() >= sampling.maximum_tokens
-            || cache.len() >= context
+            || stream.position() >= context
         {
             return produced;
         }
-        logits = decoder.advance(&mut cache, token);
+        logits = stream.push(&[token]);
     }
 }
 
@@ -235,15 +174,15 @@ fn choose(logits: &mut [f32], sampling: &Sampling, random: &mut ChaCha8Rng) -> u
 /// computed once. After an empty prompt the first token of a continuation is
 /// not scored.
 pub fn score_continuations(
-    decoder: &Decoder,
+    decoder: &Transformer,
     prompt: &[u32],
     continuations: &[Vec<u32>],
 ) -> Vec<f32> {
-    let mut cache = Cache::new(decoder);
-    let first = decoder.prefill(&mut cache, prompt);
+    let mut stream = Stream::new(decoder);
+    let first = stream.push(prompt);
     let mut scores = Vec::with_capacity(continuations.len());
     for continuation in continuations {
-        cache.truncate(prompt.len());
+        stream.truncate(prompt.len());
         let Some((&start, targets)) = continuation.split_first() else {
             scores.push(0.0);
             continue;
@@ -252,9 +191,9 @@ pub fn score_continuations(
             true => 0.0,
             false => log_probability(&mut first.clone(), start),
         };
-        let hidden = decoder.extend(&mut cache, &continuation[..targets.len()]);
+        let hidden = stream.extend(&continuation[..targets.len()]);
         score += decoder
-            .log_probabilities_of(&hidden, targets)
+            .log_probabilities_of(hidden, targets)
             .iter()
             .sum::<f32>();
         scores.push(score);

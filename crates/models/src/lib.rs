@@ -2,10 +2,12 @@
 //! processor: flat buffers, hand-written forward and backward passes, one set
 //! of layers for training and serving. It has never heard of a shop.
 
+pub mod adapter;
+pub mod architecture;
 mod attention;
 mod backward;
+mod cache;
 mod checkpoint;
-pub mod decoder;
 #[cfg(test)]
 mod differences;
 mod dropout;
@@ -14,8 +16,10 @@ mod feed_forward;
 mod forward;
 pub mod generate;
 mod lift;
+mod linear_layer;
 pub mod loss;
 mod matrix;
+mod names;
 mod norm;
 mod optimizer;
 mod parameters;
@@ -23,15 +27,19 @@ mod rotary;
 pub mod text_blend;
 pub mod tokenizer;
 pub mod trainer;
+pub mod transformer;
 mod vector;
 
-pub use decoder::{Decoder, DecoderConfig};
+pub use adapter::{AdapterOptions, AdapterTarget};
+pub use architecture::TransformerConfig;
+pub use cache::Cache;
 pub use error::ModelError;
-pub use generate::{Cache, Sampling, generate, score_continuations};
+pub use generate::{Sampling, Stream, generate, score_continuations};
 pub use lift::lift;
 pub use loss::{IGNORE, Loss};
 pub use tokenizer::Tokenizer;
 pub use trainer::{Sequence, StepReport, Trainer, TrainerOptions};
+pub use transformer::Transformer;
 
 pub mod ease;
 pub mod index;

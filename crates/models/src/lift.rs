@@ -1,13 +1,13 @@
 //! How much a prompt says about its continuation.
 
-use crate::decoder::Decoder;
 use crate::generate::score_continuations;
+use crate::transformer::Transformer;
 
 /// For each continuation, the pointwise mutual information with the prompt in
 /// nats a token: how much likelier the prompt makes it than the base prompt
 /// does, which says nothing. A continuation without tokens has none.
 pub fn lift(
-    decoder: &Decoder,
+    decoder: &Transformer,
     prompt: &[u32],
     base: &[u32],
     continuations: &[Vec<u32>],
@@ -28,11 +28,11 @@ pub fn lift(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::DecoderConfig;
+    use crate::TransformerConfig;
 
     #[test]
     fn the_base_prompt_itself_lifts_nothing() {
-        let decoder = Decoder::new(DecoderConfig::new(1, 16, 2, 32, 50), 1).unwrap();
+        let decoder = Transformer::new(TransformerConfig::new(1, 16, 2, 32, 50), 1).unwrap();
         let continuations = [vec![3, 4, 5], vec![], vec![7]];
         assert_eq!(lift(&decoder, &[1, 2], &[1, 2], &continuations), [0.0; 3]);
         assert!(lift(&decoder, &[9, 8, 2], &[1, 2], &continuations)[0] != 0.0);

@@ -60,7 +60,8 @@ fn reserve(buffer: &mut Vec<f32>, size: usize) -> &mut [f32] {
 #[derive(Debug)]
 pub(crate) struct Gradients<'a> {
     pub(crate) hidden: &'a mut [f32],
-    pub(crate) embedding: &'a mut [f32],
+    /// None where the table is frozen.
+    pub(crate) embedding: Option<&'a mut [f32]>,
     /// What each row's loss counts in the whole.
     pub(crate) weight: f32,
 }
@@ -96,23 +97,14 @@ pub(crate) fn cross_entropy(
             copy.copy_from_slice(&hidden[row * width..(row + 1) * width]);
         }
         let chunk_targets: Vec<u32> = chunk.iter().map(|&row| targets[row]).collect();
-        let embedding_gradient = gradients.as_mut().map(|g| (&mut *g.embedding, g.weight));
+        let weight = gradients.as_ref().map(|gradients| gradients.weight);
+        let table_gradient = gradients.as_mut().and_then(|g| g.embedding.as_deref_mut());
+        let gradient = (weight, table_gradient);
         total += match rivals {
-            Rivals::All => full(
-                &chunk_targets,
-                embedding,
-                width,
-                embedding_gradient,
-                scratch,
-            ),
-            Rivals::Drawn(drawn) => sampled(
-                &chunk_targets,
-                drawn,
-                embedding,
-                width,
-                embedding_gradient,
-                scratch,
-            ),
+            Rivals::All => full(&chunk_targets, embedding, width, gradient, scratch),
+            Rivals::Drawn(drawn) => {
+                sampled(&chunk_targets, drawn, embedding, width, gradient, scratch)
+            }
         };
         if let Some(gradients) = &mut gradients {
             let rows = scratch.row_gradients.chunks_exact(width);
@@ -121,9 +113,10 @@ pub(crate) fn cross_entropy(
             }
         }
     }
-    if let (Rivals::Drawn(drawn), Some(gradients)) = (rivals, gradients) {
+    let table_gradient = gradients.and_then(|gradients| gradients.embedding);
+    if let (Rivals::Drawn(drawn), Some(gradient)) = (rivals, table_gradient) {
         for (row, &token) in scratch.drawn_gradients.chunks_exact(width).zip(drawn) {
-            add(row_of_mut(gradients.embedding, token, width), row);
+            add(row_of_mut(gradient, token, width), row);
         }
     }
     (total, scored.len())
@@ -144,7 +137,7 @@ fn full(
     targets: &[u32],
     embedding: &[f32],
     width: usize,
-    gradient: Option<(&mut [f32], f32)>,
+    (weight, table_gradient): (Option<f32>, Option<&mut [f32]>),
     scratch: &mut Scratch,
 ) -> f64 {
     let (count, vocabulary) = (targets.len(), embedding.len() / width);
@@ -153,7 +146,6 @@ fn full(
     let logits = reserve(&mut scratch.logits, count * vocabulary);
     let out = MatrixMut::new(logits, count, vocabulary);
     multiply(out, rows, table.transposed(), 1.0, Write::Replace);
-    let weight = gradient.as_ref().map(|(_, weight)| *weight);
     let mut total = 0.0;
     for (row, &target) in logits.chunks_exact_mut(vocabulary).zip(targets) {
         total += f64::from(vectorized(
@@ -161,13 +153,15 @@ fn full(
             || negative_log_likelihood(row, target as usize, weight),
         ));
     }
-    if let Some((embedding_gradient, _)) = gradient {
+    if weight.is_some() {
         let row_gradients = reserve(&mut scratch.row_gradients, count * width);
         let logits = Matrix::new(logits, count, vocabulary);
         let out = MatrixMut::new(row_gradients, count, width);
         multiply(out, logits, table, 1.0, Write::Replace);
-        let out = MatrixMut::new(embedding_gradient, vocabulary, width);
-        multiply(out, logits.transposed(), rows, 1.0, Write::Add);
+        if let Some(table_gradient) = table_gradient {
+            let out = MatrixMut::new(table_gradient, vocabulary, width);
+            multiply(out, logits.transposed(), rows, 1.0, Write::Add);
+        }
     }
     total
 }
@@ -191,7 +185,7 @@ fn sampled(
     drawn: &[u32],
     embedding: &[f32],
     width: usize,
-    mut gradient: Option<(&mut [f32], f32)>,
+    (weight, mut table_gradient): (Option<f32>, Option<&mut [f32]>),
     scratch: &mut Scratch,
 ) -> f64 {
     let (count, negatives) = (targets.len(), drawn.len());
@@ -201,32 +195,32 @@ fn sampled(
     let row_gradients = reserve(&mut scratch.row_gradients, count * width);
     let out = MatrixMut::new(logits, count, negatives);
     multiply(out, rows, table.transposed(), 1.0, Write::Replace);
-    let weight = gradient.as_ref().map_or(0.0, |(_, weight)| *weight);
+    let pull = weight.unwrap_or(0.0);
     let hidden_rows = scratch.rows.chunks_exact(width);
     let gradient_rows = row_gradients.chunks_exact_mut(width);
     let mut total = 0.0;
     for (index, (hidden, row_gradient)) in hidden_rows.zip(gradient_rows).enumerate().take(count) {
         let row = &mut logits[index * negatives..(index + 1) * negatives];
         let target = targets[index];
-        let embedding_gradient = gradient.as_mut().map(|(gradient, _)| &mut **gradient);
+        let table_gradient = table_gradient.as_deref_mut();
         total += f64::from(vectorized(
             #[inline(always)]
             || {
                 let positive = row_of(embedding, target, width);
                 let logit = dot(hidden, positive);
                 let (loss, probability) = rival_probabilities(row, logit, target, drawn);
-                scale(row, weight);
-                let pull = weight * (probability - 1.0);
+                scale(row, pull);
+                let pull = pull * (probability - 1.0);
                 row_gradient.fill(0.0);
                 add_scaled(row_gradient, positive, pull);
-                if let Some(gradient) = embedding_gradient {
+                if let Some(gradient) = table_gradient {
                     add_scaled(row_of_mut(gradient, target, width), hidden, pull);
                 }
                 loss
             },
         ));
     }
-    if gradient.is_some() {
+    if weight.is_some() {
         let logits = Matrix::new(logits, count, negatives);
         let out = MatrixMut::new(row_gradients, count, width);
         multiply(out, logits, table, 1.0, Write::Add);
@@ -296,7 +290,7 @@ mod tests {
             let mut of_embedding = vec![0.0; embedding.len()];
             let gradients = Gradients {
                 hidden: &mut of_hidden,
-                embedding: &mut of_embedding,
+                embedding: Some(&mut of_embedding),
                 weight: 1.0,
             };
             let targets = targets(rows);

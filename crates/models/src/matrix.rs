@@ -105,6 +105,17 @@ pub(crate) fn multiply(
     scale: f32,
     write: Write,
 ) {
+    multiply_on(out, left, right, scale, write, Parallelism::None);
+}
+
+fn multiply_on(
+    out: MatrixMut<'_>,
+    left: Matrix<'_>,
+    right: Matrix<'_>,
+    scale: f32,
+    write: Write,
+    parallelism: Parallelism,
+) {
     assert!(
         out.rows == left.rows && out.columns == right.columns && left.columns == right.rows,
         "shapes of a product do not fit"
@@ -134,36 +145,56 @@ pub(crate) fn multiply(
             false,
             false,
             false,
-            Parallelism::None,
+            parallelism,
         );
     }
 }
 
 /// `out = input · weightᵀ` for rows of input and a weight of `[outputs,
-/// inputs]`: a linear layer forward.
+/// inputs]`, on so many threads: a linear layer forward.
 pub(crate) fn linear(
     out: &mut [f32],
     input: &[f32],
     weight: &[f32],
     (inputs, outputs): (usize, usize),
     write: Write,
+    threads: usize,
 ) {
     let rows = input.len() / inputs;
     if rows == 1 {
-        return linear_row(out, input, weight, write);
+        return linear_row(out, input, weight, write, threads);
     }
-    multiply(
+    let parallelism = match threads {
+        0 | 1 => Parallelism::None,
+        threads => Parallelism::Rayon(threads),
+    };
+    multiply_on(
         MatrixMut::new(out, rows, outputs),
         Matrix::new(input, rows, inputs),
         Matrix::new(weight, outputs, inputs).transposed(),
         1.0,
         write,
+        parallelism,
     );
 }
 
+/// Below so many weights another thread costs more than it brings.
+const SHARED_WEIGHTS: usize = 1 << 16;
+
 /// [`linear`] for one row, as generation needs it: each weight is read once,
 /// in order, and nothing is packed.
-fn linear_row(out: &mut [f32], input: &[f32], weight: &[f32], write: Write) {
+fn linear_row(out: &mut [f32], input: &[f32], weight: &[f32], write: Write, threads: usize) {
+    if threads > 1 && weight.len() > SHARED_WEIGHTS {
+        let (left, right) = (threads / 2, threads - threads / 2);
+        let middle = out.len() * left / threads;
+        let (first, second) = out.split_at_mut(middle);
+        let (upper, lower) = weight.split_at(middle * input.len());
+        rayon::join(
+            || linear_row(first, input, upper, write, left),
+            || linear_row(second, input, lower, write, right),
+        );
+        return;
+    }
     vectorized(
         #[inline(always)]
         || {
@@ -236,12 +267,12 @@ mod tests {
     fn one_row_is_a_matrix_of_one_row() {
         let (input, weight) = ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
         let mut out = [1.0; 2];
-        linear(&mut out, &input, &weight, (3, 2), Write::Add);
+        linear(&mut out, &input, &weight, (3, 2), Write::Add, 1);
         assert_eq!(out, [33.0, 51.0]);
-        linear(&mut out, &input, &weight, (3, 2), Write::Replace);
+        linear(&mut out, &input, &weight, (3, 2), Write::Replace, 2);
         assert_eq!(out, [32.0, 50.0]);
         let (two, mut outs) = ([input, input].concat(), [0.0; 4]);
-        linear(&mut outs, &two, &weight, (3, 2), Write::Replace);
+        linear(&mut outs, &two, &weight, (3, 2), Write::Replace, 2);
         assert_eq!(outs, [32.0, 50.0, 32.0, 50.0]);
     }
 

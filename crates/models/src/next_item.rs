@@ -7,11 +7,11 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decoder::Decoder;
 use crate::error::ModelError;
 use crate::index::{rank_of, ranking, standardise};
-use crate::matrix::{Write, linear};
+use crate::linear_layer::Products;
 use crate::neighbours::ItemLists;
+use crate::transformer::Transformer;
 
 /// Item-to-item lists as one voice of a [`NextItemModel`].
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ pub struct NextItemModel {
     /// How many items there are.
     pub items: usize,
     /// Reads the sequence; its vocabulary may be the first part of the items.
-    pub decoder: Option<Decoder>,
+    pub decoder: Option<Transformer>,
     /// Read item by item.
     pub lists: Vec<ListVoice>,
     /// What each voice counts.
@@ -175,10 +175,10 @@ impl NextItemModel {
             });
         }
         let decoder = match files.get(DECODER) {
-            Some(bytes) => Some(Decoder::from_safetensors(bytes)?),
+            Some(bytes) => Some(Transformer::from_safetensors(bytes)?),
             None => None,
         };
-        let fits = |decoder: &Decoder| decoder.config().vocabulary <= settings.items;
+        let fits = |decoder: &Transformer| decoder.config().vocabulary <= settings.items;
         if !decoder.as_ref().is_none_or(fits) {
             return Err(wrong("the decoder knows more items than there are"));
         }
@@ -206,27 +206,17 @@ fn mix(voices: &[Vec<f32>], weights: &VoiceWeights, scores: &mut [f32]) {
 
 /// The logits of what follows `history`; of nothing, all alike. Items that
 /// the decoder does not know are left out of the history.
-pub fn next_logits(decoder: &Decoder, history: &[u32]) -> Vec<f32> {
+pub fn next_logits(decoder: &Transformer, history: &[u32]) -> Vec<f32> {
     let config = decoder.config();
     let (width, vocabulary) = (config.width, config.vocabulary);
-    let mut logits = vec![0.0; vocabulary];
     let mut known: Vec<u32> = history.to_vec();
     known.retain(|item| (*item as usize) < vocabulary);
     let recent = &known[known.len().saturating_sub(config.context)..];
     if recent.is_empty() {
-        return logits;
+        return vec![0.0; vocabulary];
     }
     let hidden = decoder.hidden(recent);
-    let last = &hidden[hidden.len() - width..];
-    let shape = (width, vocabulary);
-    linear(
-        &mut logits,
-        last,
-        decoder.embedding(),
-        shape,
-        Write::Replace,
-    );
-    logits
+    decoder.logits_of(&hidden[hidden.len() - width..], &mut Products::default())
 }
 
 /// A history and the item that came next.
@@ -347,7 +337,7 @@ impl NextItemFigures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decoder::DecoderConfig;
+    use crate::architecture::TransformerConfig;
     use crate::neighbours::{NeighbourOptions, neighbours};
 
     fn model() -> NextItemModel {
@@ -365,7 +355,7 @@ mod tests {
         };
         NextItemModel {
             items: 6,
-            decoder: Decoder::new(DecoderConfig::new(1, 8, 2, 4, 5), 1).ok(),
+            decoder: Transformer::new(TransformerConfig::new(1, 8, 2, 4, 5), 1).ok(),
             lists: vec![voice(true), voice(false)],
             weights: VoiceWeights {
                 decoder: 0.5,

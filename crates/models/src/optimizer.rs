@@ -1,8 +1,6 @@
 //! AdamW (Loshchilov and Hutter, 2019) on flat buffers, with the clipping of
 //! the gradient in the same pass.
 
-use std::ops::Range;
-
 use crate::vector::vectorized;
 
 const EPSILON: f32 = 1e-8;
@@ -29,33 +27,35 @@ pub(crate) struct Weights<'a> {
     pub(crate) second: &'a mut [f32],
 }
 
-impl Update {
-    /// Updates weights of which those at `undecayed` are gains.
-    pub(crate) fn apply(&self, weights: Weights<'_>, undecayed: &[Range<usize>]) {
-        let Weights {
+impl<'a> Weights<'a> {
+    fn split_at(self, middle: usize) -> (Weights<'a>, Weights<'a>) {
+        let middle = middle.min(self.parameters.len());
+        let (parameters, parameters_after) = self.parameters.split_at_mut(middle);
+        let (gradient, gradient_after) = self.gradient.split_at(middle);
+        let (first, first_after) = self.first.split_at_mut(middle);
+        let (second, second_after) = self.second.split_at_mut(middle);
+        let before = Weights {
             parameters,
             gradient,
             first,
             second,
-        } = weights;
-        let mut start = 0;
-        let end = parameters.len();
-        let gains = undecayed.iter().map(|gain| (gain.clone(), 0.0));
-        for (gain, decay) in gains.chain([(end..end, 0.0)]) {
-            for (range, decay) in [
-                (start..gain.start, self.weight_decay),
-                (gain.clone(), decay),
-            ] {
-                let weights = Weights {
-                    parameters: &mut parameters[range.clone()],
-                    gradient: &gradient[range.clone()],
-                    first: &mut first[range.clone()],
-                    second: &mut second[range],
-                };
-                self.apply_decayed(weights, decay);
-            }
-            start = gain.end;
-        }
+        };
+        let after = Weights {
+            parameters: parameters_after,
+            gradient: gradient_after,
+            first: first_after,
+            second: second_after,
+        };
+        (before, after)
+    }
+}
+
+impl Update {
+    /// Updates weights, of which the first `undecayed` are not decayed.
+    pub(crate) fn apply(&self, weights: Weights<'_>, undecayed: usize) {
+        let (first, second) = weights.split_at(undecayed);
+        self.apply_decayed(first, 0.0);
+        self.apply_decayed(second, self.weight_decay);
     }
 
     fn apply_decayed(&self, weights: Weights<'_>, weight_decay: f32) {

@@ -1,6 +1,7 @@
 //! Rotary positions (Su et al., 2021), with the halves of a head as the pairs,
 //! as the Llama family lays them out.
 
+use crate::architecture::RotaryScaling;
 use crate::vector::vectorized;
 
 /// Cosines and sines of the angles of each position.
@@ -21,13 +22,22 @@ pub(crate) enum Turn {
 
 impl Rotary {
     /// The angles of the first `positions` positions.
-    pub(crate) fn new(positions: usize, head_width: usize, base: f32) -> Rotary {
+    pub(crate) fn new(
+        positions: usize,
+        head_width: usize,
+        base: f32,
+        scaling: RotaryScaling,
+    ) -> Rotary {
         let half = head_width / 2;
-        let angles = (0..positions).flat_map(|position| {
-            (0..half).map(move |pair| {
+        let frequencies: Vec<f64> = (0..half)
+            .map(|pair| {
                 let exponent = -2.0 * pair as f64 / head_width as f64;
-                position as f64 * f64::from(base).powf(exponent)
+                stretched(f64::from(base).powf(exponent), scaling)
             })
+            .collect();
+        let angles = (0..positions).flat_map(|position| {
+            let frequencies = frequencies.iter();
+            frequencies.map(move |frequency| position as f64 * frequency)
         });
         let (cosines, sines) = angles
             .map(|angle| (angle.cos() as f32, angle.sin() as f32))
@@ -81,6 +91,28 @@ impl Rotary {
     }
 }
 
+/// A frequency after scaling.
+fn stretched(frequency: f64, scaling: RotaryScaling) -> f64 {
+    match scaling {
+        RotaryScaling::None => frequency,
+        RotaryScaling::Linear { factor } => frequency / f64::from(factor),
+        RotaryScaling::Llama3 {
+            factor,
+            low_frequency_factor,
+            high_frequency_factor,
+            original_context,
+        } => {
+            let (low, high) = (
+                f64::from(low_frequency_factor),
+                f64::from(high_frequency_factor),
+            );
+            let turns = original_context as f64 * frequency / std::f64::consts::TAU;
+            let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
+            frequency * (kept + (1.0 - kept) / f64::from(factor))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,7 +121,7 @@ mod tests {
     /// Three rows of 2 heads of 6 and 4 further values.
     fn turned(values: &[f32], turn: Turn) -> Vec<f32> {
         let mut rows = values.to_vec();
-        Rotary::new(8, 6, 100.0).turn(&mut rows, 16, 12, 4, turn);
+        Rotary::new(8, 6, 100.0, RotaryScaling::None).turn(&mut rows, 16, 12, 4, turn);
         rows
     }
 
@@ -111,7 +143,7 @@ mod tests {
 
     #[test]
     fn only_the_distance_between_positions_counts() {
-        let rotary = Rotary::new(20, 6, 100.0);
+        let rotary = Rotary::new(20, 6, 100.0, RotaryScaling::None);
         let product = |query_position: usize, key_position: usize| {
             let (mut query, mut key) = (numbers(6, 1), numbers(6, 2));
             rotary.turn(&mut query, 6, 6, query_position, Turn::Forward);
@@ -120,5 +152,22 @@ mod tests {
         };
         assert!((product(3, 1) - product(19, 17)).abs() < 1e-5);
         assert!((product(3, 1) - product(3, 2)).abs() > 1e-3);
+    }
+
+    /// Slow frequencies turn eight times slower, fast ones as before.
+    #[test]
+    fn scaling_stretches_what_it_should() {
+        let scaling = RotaryScaling::Llama3 {
+            factor: 8.0,
+            low_frequency_factor: 1.0,
+            high_frequency_factor: 4.0,
+            original_context: 8192,
+        };
+        assert_eq!(stretched(1.0, scaling), 1.0);
+        assert_eq!(stretched(1e-4, scaling), 1e-4 / 8.0);
+        let between = stretched(std::f64::consts::TAU * 2.5 / 8192.0, scaling);
+        let half_way = std::f64::consts::TAU * 2.5 / 8192.0 * (0.5 + 0.5 / 8.0);
+        assert!((between - half_way).abs() < 1e-12);
+        assert_eq!(stretched(0.5, RotaryScaling::Linear { factor: 4.0 }), 0.125);
     }
 }

@@ -7,12 +7,12 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::backward::Flow;
-use crate::decoder::Decoder;
 use crate::dropout::{Dropout, mix};
 use crate::error::ModelError;
 use crate::forward::{Activations, Memory, grow};
 use crate::loss::{self, Gradients, IGNORE, Loss, Rivals};
 use crate::optimizer::{Update, Weights};
+use crate::transformer::Transformer;
 use crate::vector::{add, sum_of_squares};
 
 /// Tokens that a thread runs forward and backward at once: enough for large
@@ -134,7 +134,7 @@ pub struct StepReport {
 /// Trains a decoder, step by step.
 #[derive(Debug)]
 pub struct Trainer {
-    pub(crate) decoder: Decoder,
+    pub(crate) decoder: Transformer,
     pub(crate) options: TrainerOptions,
     pub(crate) first_moment: Vec<f32>,
     pub(crate) second_moment: Vec<f32>,
@@ -181,13 +181,13 @@ struct StepSettings<'a> {
 
 impl Trainer {
     /// Starts from this decoder. No thread count below 1 is taken.
-    pub fn new(decoder: Decoder, options: TrainerOptions) -> Trainer {
-        let count = decoder.parameter_count();
+    pub fn new(decoder: Transformer, options: TrainerOptions) -> Trainer {
+        let count = decoder.trained().len();
         Trainer::from_state(decoder, options, (vec![0.0; count], vec![0.0; count]), 0)
     }
 
     pub(crate) fn from_state(
-        decoder: Decoder,
+        decoder: Transformer,
         options: TrainerOptions,
         (first_moment, second_moment): (Vec<f32>, Vec<f32>),
         steps_done: usize,
@@ -204,12 +204,12 @@ impl Trainer {
     }
 
     /// The decoder as it is now.
-    pub fn decoder(&self) -> &Decoder {
+    pub fn decoder(&self) -> &Transformer {
         &self.decoder
     }
 
     /// The trained decoder.
-    pub fn into_decoder(self) -> Decoder {
+    pub fn into_decoder(self) -> Transformer {
         self.decoder
     }
 
@@ -298,7 +298,7 @@ impl Trainer {
                 .map(|worker| {
                     let parts = shares.next().unwrap_or_default();
                     scope.spawn(move || {
-                        grow(&mut worker.gradient, decoder.parameter_count()).fill(0.0);
+                        grow(&mut worker.gradient, decoder.trained().len()).fill(0.0);
                         (parts.iter())
                             .map(|part| forward_and_backward(decoder, part, settings, worker))
                             .sum::<f64>()
@@ -312,7 +312,7 @@ impl Trainer {
     /// Adds the gradients of all threads into the first one's, in their order,
     /// and returns the norm.
     fn reduce(&mut self) -> f64 {
-        let ranges = split(self.decoder.parameter_count(), self.workers.len());
+        let ranges = split(self.decoder.trained().len(), self.workers.len());
         let Some((first, others)) = self.workers.split_first_mut() else {
             return 0.0;
         };
@@ -352,17 +352,19 @@ impl Trainer {
             },
             step: self.steps_done,
         };
-        let gains: Vec<Range<usize>> = self.decoder.layout.gains().cloned().collect();
-        let size = self.decoder.parameter_count().div_ceil(self.workers.len());
+        let threads = self.workers.len();
         let Some(worker) = self.workers.first() else {
             return;
         };
+        let (parameters, undecayed) = self.decoder.trained_mut();
+        let size = parameters.len().div_ceil(threads).max(1);
         let moments = (self.first_moment.chunks_mut(size)).zip(self.second_moment.chunks_mut(size));
-        let parameters =
-            (self.decoder.parameters.chunks_mut(size)).zip(worker.gradient.chunks(size));
+        let parameters = parameters
+            .chunks_mut(size)
+            .zip(worker.gradient.chunks(size));
         std::thread::scope(|scope| {
             for (index, (weights, moments)) in parameters.zip(moments).enumerate() {
-                let gains = gains_within(&gains, index * size..index * size + weights.0.len());
+                let undecayed = undecayed.saturating_sub(index * size);
                 scope.spawn(move || {
                     let weights = Weights {
                         parameters: weights.0,
@@ -370,7 +372,7 @@ impl Trainer {
                         first: moments.0,
                         second: moments.1,
                     };
-                    update.apply(weights, &gains);
+                    update.apply(weights, undecayed);
                 });
             }
         });
@@ -395,16 +397,6 @@ fn split(count: usize, threads: usize) -> Vec<Range<usize>> {
     (0..count)
         .step_by(size)
         .map(|start| start..(start + size).min(count))
-        .collect()
-}
-
-/// The gains that lie in a range, counted from its start.
-fn gains_within(gains: &[Range<usize>], range: Range<usize>) -> Vec<Range<usize>> {
-    gains
-        .iter()
-        .map(|gain| gain.start.max(range.start)..gain.end.min(range.end))
-        .filter(|gain| gain.start < gain.end)
-        .map(|gain| gain.start - range.start..gain.end - range.start)
         .collect()
 }
 
@@ -441,7 +433,7 @@ fn pack(batch: &[Sequence], threads: usize, vocabulary: usize) -> Vec<MicroBatch
 }
 
 fn forward_and_backward(
-    decoder: &Decoder,
+    decoder: &Transformer,
     part: &MicroBatch,
     settings: StepSettings<'_>,
     worker: &mut Worker,
@@ -452,15 +444,16 @@ fn forward_and_backward(
     let dropout = Dropout::new(decoder.config().dropout, stream);
     let memory = Memory::Packed(&part.lengths);
     decoder.run(&part.tokens, memory, dropout, &mut worker.activations);
+    let table = decoder.layout.head.weight.clone();
     let gradients = Gradients {
         hidden: grow(&mut worker.flow.hidden, size),
-        embedding: &mut worker.gradient[decoder.layout.embedding.clone()],
+        embedding: (!decoder.trains_adapters()).then(|| &mut worker.gradient[table]),
         weight: settings.weight,
     };
     let (loss, _) = loss::cross_entropy(
         &worker.activations.hidden[..size],
         &part.targets,
-        decoder.embedding(),
+        decoder.head(),
         width,
         settings.rivals,
         Some(gradients),
@@ -476,8 +469,8 @@ fn forward_and_backward(
     loss
 }
 
-fn evaluate_all(decoder: &Decoder, parts: &[MicroBatch]) -> (f64, usize) {
-    let mut activations = Activations::for_serving();
+fn evaluate_all(decoder: &Transformer, parts: &[MicroBatch]) -> (f64, usize) {
+    let mut activations = Activations::for_serving(1);
     let mut scratch = loss::Scratch::default();
     let mut sum = (0.0, 0);
     for part in parts {
@@ -487,7 +480,7 @@ fn evaluate_all(decoder: &Decoder, parts: &[MicroBatch]) -> (f64, usize) {
         let (loss, tokens) = loss::cross_entropy(
             &activations.hidden[..part.tokens.len() * width],
             &part.targets,
-            decoder.embedding(),
+            decoder.head(),
             width,
             Rivals::All,
             None,

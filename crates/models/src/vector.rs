@@ -96,6 +96,18 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exponential(-x))
 }
 
+/// The error function to about 3e-7, without a branch (Abramowitz and Stegun,
+/// 1964, 7.1.26).
+#[inline(always)]
+pub(crate) fn error_function(x: f32) -> f32 {
+    let size = x.abs();
+    let t = 1.0 / (1.0 + 0.327_591_1 * size);
+    let polynomial = ((((1.061_405_4 * t - 1.453_152_1) * t + 1.421_413_8) * t - 0.284_496_72) * t
+        + 0.254_829_6)
+        * t;
+    (1.0 - polynomial * exponential(-size * size)).copysign(x)
+}
+
 /// The sum of `term(left, right)` over two slices.
 #[inline(always)]
 pub(crate) fn sum_pairs(left: &[f32], right: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
@@ -158,6 +170,17 @@ pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
         right,
         #[inline(always)]
         |l, r| l * r,
+    )
+}
+
+/// The sum of all elements.
+#[inline(always)]
+pub(crate) fn sum(values: &[f32]) -> f32 {
+    sum_pairs(
+        values,
+        values,
+        #[inline(always)]
+        |value, _| value,
     )
 }
 

@@ -2,23 +2,18 @@
 
 use std::ops::ControlFlow;
 
+use models::architecture::SlidingWindow;
 use models::{
-    Cache, Decoder, DecoderConfig, IGNORE, Loss, ModelError, Sampling, Sequence, Trainer,
-    TrainerOptions, generate, score_continuations,
+    IGNORE, Loss, ModelError, Sampling, Sequence, Stream, Trainer, TrainerOptions, Transformer,
+    TransformerConfig, generate, score_continuations,
 };
 
-fn decoder() -> Decoder {
-    let config = DecoderConfig {
-        layers: 2,
-        width: 32,
-        heads: 4,
+fn decoder() -> Transformer {
+    let config = TransformerConfig {
         hidden: 48,
-        context: 64,
-        vocabulary: 50,
-        rotary_base: 10_000.0,
-        dropout: 0.0,
+        ..TransformerConfig::new(2, 32, 4, 64, 50)
     };
-    Decoder::new(config, 11).expect("a configuration")
+    Transformer::new(config, 11).expect("a configuration")
 }
 
 fn tokens(length: usize, seed: u32) -> Vec<u32> {
@@ -59,13 +54,13 @@ fn one_batch_is_learnt_by_heart() {
     for loss in [Loss::Full, Loss::Sampled { negatives: 20 }] {
         let options = TrainerOptions {
             loss,
-            steps: 120,
+            steps: 160,
             learning_rate: 1e-2,
             ..options()
         };
         let mut trainer = Trainer::new(decoder(), options);
         let first = trainer.step(&batch()).loss;
-        for _ in 0..120 {
+        for _ in 0..160 {
             trainer.step(&batch());
         }
         let (sum, count) = trainer.evaluate(&batch());
@@ -74,7 +69,7 @@ fn one_batch_is_learnt_by_heart() {
             "{loss:?}: {first} to {}",
             sum / count as f64
         );
-        assert_eq!(trainer.steps_done(), 121);
+        assert_eq!(trainer.steps_done(), 161);
     }
 }
 
@@ -84,17 +79,17 @@ fn cached_logits_are_uncached_logits() {
     for (length, chunks) in [(1, vec![1]), (9, vec![4, 1, 4]), (60, vec![1, 30, 28, 1])] {
         let tokens = tokens(length, 3);
         let expected = decoder.logits(&tokens);
-        let mut cache = Cache::new(&decoder);
+        let mut stream = Stream::new(&decoder);
         let mut end = 0;
         for chunk in chunks {
-            let logits = decoder.prefill(&mut cache, &tokens[end..end + chunk]);
+            let logits = stream.push(&tokens[end..end + chunk]);
             end += chunk;
             close(&logits, &expected[(end - 1) * 50..end * 50], 1e-5);
         }
-        assert_eq!(cache.len(), length);
-        cache.truncate(length / 2);
+        assert_eq!(stream.position(), length);
+        stream.truncate(length / 2);
         let last = *tokens.get(length / 2).unwrap_or(&0);
-        let again = decoder.advance(&mut cache, last);
+        let again = stream.push(&[last]);
         close(
             &again,
             &expected[length / 2 * 50..(length / 2 + 1) * 50],
@@ -124,11 +119,11 @@ fn a_batch_says_what_its_sequences_say_alone() {
 #[test]
 fn threads_change_no_more_than_rounding_and_one_seed_gives_one_result() {
     let run = |threads: usize| {
-        let config = DecoderConfig {
+        let config = TransformerConfig {
             dropout: 0.1,
             ..decoder().config().clone()
         };
-        let decoder = Decoder::new(config, 1).expect("a configuration");
+        let decoder = Transformer::new(config, 1).expect("a configuration");
         let options = TrainerOptions {
             threads,
             loss: Loss::Sampled { negatives: 10 },
@@ -158,11 +153,11 @@ fn threads_change_no_more_than_rounding_and_one_seed_gives_one_result() {
 
 #[test]
 fn a_resumed_run_loses_the_same_to_the_bit() {
-    let config = DecoderConfig {
+    let config = TransformerConfig {
         dropout: 0.2,
         ..decoder().config().clone()
     };
-    let fresh = Decoder::new(config, 1).expect("a configuration");
+    let fresh = Transformer::new(config, 1).expect("a configuration");
     let options = TrainerOptions {
         loss: Loss::Sampled { negatives: 16 },
         ..options()
@@ -278,10 +273,10 @@ fn files_come_back_as_they_were_and_broken_ones_are_errors() {
     let decoder = decoder();
     let bytes = decoder.to_safetensors();
     assert_eq!(bytes, decoder.to_safetensors());
-    assert_eq!(Decoder::from_safetensors(&bytes).as_ref(), Ok(&decoder));
+    assert_eq!(Transformer::from_safetensors(&bytes).as_ref(), Ok(&decoder));
 
     let refused = |bytes: &[u8]| {
-        let error = Decoder::from_safetensors(bytes).expect_err("a broken file");
+        let error = Transformer::from_safetensors(bytes).expect_err("a broken file");
         assert!(!error.to_string().is_empty());
         assert!(Trainer::resume(bytes, options()).is_err());
     };
@@ -292,7 +287,7 @@ fn files_come_back_as_they_were_and_broken_ones_are_errors() {
         let mut flipped = bytes.clone();
         flipped[place] ^= 0x15;
         // A flip inside of the header may still spell a model; never a panic.
-        let _ = Decoder::from_safetensors(&flipped);
+        let _ = Transformer::from_safetensors(&flipped);
         let _ = Trainer::resume(&flipped, options());
     }
     let mut longer = bytes.clone();
@@ -328,22 +323,31 @@ fn files_come_back_as_they_were_and_broken_ones_are_errors() {
 #[test]
 fn configurations_that_cannot_be_are_errors() {
     let sound = decoder().config().clone();
-    let change = |edit: fn(&mut DecoderConfig)| {
+    let change = |edit: fn(&mut TransformerConfig)| {
         let mut config = sound.clone();
         edit(&mut config);
-        let error = Decoder::new(config, 0).expect_err("a wrong configuration");
+        let error = Transformer::new(config, 0).expect_err("a wrong configuration");
         assert!(matches!(error, ModelError::Configuration(_)), "{error}");
     };
     change(|c| c.layers = 0);
     change(|c| c.heads = 5);
-    change(|c| c.heads = 32);
+    change(|c| c.head_width = 7);
+    change(|c| c.key_value_heads = 3);
+    change(|c| c.norm_epsilon = f32::NAN);
+    change(|c| c.embedding_scale = f32::INFINITY);
+    change(|c| {
+        c.window = Some(SlidingWindow {
+            length: 0,
+            global_every: 2,
+        })
+    });
     change(|c| c.dropout = 1.0);
     change(|c| c.dropout = f32::NAN);
     change(|c| c.rotary_base = 0.0);
     change(|c| c.vocabulary = usize::MAX);
     change(|c| c.width = 1 << 40);
     change(|c| c.context = usize::MAX);
-    assert_eq!(DecoderConfig::new(6, 384, 6, 256, 8192).hidden, 1024);
+    assert_eq!(TransformerConfig::new(6, 384, 6, 256, 8192).hidden, 1024);
 }
 
 #[test]

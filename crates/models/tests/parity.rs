@@ -2,18 +2,13 @@
 
 mod reference;
 
-use models::{Decoder, DecoderConfig, IGNORE, Loss, Sequence, Trainer, TrainerOptions};
+use models::{IGNORE, Loss, Sequence, Trainer, TrainerOptions, Transformer, TransformerConfig};
 
-fn configuration() -> DecoderConfig {
-    DecoderConfig {
-        layers: 2,
-        width: 8,
-        heads: 2,
+fn configuration() -> TransformerConfig {
+    TransformerConfig {
         hidden: 12,
-        context: 16,
-        vocabulary: 17,
         rotary_base: 100.0,
-        dropout: 0.0,
+        ..TransformerConfig::new(2, 8, 2, 16, 17)
     }
 }
 
@@ -35,7 +30,7 @@ fn batch() -> Vec<Sequence> {
 
 #[test]
 fn logits_are_those_of_the_reference() {
-    let decoder = Decoder::new(configuration(), 3).expect("a configuration");
+    let decoder = Transformer::new(configuration(), 3).expect("a configuration");
     let weights = reference::weights(&decoder);
     for sequence in batch() {
         let expected = reference::logits(decoder.config(), &weights, &sequence.inputs);
@@ -66,7 +61,7 @@ fn ten_steps_lose_what_the_reference_loses() {
         threads: 1,
         seed: 1,
     };
-    let decoder = Decoder::new(configuration(), 5).expect("a configuration");
+    let decoder = Transformer::new(configuration(), 5).expect("a configuration");
     let mut weights = reference::weights(&decoder);
     let batch = batch();
     let expected = reference::train(decoder.config(), &mut weights, &batch, &options, 10);
@@ -88,7 +83,7 @@ fn ten_steps_lose_what_the_reference_loses() {
 /// after one unclipped step.
 #[test]
 fn the_gradient_is_that_of_central_differences() {
-    let mut decoder = Decoder::new(configuration(), 9).expect("a configuration");
+    let mut decoder = Transformer::new(configuration(), 9).expect("a configuration");
     let options = TrainerOptions {
         clip_norm: 0.0,
         learning_rate: 0.05,

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use models::{Decoder, DecoderConfig, IGNORE, Sequence, TrainerOptions};
+use models::{IGNORE, Sequence, TrainerOptions, Transformer, TransformerConfig};
 use safetensors::SafeTensors;
 
 /// Weights by the name that the model file gives them.
 pub type Weights = BTreeMap<String, Vec<f64>>;
 
 /// The weights of a decoder, by way of its file.
-pub fn weights(decoder: &Decoder) -> Weights {
+pub fn weights(decoder: &Transformer) -> Weights {
     let bytes = decoder.to_safetensors();
     let file = SafeTensors::deserialize(&bytes).expect("the file that was just written");
     let numbers = |data: &[u8]| {
@@ -61,7 +61,7 @@ fn add(stream: &mut [f64], branch: &[f64]) {
 }
 
 /// The logits at each position of one sequence.
-pub fn logits(config: &DecoderConfig, weights: &Weights, tokens: &[u32]) -> Vec<Vec<f64>> {
+pub fn logits(config: &TransformerConfig, weights: &Weights, tokens: &[u32]) -> Vec<Vec<f64>> {
     let width = config.width;
     let table = &weights["model.embed_tokens.weight"];
     let mut streams: Vec<Vec<f64>> = tokens
@@ -88,7 +88,7 @@ pub fn logits(config: &DecoderConfig, weights: &Weights, tokens: &[u32]) -> Vec<
 }
 
 fn attend<'a>(
-    config: &DecoderConfig,
+    config: &TransformerConfig,
     weight: &impl Fn(&str) -> &'a Vec<f64>,
     streams: &mut [Vec<f64>],
 ) {
@@ -134,7 +134,7 @@ fn attend<'a>(
 }
 
 /// The mean cross-entropy over the scored targets of a batch.
-pub fn loss(config: &DecoderConfig, weights: &Weights, batch: &[Sequence]) -> f64 {
+pub fn loss(config: &TransformerConfig, weights: &Weights, batch: &[Sequence]) -> f64 {
     let (mut sum, mut count) = (0.0, 0);
     for sequence in batch {
         let logits = logits(config, weights, &sequence.inputs);
@@ -149,7 +149,7 @@ pub fn loss(config: &DecoderConfig, weights: &Weights, batch: &[Sequence]) -> f6
 }
 
 /// The gradient of [`loss`] by central differences.
-pub fn gradient(config: &DecoderConfig, weights: &Weights, batch: &[Sequence]) -> Weights {
+pub fn gradient(config: &TransformerConfig, weights: &Weights, batch: &[Sequence]) -> Weights {
     const STEP: f64 = 1e-5;
     let mut moved = weights.clone();
     let mut gradient = weights.clone();
@@ -169,7 +169,7 @@ pub fn gradient(config: &DecoderConfig, weights: &Weights, batch: &[Sequence]) -
 /// Trains with AdamW on the same batch again and again; the loss before each
 /// update.
 pub fn train(
-    config: &DecoderConfig,
+    config: &TransformerConfig,
     weights: &mut Weights,
     batch: &[Sequence],
     options: &TrainerOptions,

@@ -5,7 +5,7 @@ use corpus::recommend::{ItemVocabulary, TextIndex, artifact};
 use models::index::Scored;
 use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
 use models::next_item::{ListVoice, NextItemModel, VoiceWeights};
-use models::{Decoder, DecoderConfig};
+use models::{Transformer, TransformerConfig};
 use proptest::prelude::*;
 use shop::{
     Availability, Currency, Customer, Event, EventKind, Money, Order, OrderLine, PriceRange,
@@ -49,7 +49,7 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     let lists = neighbours(&walks, items, &options);
     let next = NextItemModel {
         items,
-        decoder: Decoder::new(DecoderConfig::new(1, 16, 1, 50, 19), 5).ok(),
+        decoder: Transformer::new(TransformerConfig::new(1, 16, 1, 50, 19), 5).ok(),
         lists: vec![ListVoice {
             lists: lists.clone(),
             recency: 0.8,

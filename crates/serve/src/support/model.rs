@@ -3,14 +3,14 @@ use std::collections::BTreeMap;
 use corpus::support::{
     AGENT_TOKEN, CUSTOMER_TOKEN, Calibration, LearnedAnswers, QUESTION_TOKENS, UNIT_TOKENS,
 };
-use models::{Decoder, Tokenizer, lift};
+use models::{Tokenizer, Transformer, lift};
 
 use crate::ServeError;
 
 /// What training left for support.
 #[derive(Debug)]
 pub struct Model {
-    decoder: Decoder,
+    decoder: Transformer,
     tokenizer: Tokenizer,
     customer: u32,
     agent: u32,
@@ -29,7 +29,7 @@ impl Model {
         let wrong = |name: &str, error: &dyn std::fmt::Display| {
             ServeError::Artifact(format!("{name}: {error}"))
         };
-        let decoder = Decoder::from_safetensors(file("decoder.safetensors")?)
+        let decoder = Transformer::from_safetensors(file("decoder.safetensors")?)
             .map_err(|error| wrong("decoder.safetensors", &error))?;
         let text = std::str::from_utf8(file("tokenizer.json")?)
             .map_err(|error| wrong("tokenizer.json", &error))?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use models::{Decoder, DecoderConfig, Sequence, Tokenizer, Trainer, TrainerOptions};
+use models::{Sequence, Tokenizer, Trainer, TrainerOptions, Transformer, TransformerConfig};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -74,14 +74,14 @@ pub fn run(arguments: &TrainLmArguments) -> anyhow::Result<Value> {
     }
     // The table keeps the size that was asked for, so that the speed is that
     // of the shape on any text.
-    let config = DecoderConfig::new(
+    let config = TransformerConfig::new(
         arguments.layers,
         arguments.width,
         arguments.heads,
         arguments.context,
         arguments.vocabulary,
     );
-    let run = train(arguments, &tokens, Decoder::new(config, SEED)?);
+    let run = train(arguments, &tokens, Transformer::new(config, SEED)?);
     let bits_per_byte = bits_per_byte(&run.trainer, &tokenizer.encode(&held_out), held_out.len());
     let tokens_per_second = tokens_per_second(arguments, &run.seconds);
     print(arguments, &run, tokens_per_second, bits_per_byte);
@@ -108,7 +108,7 @@ fn read(path: &Path) -> anyhow::Result<(String, String)> {
     Ok((text, held_out))
 }
 
-fn train(arguments: &TrainLmArguments, tokens: &[u32], decoder: Decoder) -> Run {
+fn train(arguments: &TrainLmArguments, tokens: &[u32], decoder: Transformer) -> Run {
     let options = TrainerOptions {
         steps: arguments.steps,
         warmup_steps: (arguments.steps / 10).clamp(1, 100),

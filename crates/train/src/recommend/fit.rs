@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 
 use models::next_item::{Example, NextItemFigures, judge, next_logits};
-use models::{Decoder, DecoderConfig, Loss, Sequence, Trainer, TrainerOptions};
+use models::{Loss, Sequence, Trainer, TrainerOptions, Transformer, TransformerConfig};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -89,7 +89,7 @@ pub struct Epoch {
 #[derive(Debug, Clone)]
 pub struct Fitted {
     /// The decoder.
-    pub decoder: Decoder,
+    pub decoder: Transformer,
     /// After how many epochs it was this good.
     pub epochs: usize,
     /// NDCG@10 of the decoder alone on validation.
@@ -102,7 +102,7 @@ pub struct Run {
     trainer: Trainer,
     sequences: Vec<Sequence>,
     validation: Vec<Example>,
-    best: Decoder,
+    best: Transformer,
     state: Epoch,
 }
 
@@ -125,9 +125,9 @@ impl Run {
     ) -> Result<Self, TrainError> {
         let heads = if options.width >= 64 { 2 } else { 1 };
         let mut config =
-            DecoderConfig::new(options.layers, options.width, heads, options.context, items);
+            TransformerConfig::new(options.layers, options.width, heads, options.context, items);
         config.dropout = options.dropout;
-        let decoder = Decoder::new(config, options.seed).map_err(engine)?;
+        let decoder = Transformer::new(config, options.seed).map_err(engine)?;
         let sequences = windows(training, options.context);
         if sequences.is_empty() {
             return Err(TrainError::NoData {
@@ -170,7 +170,7 @@ impl Run {
         if trainer.decoder().config() != self.best.config() {
             return None;
         }
-        self.best = Decoder::from_safetensors(best).ok()?;
+        self.best = Transformer::from_safetensors(best).ok()?;
         self.trainer = trainer;
         self.state = header.state;
         Some(())
@@ -268,7 +268,11 @@ pub fn fit(
 }
 
 /// Figures of the decoder alone.
-pub fn judge_decoder(decoder: &Decoder, examples: &[Example], threads: usize) -> NextItemFigures {
+pub fn judge_decoder(
+    decoder: &Transformer,
+    examples: &[Example],
+    threads: usize,
+) -> NextItemFigures {
     let items = decoder.config().vocabulary;
     let score = |history: &[u32], scores: &mut [f32]| {
         scores.copy_from_slice(&next_logits(decoder, history));

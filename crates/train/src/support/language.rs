@@ -6,7 +6,7 @@ use corpus::support::{
     AGENT_TOKEN, CUSTOMER_TOKEN, END_TOKEN, LanguageExample, QUESTION_TOKENS, SPECIAL_TOKENS,
     UNIT_TOKENS,
 };
-use models::{Decoder, DecoderConfig, Sequence, Tokenizer, Trainer, TrainerOptions, lift};
+use models::{Sequence, Tokenizer, Trainer, TrainerOptions, Transformer, TransformerConfig, lift};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -108,7 +108,7 @@ pub(super) fn train(examples: &[LanguageExample], job: &Job<'_>) -> Result<Langu
     }
     let total = effort.tokens.min(tokens.saturating_mul(effort.passes));
     let steps = (total / BATCH_TOKENS.min(tokens)).max(1);
-    let config = DecoderConfig::new(
+    let config = TransformerConfig::new(
         effort.layers,
         effort.width,
         effort.heads,
@@ -125,7 +125,7 @@ pub(super) fn train(examples: &[LanguageExample], job: &Job<'_>) -> Result<Langu
     };
     let trainer = match resumed(job, &config, &options) {
         Some(trainer) => trainer,
-        None => Trainer::new(Decoder::new(config, job.seed).map_err(engine)?, options),
+        None => Trainer::new(Transformer::new(config, job.seed).map_err(engine)?, options),
     };
     let trainer = run(trainer, &sequences, steps, job)?;
     Ok(Language {
@@ -254,7 +254,7 @@ fn save(trainer: &Trainer, job: &Job<'_>) -> Result<(), TrainError> {
 }
 
 /// The checkpoint, when one is wanted, there, whole, and of this very run.
-fn resumed(job: &Job<'_>, config: &DecoderConfig, options: &TrainerOptions) -> Option<Trainer> {
+fn resumed(job: &Job<'_>, config: &TransformerConfig, options: &TrainerOptions) -> Option<Trainer> {
     if !job.resume {
         return None;
     }

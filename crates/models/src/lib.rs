@@ -7,6 +7,8 @@ pub mod architecture;
 mod attention;
 mod backward;
 mod cache;
+#[doc(hidden)]
+pub mod bench;
 mod checkpoint;
 #[cfg(test)]
 mod differences;
@@ -15,6 +17,7 @@ pub mod error;
 mod feed_forward;
 mod forward;
 pub mod generate;
+mod kernels;
 mod lift;
 mod linear_layer;
 pub mod loss;
@@ -23,6 +26,8 @@ mod names;
 mod norm;
 mod optimizer;
 mod parameters;
+#[allow(dead_code)]
+mod quantize;
 mod rotary;
 pub mod text_blend;
 pub mod tokenizer;

@@ -23,38 +23,33 @@ fn random(length: usize) -> Vec<f32> {
     (0..length).map(|_| rng.random_range(-1.0..1.0)).collect()
 }
 
-/// The shortest of the runs within about a second, in seconds: what the
-/// machine can do when nothing disturbs it.
-fn best(mut run: impl FnMut()) -> f64 {
-    run();
+/// Runs these in turn for about a second and gives the shortest time of each
+/// in seconds: what the machine can do when nothing disturbs it. What is
+/// compared is measured in the same second, for a shared machine changes.
+fn best<const RUNS: usize>(mut runs: [&mut dyn FnMut(); RUNS]) -> [f64; RUNS] {
     let begin = Instant::now();
-    let mut best = f64::MAX;
+    let mut best = [f64::MAX; RUNS];
     while begin.elapsed() < Duration::from_secs(1) {
-        let start = Instant::now();
-        run();
-        best = best.min(start.elapsed().as_secs_f64());
+        for (best, run) in best.iter_mut().zip(&mut runs) {
+            let start = Instant::now();
+            run();
+            *best = best.min(start.elapsed().as_secs_f64());
+        }
     }
     best
 }
 
-/// What this machine can do at most.
-struct Limits {
-    /// GB/s of reading a buffer far larger than the caches on all threads.
-    read: f64,
-    /// Billions of multiplications and additions a second of a large square
-    /// product in single precision on one thread.
-    dense: f64,
-}
-
-fn limits() -> Limits {
-    // The thread that asks for products works on them: one that is not of
-    // the pool would wait for it to wake up. A second call finds it done.
+/// The thread that asks for products works on them: one that is not of the
+/// pool would wait for it to wake up. A second call finds it done.
+fn join_pool() {
     let _ = rayon::ThreadPoolBuilder::new()
         .num_threads(THREADS)
         .use_current_thread()
         .build_global();
-    let buffer = vec![1u64; 64 << 20];
-    let share = buffer.len() / THREADS;
+}
+
+/// Reads a buffer far larger than the caches on all threads.
+fn read(buffer: &[u64]) {
     let sum = |part: &[u64]| {
         let mut sums = [0u64; 32];
         for chunk in part.as_chunks::<32>().0 {
@@ -64,22 +59,8 @@ fn limits() -> Limits {
         }
         sums.iter().sum::<u64>()
     };
-    let seconds = best(|| {
-        std::thread::scope(|scope| {
-            for part in buffer.chunks(share) {
-                scope.spawn(move || black_box(sum(part)));
-            }
-        });
-    });
-    let read = (buffer.len() * size_of::<u64>()) as f64 / seconds / 1e9;
-    let size = 1024;
-    let (left, right) = (random(size * size), random(size * size));
-    let mut out = vec![0.0; size * size];
-    let seconds = best(|| dense_square(&mut out, &left, &right, size));
-    Limits {
-        read,
-        dense: 2.0 * (size as f64).powi(3) / seconds / 1e9,
-    }
+    let (left, right) = buffer.split_at(buffer.len() / 2);
+    black_box(rayon::join(|| sum(left), || sum(right)));
 }
 
 /// Copies of a layer, together far larger than the caches, so that each
@@ -94,11 +75,8 @@ fn layers(shape: (usize, usize), bits: Bits) -> Vec<QuantizedLinear> {
 
 /// Few rows: bound by reading the weights.
 fn decode(criterion: &mut Criterion) {
-    let limits = limits();
-    println!(
-        "this machine reads {:.1} GB/s on {THREADS} threads",
-        limits.read
-    );
+    join_pool();
+    let buffer = vec![1u64; 32 << 20];
     for bits in [Bits::Int8, Bits::Int4] {
         let mut group = criterion.benchmark_group(format!("decode {bits:?}"));
         for shape in SHAPES {
@@ -106,19 +84,26 @@ fn decode(criterion: &mut Criterion) {
             for rows in [1, 4, 8] {
                 let name = format!("{rows} rows · {}×{}", shape.0, shape.1);
                 let (input, mut out) = (random(rows * shape.0), vec![0.0; rows * shape.1]);
-                for threads in [1, THREADS] {
-                    let pass = best(|| {
-                        for layer in &layers {
-                            layer.multiply(black_box(&mut out), &input, threads);
-                        }
-                    });
-                    let rate = layers.iter().map(QuantizedLinear::bytes).sum::<usize>() as f64
-                        / pass
-                        / 1e9;
+                let (mut one, mut all) = (out.clone(), out.clone());
+                let pass = |out: &mut [f32], threads| {
+                    for layer in &layers {
+                        layer.multiply(black_box(out), &input, threads);
+                    }
+                };
+                let [one, all, limit] = best([
+                    &mut || pass(&mut one, 1),
+                    &mut || pass(&mut all, THREADS),
+                    &mut || read(&buffer),
+                ]);
+                let limit = size_of_val(&buffer[..]) as f64 / limit / 1e9;
+                for (threads, seconds) in [(1, one), (THREADS, all)] {
+                    let seconds = seconds / layers.len() as f64;
+                    let rate = layers[0].bytes() as f64 / seconds / 1e9;
                     println!(
-                        "{bits:?} {name}, {threads} threads: {:.1} µs, {rate:.1} GB/s, {:.0} % of reading",
-                        pass / layers.len() as f64 * 1e6,
-                        100.0 * rate / limits.read,
+                        "{bits:?} {name}, {threads} threads: {:.1} µs, {rate:.1} GB/s, \
+                         {:.0} % of the {limit:.1} GB/s that {THREADS} threads read",
+                        seconds * 1e6,
+                        100.0 * rate / limit,
                     );
                 }
                 group.throughput(Throughput::Bytes(layers[0].bytes() as u64));
@@ -137,36 +122,43 @@ fn decode(criterion: &mut Criterion) {
 
 /// Many rows: bound by arithmetic.
 fn prompt(criterion: &mut Criterion) {
-    let limits = limits();
-    println!("f32 products do {:.0} GOPS on one thread", limits.dense);
+    join_pool();
+    let size = 1024;
+    let (left, right) = (random(size * size), random(size * size));
+    let mut square = vec![0.0; size * size];
     for shape in &SHAPES[..3] {
         let weight = random(shape.0 * shape.1);
         for rows in [128, 512, 2048] {
             let (input, mut out) = (random(rows * shape.0), vec![0.0; rows * shape.1]);
             let operations = 2.0 * (rows * shape.0 * shape.1) as f64;
             let name = format!("{rows} rows · {}×{}", shape.0, shape.1);
-            let dense = best(|| dense_linear(&mut out, &input, &weight, *shape));
-            println!(
-                "f32 {name}, 1 thread: {:.0} GOPS, {:.2} of the limit",
-                operations / dense / 1e9,
-                operations / dense / 1e9 / limits.dense,
-            );
-            let quantize = best(|| {
-                black_box(quantize_activations(&input, shape.0, 1));
-            });
             for bits in [Bits::Int8, Bits::Int4] {
                 let layer = QuantizedLinear::new(&weight, *shape, bits);
-                for threads in [1, THREADS] {
-                    let seconds = best(|| layer.multiply(&mut out, &input, threads));
-                    println!(
-                        "{bits:?} {name}, {threads} threads: {:.0} GOPS, {:.2} × f32 on one thread, {:.1} × the f32 limit; {:.0} of {:.0} µs quantise the input",
-                        operations / seconds / 1e9,
-                        dense / seconds,
-                        operations / seconds / 1e9 / limits.dense,
-                        quantize / threads as f64 * 1e6,
-                        seconds * 1e6,
-                    );
-                }
+                let (mut one, mut all) = (out.clone(), out.clone());
+                let [one, all, dense, limit, quantize] = best([
+                    &mut || layer.multiply(&mut one, &input, 1),
+                    &mut || layer.multiply(&mut all, &input, THREADS),
+                    &mut || dense_linear(&mut out, &input, &weight, *shape),
+                    &mut || dense_square(&mut square, &left, &right, size),
+                    &mut || {
+                        black_box(quantize_activations(&input, shape.0, 1));
+                    },
+                ]);
+                let limit = 2.0 * (size as f64).powi(3) / limit;
+                println!(
+                    "{bits:?} {name}: {:.0} GOPS on 1 thread, {:.0} on {THREADS}; \
+                     {:.2} and {:.2} × f32 on 1 thread ({:.0}), {:.2} × its limit ({:.0}); \
+                     {:.0} of {:.0} µs quantise the input",
+                    operations / one / 1e9,
+                    operations / all / 1e9,
+                    dense / one,
+                    dense / all,
+                    operations / dense / 1e9,
+                    operations / one / limit,
+                    limit / 1e9,
+                    quantize * 1e6,
+                    one * 1e6,
+                );
                 let mut group = criterion.benchmark_group(format!("prompt {bits:?}"));
                 group.throughput(Throughput::Elements(operations as u64));
                 group.bench_function(BenchmarkId::from_parameter(&name), |bencher| {

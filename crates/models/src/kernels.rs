@@ -224,3 +224,19 @@ fn check_shape(weights: usize, activations: usize, blocks: usize, sums: usize) {
         "the operands of a tile do not fit"
     );
 }
+
+/// Asks for the lines of memory one page further on: a processor fetches
+/// ahead of a reader by itself, but only within a page.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch<Block>(block: &Block) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    const PAGE: usize = 4096;
+    const LINE: usize = 64;
+    let ahead = (&raw const *block).cast::<i8>().wrapping_add(PAGE);
+    for line in 0..size_of::<Block>() / LINE {
+        // SAFETY: a hint, which every x86-64 processor has and which fails
+        // silently where there is no memory.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(line * LINE)) };
+    }
+}

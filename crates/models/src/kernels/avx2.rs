@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{ActivationBlock, Block4, Block8, OFFSET, OUTPUTS, STEPS, Sums};
+use super::{ActivationBlock, Block4, Block8, OFFSET, OUTPUTS, STEPS, Sums, prefetch};
 
 /// Registers for each step of a panel.
 const PARTS: usize = 2;
@@ -119,6 +119,7 @@ unsafe fn int8_tile<const ROWS: usize>(
     unsafe {
         let mut totals = [[_mm256_setzero_ps(); PARTS]; ROWS];
         for (block, weight) in weights.iter().enumerate() {
+            prefetch(weight);
             let mut dots = [[_mm256_setzero_si256(); PARTS]; ROWS];
             for row in 0..ROWS {
                 dots[row] = [start(&activations[row * blocks + block]); PARTS];
@@ -166,6 +167,7 @@ unsafe fn int4_tile<const ROWS: usize>(
         let low = _mm256_set1_epi8(15);
         let mut totals = [[_mm256_setzero_ps(); PARTS]; ROWS];
         for (block, weight) in weights.iter().enumerate() {
+            prefetch(weight);
             for part in 0..PARTS {
                 let mut dots = [_mm256_setzero_si256(); ROWS];
                 for half in 0..STEPS / 2 {

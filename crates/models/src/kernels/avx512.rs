@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{ActivationBlock, Block4, Block8, STEPS, Step, Sums};
+use super::{ActivationBlock, Block4, Block8, STEPS, Step, Sums, prefetch};
 
 /// See [`super::Level::tile`]. Of the 32 registers each row takes two for
 /// each panel: the integer sums of the block and the total.
@@ -80,6 +80,9 @@ fn int8_tile<const ROWS: usize, const PANELS: usize>(
     let (weights, activations) = (&weights[..PANELS * blocks], &activations[..ROWS * blocks]);
     let mut totals = [[_mm512_setzero_ps(); PANELS]; ROWS];
     for block in 0..blocks {
+        if PANELS == 1 {
+            prefetch(&weights[block]);
+        }
         let mut dots = [[_mm512_setzero_si512(); PANELS]; ROWS];
         for row in 0..ROWS {
             let activation = &activations[row * blocks + block];
@@ -119,6 +122,9 @@ fn int4_tile<const ROWS: usize, const PANELS: usize>(
     let low = _mm512_set1_epi8(15);
     let mut totals = [[_mm512_setzero_ps(); PANELS]; ROWS];
     for block in 0..blocks {
+        if PANELS == 1 {
+            prefetch(&weights[block]);
+        }
         let mut dots = [[_mm512_setzero_si512(); PANELS]; ROWS];
         for half in 0..STEPS / 2 {
             let mut weight = [[_mm512_setzero_si512(); 2]; PANELS];

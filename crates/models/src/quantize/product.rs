@@ -7,9 +7,17 @@ use super::{Activations, QuantizedMatrix, Weights};
 use crate::kernels::{INPUTS, Level, OUTPUTS, Sums};
 use crate::matrix::Write;
 
-/// Blocks of weights · rows for which handing half of them to another thread
-/// pays.
-const SPLIT_WORK: usize = 1024;
+/// Blocks of weights · rows that are worth a piece of their own, about 16 µs:
+/// a thread that has gone to sleep needs as long to wake up. (Offering a
+/// piece that no thread takes costs 0.1 µs.)
+const PIECE: usize = 8192;
+
+/// How many rows of arithmetic on a block of weights take as long as reading
+/// it from memory.
+const READ_ROWS: usize = 8;
+
+/// Pieces for each thread: one that wakes up late still finds some left.
+const PIECES: usize = 2;
 
 /// The blocks of activations that stay in the second-level cache while the
 /// panels of a thread pass by.
@@ -39,6 +47,10 @@ impl QuantizedMatrix {
     /// `out = input · weightᵀ` for `[rows, inputs]` and `[rows, outputs]`, or
     /// that added to `out`, on up to `threads` threads of the current rayon
     /// pool. The inputs are quantised to eight bits in blocks of 32.
+    ///
+    /// Call it from a thread of the pool (within `install`, or of a pool built
+    /// with `use_current_thread`): another thread sleeps until the pool is
+    /// done, which costs more than a small product.
     pub(crate) fn multiply(&self, out: &mut [f32], input: &[f32], write: Write, threads: usize) {
         let activations = Activations::quantize(input, self.inputs, threads);
         self.multiply_activations(out, &activations, write, threads);
@@ -85,8 +97,9 @@ impl QuantizedMatrix {
             panels: 0..self.outputs.div_ceil(OUTPUTS),
             rows: out.chunks_exact_mut(self.outputs).collect(),
         };
-        let work = activations.rows * part.panels.len() * product.blocks;
-        product.split(part, threads.min(work / SPLIT_WORK));
+        let work = activations.rows.max(READ_ROWS) * part.panels.len() * product.blocks;
+        let pieces = if threads > 1 { threads * PIECES } else { 1 };
+        product.split(part, pieces.min(work / PIECE));
     }
 }
 
@@ -106,17 +119,20 @@ impl<'a> Part<'a> {
 }
 
 impl Product<'_> {
-    fn split(self, part: Part<'_>, threads: usize) {
-        if threads <= 1 || part.panels.len() <= 1 {
+    /// Halves the part until it is cut into so many pieces.
+    fn split(self, part: Part<'_>, pieces: usize) {
+        let left_pieces = pieces / 2;
+        let share = part.panels.len() * left_pieces / pieces.max(1);
+        // Two panels at least, and an even number, fill the widest tiles.
+        let share = share.next_multiple_of(2);
+        if share == 0 || share >= part.panels.len() {
             return self.run(part);
         }
-        let left_threads = threads / 2;
-        let share = part.panels.len() * left_threads / threads;
-        let middle = part.panels.start + share.max(1);
+        let middle = part.panels.start + share;
         let (left, right) = part.split_at(middle);
         rayon::join(
-            || self.split(left, left_threads),
-            || self.split(right, threads - left_threads),
+            || self.split(left, left_pieces),
+            || self.split(right, pieces - left_pieces),
         );
     }
 

@@ -26,6 +26,7 @@ mod names;
 mod norm;
 mod optimizer;
 mod parameters;
+// Not all of it has a caller yet.
 #[allow(dead_code)]
 mod quantize;
 mod rotary;

@@ -64,17 +64,27 @@ impl QuantizedMatrix {
         write: Write,
         threads: usize,
     ) {
-        self.multiply_at(Level::best(), out, activations, write, threads);
+        let blocks = self.outputs.div_ceil(OUTPUTS) * self.inputs.div_ceil(INPUTS);
+        let work = activations.rows.max(READ_ROWS) * blocks;
+        let most = if threads > 1 { threads * PIECES } else { 1 };
+        self.multiply_at(
+            Level::best(),
+            out,
+            activations,
+            write,
+            most.min(work / PIECE),
+        );
     }
 
-    /// [`QuantizedMatrix::multiply_activations`] with given instructions.
+    /// [`QuantizedMatrix::multiply_activations`] with given instructions, cut
+    /// into at most so many pieces.
     pub(super) fn multiply_at(
         &self,
         level: Level,
         out: &mut [f32],
         activations: &Activations,
         write: Write,
-        threads: usize,
+        pieces: usize,
     ) {
         if out.is_empty() || self.inputs == 0 {
             if write == Write::Replace {
@@ -97,9 +107,7 @@ impl QuantizedMatrix {
             panels: 0..self.outputs.div_ceil(OUTPUTS),
             rows: out.chunks_exact_mut(self.outputs).collect(),
         };
-        let work = activations.rows.max(READ_ROWS) * part.panels.len() * product.blocks;
-        let pieces = if threads > 1 { threads * PIECES } else { 1 };
-        product.split(part, pieces.min(work / PIECE));
+        product.split(part, pieces);
     }
 }
 

@@ -41,10 +41,10 @@ fn check(matrix: &QuantizedMatrix, input: &[f32]) {
     let activations = Activations::quantize(input, matrix.inputs, 1);
     let expected = exact(matrix, &activations);
     for level in Level::available() {
-        for threads in [1, 3] {
+        for pieces in [1, 5] {
             for (write, before) in [(Write::Replace, 7.0), (Write::Add, 0.25)] {
                 let mut out = vec![before; expected.len()];
-                matrix.multiply_at(level, &mut out, &activations, write, threads);
+                matrix.multiply_at(level, &mut out, &activations, write, pieces);
                 let start = if write == Write::Add { before } else { 0.0 };
                 for (index, (out, (sum, size))) in out.iter().zip(&expected).enumerate() {
                     let error = (f64::from(*out) - f64::from(start) - sum).abs();
@@ -179,6 +179,27 @@ fn an_outlier_costs_its_block_alone() {
         assert!((block.scale * f32::from(*quant) - value).abs() < 0.005);
     }
     check(&matrix, &input);
+}
+
+#[test]
+fn threads_do_not_change_results() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let (weight, input) = (random(500 * 700, &mut rng), random(260 * 500, &mut rng));
+    for bits in [Bits::Int8, Bits::Int4] {
+        let matrix = QuantizedMatrix::from_dense(&weight, (500, 700), bits);
+        for rows in [1, 260] {
+            let input = &input[..rows * 500];
+            let [mut one, mut three] = [(); 2].map(|()| vec![0.0; rows * 700]);
+            matrix.multiply(&mut one, input, Write::Replace, 1);
+            matrix.multiply(&mut three, input, Write::Replace, 3);
+            assert!(one.iter().zip(&three).all(|(a, b)| (a - b).abs() < 1e-4));
+        }
+        let (one, three) = (
+            Activations::quantize(&input, 500, 1),
+            Activations::quantize(&input, 500, 3),
+        );
+        assert_eq!(one.blocks, three.blocks);
+    }
 }
 
 proptest! {

@@ -168,27 +168,36 @@ unsafe fn int4_tile<const ROWS: usize>(
         let mut totals = [[_mm256_setzero_ps(); PARTS]; ROWS];
         for (block, weight) in weights.iter().enumerate() {
             prefetch(weight);
-            for part in 0..PARTS {
-                let mut dots = [_mm256_setzero_si256(); ROWS];
-                for half in 0..STEPS / 2 {
-                    let bytes = weight.halves[half].as_ptr().add(part * BYTES);
-                    let both = _mm256_loadu_si256(bytes.cast());
-                    let first = _mm256_and_si256(both, low);
-                    let second = _mm256_and_si256(_mm256_srli_epi16::<4>(both), low);
-                    for row in 0..ROWS {
-                        let activation = &activations[row * blocks + block];
-                        dots[row] = add(dots[row], first, broadcast(activation, half));
-                        let quants = broadcast(activation, half + STEPS / 2);
-                        dots[row] = add(dots[row], second, quants);
+            let mut dots = [[_mm256_setzero_si256(); PARTS]; ROWS];
+            for half in 0..STEPS / 2 {
+                let bytes = weight.halves[half].as_ptr();
+                let (mut first, mut second) = ([low; PARTS], [low; PARTS]);
+                for part in 0..PARTS {
+                    let both = _mm256_loadu_si256(bytes.add(part * BYTES).cast());
+                    first[part] = _mm256_and_si256(both, low);
+                    second[part] = _mm256_and_si256(_mm256_srli_epi16::<4>(both), low);
+                }
+                for row in 0..ROWS {
+                    let activation = &activations[row * blocks + block];
+                    let quants = broadcast(activation, half);
+                    for part in 0..PARTS {
+                        dots[row][part] = add(dots[row][part], first[part], quants);
+                    }
+                    let quants = broadcast(activation, half + STEPS / 2);
+                    for part in 0..PARTS {
+                        dots[row][part] = add(dots[row][part], second[part], quants);
                     }
                 }
+            }
+            for part in 0..PARTS {
                 let bits = weight.scales.as_ptr().add(part * WIDTH);
                 let scales = _mm256_cvtph_ps(_mm_loadu_si128(bits.cast()));
                 let bits = weight.minimums.as_ptr().add(part * WIDTH);
                 let minimums = _mm256_cvtph_ps(_mm_loadu_si128(bits.cast()));
                 for row in 0..ROWS {
                     let activation = &activations[row * blocks + block];
-                    let dot = _mm256_mul_ps(_mm256_cvtepi32_ps(finish(dots[row])), scales);
+                    let dot = _mm256_cvtepi32_ps(finish(dots[row][part]));
+                    let dot = _mm256_mul_ps(dot, scales);
                     let total = &mut totals[row][part];
                     *total = _mm256_fmadd_ps(minimums, _mm256_set1_ps(activation.sum), *total);
                     *total = _mm256_fmadd_ps(dot, _mm256_set1_ps(activation.scale), *total);

@@ -7,10 +7,11 @@ use super::{Activations, QuantizedMatrix, Weights};
 use crate::kernels::{INPUTS, Level, OUTPUTS, Sums};
 use crate::matrix::Write;
 
-/// Blocks of weights · rows that are worth a piece of their own, about 16 µs:
-/// a thread that has gone to sleep needs as long to wake up. (Offering a
-/// piece that no thread takes costs 0.1 µs.)
-const PIECE: usize = 8192;
+/// Blocks of weights · rows that are worth a piece of their own, about 8 µs.
+/// Offering a piece that no thread takes costs 0.1 µs; a thread of the pool
+/// that worked within the last 20 µs takes it at once, but one that has gone
+/// to sleep makes the product about 10 µs longer.
+const PIECE: usize = 4096;
 
 /// How many rows of arithmetic on a block of weights take as long as reading
 /// it from memory.

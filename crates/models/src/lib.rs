@@ -29,6 +29,7 @@ mod parameters;
 // Not all of it has a caller yet.
 #[allow(dead_code)]
 mod quantize;
+pub mod published;
 mod rotary;
 pub mod text_blend;
 pub mod tokenizer;
@@ -43,7 +44,8 @@ pub use error::ModelError;
 pub use generate::{Sampling, Stream, generate, score_continuations};
 pub use lift::lift;
 pub use loss::{IGNORE, Loss};
-pub use tokenizer::Tokenizer;
+pub use published::PublishedModel;
+pub use tokenizer::{TokenStream, Tokenizer};
 pub use trainer::{Sequence, StepReport, Trainer, TrainerOptions};
 pub use transformer::Transformer;
 

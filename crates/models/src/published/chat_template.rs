@@ -1,0 +1,296 @@
+//! How a conversation is written for a model, and the tokens of one in which
+//! no message can forge a turn.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Error, ErrorKind, Value, context};
+use minijinja_contrib::pycompat::unknown_method_callback;
+
+use crate::error::ModelError;
+use crate::tokenizer::Tokenizer;
+
+use super::SpecialTokens;
+
+/// The steps that a template may take: published ones need a few hundred a
+/// message.
+const FUEL: u64 = 5_000_000;
+/// The longest template that is tried; published ones have a few thousand
+/// bytes.
+const LONGEST_TEMPLATE: usize = 256 << 10;
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Who says how to answer.
+    System,
+    /// Who asks.
+    User,
+    /// The model.
+    Assistant,
+    /// What a tool answered.
+    Tool,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::Tool => "tool",
+        }
+    }
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'m> {
+    /// Who speaks.
+    pub role: Role,
+    /// What they say. Nothing in it is a special token.
+    pub content: &'m str,
+}
+
+/// How a conversation is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Form {
+    /// The publisher's own template.
+    Jinja(String),
+    /// `<|im_start|>role … <|im_end|>` (OpenAI; Qwen, SmolLM).
+    ChatMl,
+    /// `<start_of_turn>role … <end_of_turn>` (Gemma).
+    Gemma,
+    /// `<|start_header_id|>role<|end_header_id|> … <|eot_id|>` (Llama 3).
+    Llama3,
+}
+
+/// How a conversation is written for a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatTemplate {
+    form: Form,
+    begin: Option<(u32, String)>,
+    end: String,
+    add_begin: bool,
+}
+
+impl ChatTemplate {
+    /// The publisher's template where it can be used, else the form that the
+    /// special tokens tell; none where they tell nothing. What the template
+    /// writes between angle brackets is kept out of customers' texts.
+    pub(crate) fn choose(
+        template: Option<&str>,
+        tokenizer: &mut Tokenizer,
+        special: &SpecialTokens,
+    ) -> Option<ChatTemplate> {
+        let added = tokenizer.added_tokens();
+        let text = |id: u32| {
+            added
+                .iter()
+                .find(|token| token.0 == id)
+                .map(|token| token.1.clone())
+        };
+        let begin = special.begin.and_then(|id| Some((id, text(id)?)));
+        let end = special
+            .end
+            .first()
+            .and_then(|id| text(*id))
+            .unwrap_or_default();
+        let with = |form| ChatTemplate {
+            form,
+            begin: begin.clone(),
+            end: end.clone(),
+            add_begin: special.add_begin,
+        };
+        let own = template.filter(|template| template.len() <= LONGEST_TEMPLATE);
+        let own = own
+            .map(|template| with(Form::Jinja(template.to_owned())))
+            .filter(ChatTemplate::works);
+        let known = |name: &str| added.iter().any(|token| token.1 == name);
+        let chosen = own.or_else(|| {
+            if known("<|im_start|>") && known("<|im_end|>") {
+                Some(with(Form::ChatMl))
+            } else if known("<start_of_turn>") && known("<end_of_turn>") {
+                Some(with(Form::Gemma))
+            } else if known("<|start_header_id|>") && known("<|eot_id|>") {
+                Some(with(Form::Llama3))
+            } else {
+                None
+            }
+        })?;
+        if let Form::Jinja(template) = &chosen.form {
+            let bracketed = |text: &str| text.starts_with(['<', '[']) && text.ends_with(['>', ']']);
+            let written = added.iter().map(|token| token.1.as_str());
+            tokenizer.reserve(written.filter(|text| bracketed(text) && template.contains(text)));
+        }
+        Some(chosen)
+    }
+
+    /// Whether a question can be written with it.
+    fn works(&self) -> bool {
+        let question = Message {
+            role: Role::User,
+            content: "question",
+        };
+        self.render(&[question], true)
+            .is_ok_and(|text| text.contains("question"))
+    }
+
+    /// Whether it is the publisher's own.
+    pub fn is_own(&self) -> bool {
+        matches!(self.form, Form::Jinja(_))
+    }
+
+    /// The publisher's template, in Jinja.
+    pub fn source(&self) -> Option<&str> {
+        match &self.form {
+            Form::Jinja(template) => Some(template),
+            Form::ChatMl | Form::Gemma | Form::Llama3 => None,
+        }
+    }
+
+    /// The conversation as text, with the beginning of the model's turn at
+    /// its end where that is asked for. To show it only: its tokens are those
+    /// of [`ChatTemplate::encode`].
+    pub fn render(&self, messages: &[Message<'_>], answer: bool) -> Result<String, ModelError> {
+        match &self.form {
+            Form::Jinja(template) => self.render_jinja(template, messages, answer),
+            Form::ChatMl => Ok(written(messages, answer, |role| {
+                (format!("<|im_start|>{}\n", role.name()), "<|im_end|>\n")
+            })),
+            Form::Llama3 => Ok(written(messages, answer, |role| {
+                let name = role.name();
+                (
+                    format!("<|start_header_id|>{name}<|end_header_id|>\n\n"),
+                    "<|eot_id|>",
+                )
+            })),
+            Form::Gemma => Ok(gemma(messages, answer)),
+        }
+    }
+
+    /// The tokens of a conversation, ready for the model's answer where that
+    /// is asked for. Only the template makes special tokens: whatever the
+    /// messages hold, they are letters.
+    ///
+    /// # Errors
+    /// Where the template refuses the conversation, for instance because its
+    /// roles do not alternate.
+    pub fn encode(
+        &self,
+        tokenizer: &Tokenizer,
+        messages: &[Message<'_>],
+        answer: bool,
+    ) -> Result<Vec<u32>, ModelError> {
+        let escape = tokenizer.escape();
+        let contents: Vec<String> = messages
+            .iter()
+            .map(|message| escape.apply(message.content))
+            .collect();
+        let messages = messages
+            .iter()
+            .zip(&contents)
+            .map(|(message, content)| Message {
+                role: message.role,
+                content,
+            });
+        let text = self.render(&messages.collect::<Vec<_>>(), answer)?;
+        let mut tokens = tokenizer.encode_escaped(&text, |piece| escape.undo(piece));
+        if let Some((begin, _)) = self.begin.as_ref().filter(|_| self.add_begin)
+            && tokens.first() != Some(begin)
+        {
+            tokens.insert(0, *begin);
+        }
+        Ok(tokens)
+    }
+
+    fn render_jinja(
+        &self,
+        template: &str,
+        messages: &[Message<'_>],
+        answer: bool,
+    ) -> Result<String, ModelError> {
+        let refuse = |error: Error| {
+            let reason = error
+                .detail()
+                .map_or_else(|| error.kind().to_string(), str::to_owned);
+            ModelError::Data(format!(
+                "the model's template refuses the conversation: {reason}"
+            ))
+        };
+        let mut environment = Environment::new();
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build();
+        environment.set_syntax(syntax.map_err(refuse)?);
+        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(64);
+        environment.set_unknown_method_callback(unknown_method_callback);
+        environment.add_function(
+            "raise_exception",
+            |reason: String| -> Result<Value, Error> {
+                Err(Error::new(ErrorKind::InvalidOperation, reason))
+            },
+        );
+        environment.add_filter("tojson", |value: Value| {
+            serde_json::to_string(&value).unwrap_or_default()
+        });
+        let message = |message: &Message<'_>| context! { role => message.role.name(), content => message.content };
+        let messages: Vec<Value> = messages.iter().map(message).collect();
+        let begin = self.begin.as_ref().map_or("", |(_, text)| text.as_str());
+        let values = context! {
+            messages,
+            add_generation_prompt => answer,
+            bos_token => begin,
+            eos_token => self.end.as_str(),
+        };
+        environment.render_str(template, values).map_err(refuse)
+    }
+}
+
+/// Turns of one form after the other.
+fn written(
+    messages: &[Message<'_>],
+    answer: bool,
+    around: impl Fn(Role) -> (String, &'static str),
+) -> String {
+    let mut text = String::new();
+    for message in messages {
+        let (before, after) = around(message.role);
+        text.push_str(&before);
+        text.push_str(message.content);
+        text.push_str(after);
+    }
+    if answer {
+        text.push_str(&around(Role::Assistant).0);
+    }
+    text
+}
+
+/// Gemma has no system role: what it would say begins the first question.
+fn gemma(messages: &[Message<'_>], answer: bool) -> String {
+    let mut text = "<bos>".to_owned();
+    let mut system = String::new();
+    for message in messages {
+        let role = match message.role {
+            Role::System => {
+                system = format!("{system}{}\n\n", message.content.trim());
+                continue;
+            }
+            Role::User | Role::Tool => "user",
+            Role::Assistant => "model",
+        };
+        let begin = if role == "user" {
+            std::mem::take(&mut system)
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(
+            "<start_of_turn>{role}\n{begin}{}<end_of_turn>\n",
+            message.content.trim()
+        ));
+    }
+    if answer {
+        text.push_str("<start_of_turn>model\n");
+    }
+    text
+}

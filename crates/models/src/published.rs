@@ -98,6 +98,21 @@ pub struct PublishedModel {
     pub special: SpecialTokens,
 }
 
+/// What is written of a model beside its weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Publication<'m> {
+    /// What it is called.
+    pub name: &'m str,
+    /// Its shape.
+    pub config: &'m TransformerConfig,
+    /// Its tokenizer; an item model has none.
+    pub tokenizer: Option<&'m Tokenizer>,
+    /// The tokens with a meaning.
+    pub special: &'m SpecialTokens,
+    /// How a conversation is written, in Jinja.
+    pub chat_template: Option<&'m str>,
+}
+
 impl PublishedModel {
     /// Reads a Hugging Face folder or a GGUF file.
     pub fn read(path: &Path) -> Result<PublishedModel, ModelError> {

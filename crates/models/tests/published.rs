@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use models::Tokenizer;
 use models::published::{Encoding, Family, FourBitGroup, Message, PublishedModel, Role};
 use serde_json::Value;
 
@@ -330,5 +331,47 @@ fn streams_say_what_decoding_says() {
             .flat_map(|token| tokenizer.token_bytes(*token))
             .collect();
         assert_eq!(bytes, text.as_bytes());
+    }
+}
+
+/// Tokens that Hugging Face's library gave, where that file is there.
+#[test]
+fn tokens_are_those_of_hugging_face() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/data/golden/tokenizers"
+    );
+    let Ok(encodings) = std::fs::read_to_string(format!("{folder}/encodings.json")) else {
+        println!("skipped: no golden tokens in {folder}");
+        return;
+    };
+    let encodings = &data(&encodings)["encodings"];
+    let ids = |case: &Value| -> Vec<u32> {
+        let ids = case["ids"].as_array().expect("ids").iter();
+        ids.map(|id| id.as_u64().expect("an id") as u32).collect()
+    };
+    let cases = |name: &str| encodings[name].as_array().expect(name).clone();
+    let json =
+        std::fs::read_to_string(format!("{folder}/bytelevel_bpe_800.json")).expect("a tokenizer");
+    let tokenizer = Tokenizer::from_json(&json).expect("a tokenizer");
+    for case in cases("bytelevel_bpe_800") {
+        let text = case["text"].as_str().expect("a text");
+        // The reference recognises special tokens in text.
+        assert_eq!(tokenizer.encode_with_special(text), ids(&case), "{text:?}");
+        assert_eq!(tokenizer.decode(&tokenizer.encode(text)), text);
+        if !text.contains("<|endoftext|>") {
+            assert_eq!(tokenizer.encode(text), ids(&case), "{text:?}");
+            assert_eq!(
+                tokenizer.decode(&ids(&case)),
+                case["decoded"].as_str().expect("a text")
+            );
+        }
+    }
+    let Some(model) = read("minilm") else { return };
+    let tokenizer = model.tokenizer.expect("a tokenizer");
+    for case in cases("wordpiece_all_minilm_l6_v2") {
+        let text = case["text"].as_str().expect("a text");
+        let tokens = model.special.around(&tokenizer.encode_with_special(text));
+        assert_eq!(tokens, ids(&case), "{text:?}");
     }
 }

@@ -196,7 +196,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         match kind.size() {
             Some(size) => {
-                self.take(count.checked_mul(size as u64).unwrap_or(u64::MAX))?;
+                self.take(count.saturating_mul(size as u64))?;
             }
             None if deepest == 0 => {
                 return Err(format!("has arrays nested too deep at byte {start}"));

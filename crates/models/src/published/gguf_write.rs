@@ -20,7 +20,7 @@ use super::hugging_face_write::write_at_places;
 use super::names::expected_tensors;
 use super::split_rules::SplitRule;
 use super::tensors::RowOrder;
-use super::{Family, Source, SpecialTokens};
+use super::{Family, Publication, Source};
 
 /// The tensor of factors for rotary frequencies.
 const ROTARY_FACTORS: &str = "rope_freqs.weight";
@@ -85,32 +85,38 @@ impl Metadata {
 /// written.
 pub fn write_gguf<V: AsRef<[f32]>>(
     path: &Path,
-    name: &str,
-    config: &TransformerConfig,
+    publication: &Publication<'_>,
     tensors: impl IntoIterator<Item = (String, Vec<usize>, V)>,
-    tokenizer: &Tokenizer,
-    special: &SpecialTokens,
-    chat_template: Option<&str>,
     encoding: GgufEncoding,
 ) -> Result<(), ModelError> {
+    let config = publication.config;
     let source = Source::new(path);
     let family = family_of(config).map_err(|reason| source.refuse(reason))?;
     if family == Family::Bert {
         return Err(source.refuse("encoders are written as Hugging Face folders only"));
     }
+    let sixth = |layer: usize| {
+        config.window.is_none_or(|window| {
+            let length = (!(layer + 1).is_multiple_of(6)).then_some(window.length);
+            config.window_of(layer) == length
+        })
+    };
+    if !(0..config.layers).all(sixth) {
+        return Err(source.refuse("llama.cpp sees everything in each sixth layer of such a model"));
+    }
     let mut metadata = Metadata::default();
-    describe(&mut metadata, name, config, family, encoding);
-    describe_tokenizer(&mut metadata, config, tokenizer, special)
-        .map_err(|reason| source.refuse(reason))?;
-    if let Some(template) = chat_template {
+    describe(&mut metadata, publication, family, encoding);
+    describe_tokenizer(&mut metadata, publication).map_err(|reason| source.refuse(reason))?;
+    if let Some(template) = publication.chat_template {
         metadata.text("tokenizer.chat_template", template);
     }
     let factors = rotary_factors(config);
     let (head, places) = head(metadata, config, family, encoding, factors.as_ref());
     let factors = factors.map(|factors| (ROTARY_FACTORS.to_owned(), vec![factors.len()], factors));
-    let change = |name: &str, values: &[f32]| match row_order(family, name, config) {
+    let change = |name: &str, shape: &[usize], values: &[f32]| match row_order(family, name, config)
+    {
         RowOrder::Direct => None,
-        order => Some(reordered(order, values, config)),
+        order => Some(reordered(order, shape, values)),
     };
     let borrowed = factors
         .iter()
@@ -145,15 +151,9 @@ fn rotary_factors(config: &TransformerConfig) -> Option<Vec<f32>> {
     }
 }
 
-/// The rows of a tensor as the file has them.
-fn reordered(order: RowOrder, values: &[f32], config: &TransformerConfig) -> Vec<f32> {
-    let rows =
-        if values.len() % config.width == 0 && values.len() / config.width >= config.head_width {
-            values.len() / config.width
-        } else {
-            values.len()
-        };
-    let columns = values.len() / rows;
+/// The rows of a tensor, or the values of a vector, as the file has them.
+fn reordered(order: RowOrder, shape: &[usize], values: &[f32]) -> Vec<f32> {
+    let columns: usize = shape[1..].iter().product();
     let mut stored = vec![0.0; values.len()];
     for (row, from) in values.chunks_exact(columns).enumerate() {
         stored[order.file_row(row) * columns..][..columns].copy_from_slice(from);
@@ -163,15 +163,15 @@ fn reordered(order: RowOrder, values: &[f32], config: &TransformerConfig) -> Vec
 
 fn describe(
     metadata: &mut Metadata,
-    name: &str,
-    config: &TransformerConfig,
+    publication: &Publication<'_>,
     family: Family,
     encoding: GgufEncoding,
 ) {
+    let config = publication.config;
     let architecture = family.architecture();
     let key = |name: &str| format!("{architecture}.{name}");
     metadata.text("general.architecture", architecture);
-    metadata.text("general.name", name);
+    metadata.text("general.name", publication.name);
     metadata.size("general.file_type", encoding.file_type() as usize);
     metadata.size("general.quantization_version", 2);
     let sizes = [
@@ -263,15 +263,17 @@ fn head(
 
 fn describe_tokenizer(
     metadata: &mut Metadata,
-    config: &TransformerConfig,
-    tokenizer: &Tokenizer,
-    special: &SpecialTokens,
+    publication: &Publication<'_>,
 ) -> Result<(), String> {
+    let special = publication.special;
+    let Some(tokenizer) = publication.tokenizer else {
+        return Err("a GGUF file needs a tokenizer".to_owned());
+    };
     let json: Value =
         serde_json::from_str(&tokenizer.to_json()).map_err(|error| error.to_string())?;
     let merges =
         merges(&json).ok_or("only byte-pair encoding has a form in GGUF that is written")?;
-    let (tokens, kinds) = tokens(&json, tokenizer, config.vocabulary)?;
+    let (tokens, kinds) = tokens(&json, tokenizer, publication.config.vocabulary)?;
     let byte_level = json["decoder"]["type"] == "ByteLevel";
     if byte_level {
         let rule = SplitRule::of(&json)

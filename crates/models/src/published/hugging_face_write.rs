@@ -7,7 +7,6 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::architecture::TransformerConfig;
 use crate::error::ModelError;
 use crate::tokenizer::Tokenizer;
 
@@ -15,7 +14,7 @@ use super::encoding::Encoding;
 use super::gguf_quantize::encode;
 use super::hugging_face_config::{family_of, write_config};
 use super::names::expected_tensors;
-use super::{Family, Source, SpecialTokens};
+use super::{Family, Publication, Source};
 
 /// Writes a folder that Hugging Face's libraries load: `config.json`,
 /// `model.safetensors` in 32 bits and, where there is a tokenizer,
@@ -27,12 +26,10 @@ use super::{Family, Source, SpecialTokens};
 /// another shape, or a file cannot be written.
 pub fn write_hugging_face<V: AsRef<[f32]>>(
     folder: &Path,
-    config: &TransformerConfig,
+    publication: &Publication<'_>,
     tensors: impl IntoIterator<Item = (String, Vec<usize>, V)>,
-    tokenizer: Option<&Tokenizer>,
-    special: &SpecialTokens,
-    chat_template: Option<&str>,
 ) -> Result<(), ModelError> {
+    let (config, special) = (publication.config, publication.special);
     let source = Source::new(folder);
     let family = family_of(config).map_err(|reason| source.refuse(reason))?;
     std::fs::create_dir_all(folder).map_err(|error| source.refuse(error))?;
@@ -47,11 +44,11 @@ pub fn write_hugging_face<V: AsRef<[f32]>>(
         let generation = json!({"bos_token_id": special.begin, "eos_token_id": special.end});
         write_json(&folder.join("generation_config.json"), &generation)?;
     }
-    if let Some(tokenizer) = tokenizer {
+    if let Some(tokenizer) = publication.tokenizer {
         let path = folder.join("tokenizer.json");
         std::fs::write(&path, tokenizer.to_json())
             .map_err(|error| Source::new(&path).refuse(error))?;
-        let settings = tokenizer_config(config, family, tokenizer, special, chat_template);
+        let settings = tokenizer_config(publication, family, tokenizer);
         write_json(&folder.join("tokenizer_config.json"), &settings)?;
     }
     let path = folder.join("model.safetensors");
@@ -63,13 +60,8 @@ fn write_json(path: &Path, json: &Value) -> Result<(), ModelError> {
     std::fs::write(path, text).map_err(|error| Source::new(path).refuse(error))
 }
 
-fn tokenizer_config(
-    config: &TransformerConfig,
-    family: Family,
-    tokenizer: &Tokenizer,
-    special: &SpecialTokens,
-    chat_template: Option<&str>,
-) -> Value {
+fn tokenizer_config(publication: &Publication<'_>, family: Family, tokenizer: &Tokenizer) -> Value {
+    let special = publication.special;
     let added = tokenizer.added_tokens();
     let text = |id: Option<u32>| {
         let id = id?;
@@ -80,7 +72,7 @@ fn tokenizer_config(
     };
     let mut settings = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": config.context,
+        "model_max_length": publication.config.context,
         "clean_up_tokenization_spaces": false,
     });
     let end = special.end.first().copied();
@@ -93,7 +85,10 @@ fn tokenizer_config(
         (end_name, text(end)),
         ("pad_token", text(special.padding)),
         ("unk_token", text(special.unknown)),
-        ("chat_template", chat_template.map(str::to_owned)),
+        (
+            "chat_template",
+            publication.chat_template.map(str::to_owned),
+        ),
     ];
     if let Some(settings) = settings.as_object_mut() {
         let there = entries
@@ -133,7 +128,7 @@ fn write_weights<V: AsRef<[f32]>>(
     header.resize(header.len().next_multiple_of(8), b' ');
     let mut head = (header.len() as u64).to_le_bytes().to_vec();
     head.extend(header);
-    let change = |name: &str, values: &[f32]| {
+    let change = |name: &str, _: &[usize], values: &[f32]| {
         let gain = family == Family::Gemma3 && name.ends_with("norm.weight");
         gain.then(|| values.iter().map(|value| value - 1.0).collect())
     };
@@ -147,7 +142,7 @@ pub(crate) fn write_at_places<V: AsRef<[f32]>>(
     head: &[u8],
     mut places: BTreeMap<String, (u64, Vec<usize>, Encoding)>,
     tensors: impl IntoIterator<Item = (String, Vec<usize>, V)>,
-    change: impl Fn(&str, &[f32]) -> Option<Vec<f32>>,
+    change: impl Fn(&str, &[usize], &[f32]) -> Option<Vec<f32>>,
 ) -> Result<(), ModelError> {
     let source = Source::new(path);
     let partial = path.with_extension("partial");
@@ -181,7 +176,7 @@ pub(crate) fn write_at_places<V: AsRef<[f32]>>(
             )));
         }
         bytes.clear();
-        match change(&name, values) {
+        match change(&name, &shape, values) {
             Some(changed) => encode(encoding, &changed, &mut bytes),
             None => encode(encoding, values, &mut bytes),
         }

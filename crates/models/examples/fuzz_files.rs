@@ -178,6 +178,32 @@ fn use_tokenizer(tokenizer: &Tokenizer) {
     let _ = tokenizer.to_json();
 }
 
+/// SentencePiece's byte-pair encoding, in small.
+const SENTENCE_PIECE: &str = r#"{"version":"1.0","truncation":null,"padding":null,
+"added_tokens":[{"id":0,"content":"<unk>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},
+{"id":1,"content":"<|im_start|>","single_word":false,"lstrip":true,"rstrip":false,"normalized":true,"special":true},
+{"id":2,"content":"<|im_end|>","single_word":true,"lstrip":false,"rstrip":true,"normalized":false,"special":true}],
+"normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]},
+"pre_tokenizer":null,"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<|im_start|>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],"special_tokens":{"<|im_start|>":{"id":"<|im_start|>","ids":[1],"tokens":["<|im_start|>"]}}},
+"decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]},
+"model":{"type":"BPE","dropout":null,"unk_token":"<unk>","continuing_subword_prefix":null,"end_of_word_suffix":null,"fuse_unk":true,"byte_fallback":true,"ignore_merges":false,
+"vocab":{"<unk>":0,"<|im_start|>":1,"<|im_end|>":2,"<0x0A>":3,"<0xC3>":4,"▁":5,"t":6,"w":7,"o":8,"l":9,"a":10,"m":11,"p":12,"s":13,"▁t":14,"wo":15,"▁two":16,"la":17,"mp":18,"lamp":19},
+"merges":[["▁","t"],["w","o"],["▁t","wo"],["l","a"],["m","p"],["la","mp"]]}}"#;
+
+/// WordPiece, in small.
+const WORD_PIECE: &str = r###"{"version":"1.0","truncation":{"max_length":128,"strategy":"LongestFirst","stride":0,"direction":"Right"},"padding":null,
+"added_tokens":[{"id":0,"content":"[PAD]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},{"id":1,"content":"[UNK]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],
+"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true},
+"pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":null,"decoder":{"type":"WordPiece","prefix":"##","cleanup":true},
+"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,
+"vocab":{"[PAD]":0,"[UNK]":1,"two":2,"lamp":3,"##s":4,",":5,"退":6,"1":7,"##2":8}}}"###;
+
+/// Unigrams, in small.
+const UNIGRAM: &str = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[{"id":0,"content":"<unk>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],
+"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true},"post_processor":null,
+"decoder":{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true},
+"model":{"type":"Unigram","unk_id":0,"byte_fallback":false,"vocab":[["<unk>",0.0],["▁",-2.0],["▁two",-3.5],["▁lamp",-4.0],["s",-2.5],["t",-3.0],["w",-3.0],["o",-3.0]]}}"#;
+
 /// One kind of file: its bytes, how they are damaged, how they are read.
 struct Target<'t> {
     name: &'t str,
@@ -290,6 +316,13 @@ fn main() {
         Ok(json) => Tokenizer::from_json(json).map(|tokenizer| use_tokenizer(&tokenizer)),
         Err(_) => Err(ModelError::Tokenizer("no UTF-8".to_owned())),
     };
+    let sentence_piece = Tokenizer::from_json(SENTENCE_PIECE).expect("a tokenizer");
+    let pieces = folder.join("pieces.gguf");
+    let publication = Publication {
+        tokenizer: Some(&sentence_piece),
+        ..publication
+    };
+    write_gguf(&pieces, &publication, tensors(), GgufEncoding::Q8_0).expect("written");
     let (read_weights, read_config) = (in_folder("model.safetensors"), in_folder("config.json"));
     let targets = [
         Target {
@@ -297,6 +330,30 @@ fn main() {
             bytes: bytes(&gguf),
             damage,
             read: &read_gguf,
+        },
+        Target {
+            name: "gguf-pieces",
+            bytes: bytes(&pieces),
+            damage,
+            read: &read_gguf,
+        },
+        Target {
+            name: "sentence-piece",
+            bytes: SENTENCE_PIECE.into(),
+            damage: damage_json,
+            read: &read_tokenizer,
+        },
+        Target {
+            name: "word-piece",
+            bytes: WORD_PIECE.into(),
+            damage: damage_json,
+            read: &read_tokenizer,
+        },
+        Target {
+            name: "unigram",
+            bytes: UNIGRAM.into(),
+            damage: damage_json,
+            read: &read_tokenizer,
         },
         Target {
             name: "safetensors",

@@ -198,6 +198,33 @@ fn each_decoder_comes_back_from_gguf_files() {
     }
 }
 
+#[test]
+fn what_stands_around_a_text_is_in_the_tokenizer_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = TransformerConfig::new(1, 32, 2, 64, VOCABULARY);
+    let around = SpecialTokens {
+        add_begin: true,
+        add_end: true,
+        ..special()
+    };
+    let tokenizer = tokenizer();
+    write_hugging_face(
+        folder.path(),
+        &publication(&config, &tokenizer, &around),
+        tensors(&config),
+    )
+    .expect("written");
+    // Without its settings, only `tokenizer.json` can say so.
+    let path = folder.path().join("tokenizer_config.json");
+    std::fs::write(path, r#"{"bos_token": "<|im_start|>"}"#).expect("written");
+    let model = PublishedModel::read(folder.path()).expect("read");
+    assert_eq!(
+        (model.special.add_begin, model.special.add_end),
+        (true, true)
+    );
+    assert_eq!(model.special.around(&[9]), [1, 9, 2]);
+}
+
 /// A small Hugging Face folder.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");

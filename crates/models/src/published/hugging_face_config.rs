@@ -477,7 +477,7 @@ fn write_decoder(config: &TransformerConfig, family: Family) -> Value {
                 "sliding_window": window.length,
                 "layer_types": (0..config.layers).map(kind).collect::<Vec<_>>(),
                 "rope_local_base_freq": local_base,
-                "query_pre_attn_scalar": (1.0 / (f64::from(scale) * f64::from(scale))).round(),
+                "query_pre_attn_scalar": (1.0 / (f64::from(scale) * f64::from(scale))).round() as u64,
             })
         }
         _ => json!({"hidden_act": "silu"}),

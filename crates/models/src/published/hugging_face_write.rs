@@ -14,7 +14,7 @@ use super::encoding::Encoding;
 use super::gguf_quantize::encode;
 use super::hugging_face_config::{family_of, write_config};
 use super::names::expected_tensors;
-use super::{Family, Publication, Source};
+use super::{Family, Publication, Source, SpecialTokens};
 
 /// Writes a folder that Hugging Face's libraries load: `config.json`,
 /// `model.safetensors` in 32 bits and, where there is a tokenizer,
@@ -46,13 +46,46 @@ pub fn write_hugging_face<V: AsRef<[f32]>>(
     }
     if let Some(tokenizer) = publication.tokenizer {
         let path = folder.join("tokenizer.json");
-        std::fs::write(&path, tokenizer.to_json())
-            .map_err(|error| Source::new(&path).refuse(error))?;
+        let json = tokenizer_json(tokenizer, special).map_err(|reason| source.refuse(reason))?;
+        std::fs::write(&path, json).map_err(|error| Source::new(&path).refuse(error))?;
         let settings = tokenizer_config(publication, family, tokenizer);
         write_json(&folder.join("tokenizer_config.json"), &settings)?;
     }
     let path = folder.join("model.safetensors");
     write_weights(&path, expected_tensors(config), family, tensors)
+}
+
+/// The tokenizer, which has to say itself what stands around a text: other
+/// libraries take it from nowhere else.
+fn tokenizer_json(tokenizer: &Tokenizer, special: &SpecialTokens) -> Result<String, String> {
+    let json = tokenizer.to_json();
+    let begin = special.begin.filter(|_| special.add_begin);
+    let end = special.end.first().copied().filter(|_| special.add_end);
+    if (begin.is_none() && end.is_none()) || !tokenizer.around_nothing().is_empty() {
+        return Ok(json);
+    }
+    let mut json: Value = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    let added = tokenizer.added_tokens();
+    let mut tokens = serde_json::Map::new();
+    let mut piece = |id: u32| {
+        let (_, text, _) = added.iter().find(|token| token.0 == id)?;
+        tokens.insert(
+            text.clone(),
+            json!({"id": text, "ids": [id], "tokens": [text]}),
+        );
+        Some(json!({"SpecialToken": {"id": text, "type_id": 0}}))
+    };
+    let (begin, end) = (begin.and_then(&mut piece), end.and_then(&mut piece));
+    let text = |name: &str, kind: u8| json!({"Sequence": {"id": name, "type_id": kind}});
+    let around = |name: &str, kind: u8| {
+        let pieces = begin.clone().into_iter().chain([text(name, kind)]);
+        pieces.chain(end.clone()).collect::<Vec<Value>>()
+    };
+    let pair = [around("A", 0), around("B", 1)].concat();
+    json["post_processor"] = json!({
+        "type": "TemplateProcessing", "single": around("A", 0), "pair": pair, "special_tokens": tokens,
+    });
+    Ok(json.to_string())
 }
 
 fn write_json(path: &Path, json: &Value) -> Result<(), ModelError> {

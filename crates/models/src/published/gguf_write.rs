@@ -11,11 +11,12 @@ use crate::tokenizer::Tokenizer;
 
 use super::encoding::Encoding;
 use super::gguf_config::llama_3_factors;
-use super::gguf_metadata::{ALIGNMENT, Kind, MAGIC};
+use super::gguf_metadata::{ALIGNMENT, MAGIC};
 use super::gguf_names::{gguf_name, row_order};
 use super::gguf_quantize::GgufEncoding;
+use super::gguf_values::Kind;
 use super::gguf_vocabulary::TokenKind;
-use super::hugging_face_config::family_of;
+use super::hugging_face_describe::family_of;
 use super::hugging_face_write::write_at_places;
 use super::names::expected_tensors;
 use super::split_rules::SplitRule;

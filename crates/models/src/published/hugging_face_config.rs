@@ -1,6 +1,6 @@
-//! `config.json` of Hugging Face, to and from a model's shape.
+//! A model's shape from `config.json` of Hugging Face.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::architecture::{
     Activation, Biases, NormPlace, Positions, RotaryScaling, SlidingWindow, TransformerConfig,
@@ -304,190 +304,11 @@ fn rotary(fields: Fields<'_>, kind: &str) -> Read<(Option<f32>, RotaryScaling)> 
     Ok((base, scaling))
 }
 
-/// The family whose files can hold a shape, or why none can.
-pub(crate) fn family_of(config: &TransformerConfig) -> Read<Family> {
-    let encoder = TransformerConfig {
-        hidden: config.hidden,
-        norm_epsilon: config.norm_epsilon,
-        segments: config.segments,
-        dropout: config.dropout,
-        rotary_base: config.rotary_base,
-        ..TransformerConfig::encoder(
-            config.layers,
-            config.width,
-            config.heads,
-            config.context,
-            config.vocabulary,
-        )
-    };
-    if *config == encoder {
-        return Ok(Family::Bert);
-    }
-    let plain = TransformerConfig {
-        hidden: config.hidden,
-        key_value_heads: config.key_value_heads,
-        head_width: config.head_width,
-        norm_epsilon: config.norm_epsilon,
-        rotary_base: config.rotary_base,
-        tied: config.tied,
-        dropout: config.dropout,
-        ..TransformerConfig::new(
-            config.layers,
-            config.width,
-            config.heads,
-            config.context,
-            config.vocabulary,
-        )
-    };
-    let global = TransformerConfig {
-        positions: config.positions,
-        ..plain.clone()
-    };
-    let has_local_base = matches!(
-        config.positions,
-        Positions::Rotary {
-            local_base: Some(_),
-            ..
-        }
-    );
-    let learned = config.positions == Positions::Learned;
-    if !has_local_base && !learned {
-        if *config == global {
-            return Ok(Family::Llama);
-        }
-        if *config
-            == (TransformerConfig {
-                biases: Biases::QueryKeyValue,
-                ..global.clone()
-            })
-        {
-            return Ok(Family::Qwen2);
-        }
-        if *config
-            == (TransformerConfig {
-                query_key_norm: true,
-                ..global.clone()
-            })
-        {
-            return Ok(Family::Qwen3);
-        }
-    }
-    let gemma = TransformerConfig {
-        window: config.window,
-        query_key_norm: true,
-        attention_scale: config.attention_scale,
-        norm_place: NormPlace::Around,
-        activation: Activation::GeGlu,
-        embedding_scale: (config.width as f32).sqrt(),
-        ..global
-    };
-    if *config == gemma && config.window.is_some() && has_local_base {
-        return Ok(Family::Gemma3);
-    }
-    Err("no published family has this shape, so that no other program could read it".to_owned())
-}
-
-/// The `config.json` of a shape.
-pub(crate) fn write_config(config: &TransformerConfig, family: Family) -> Value {
-    let architecture = match family {
-        Family::Llama => "LlamaForCausalLM",
-        Family::Qwen2 => "Qwen2ForCausalLM",
-        Family::Qwen3 => "Qwen3ForCausalLM",
-        Family::Gemma3 => "Gemma3ForCausalLM",
-        Family::Bert => "BertModel",
-    };
-    let mut json = json!({
-        "architectures": [architecture],
-        "model_type": family.model_type(),
-        "hidden_size": config.width,
-        "intermediate_size": config.hidden,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "max_position_embeddings": config.context,
-        "vocab_size": config.vocabulary,
-        "torch_dtype": "float32",
-    });
-    let more = match family {
-        Family::Bert => json!({
-            "hidden_act": "gelu",
-            "layer_norm_eps": config.norm_epsilon,
-            "type_vocab_size": config.segments,
-            "position_embedding_type": "absolute",
-        }),
-        _ => write_decoder(config, family),
-    };
-    merge(&mut json, more);
-    json
-}
-
-fn merge(json: &mut Value, more: Value) {
-    if let (Some(json), Value::Object(more)) = (json.as_object_mut(), more) {
-        json.extend(more);
-    }
-}
-
-fn write_decoder(config: &TransformerConfig, family: Family) -> Value {
-    let (scaling, local_base) = match config.positions {
-        Positions::Rotary {
-            scaling,
-            local_base,
-        } => (scaling, local_base),
-        Positions::Learned => (RotaryScaling::None, None),
-    };
-    let scaling = match scaling {
-        RotaryScaling::None => Value::Null,
-        RotaryScaling::Linear { factor } => json!({"rope_type": "linear", "factor": factor}),
-        RotaryScaling::Llama3 {
-            factor,
-            low_frequency_factor,
-            high_frequency_factor,
-            original_context,
-        } => json!({
-            "rope_type": "llama3", "factor": factor, "low_freq_factor": low_frequency_factor,
-            "high_freq_factor": high_frequency_factor, "original_max_position_embeddings": original_context,
-        }),
-    };
-    let mut json = json!({
-        "num_key_value_heads": config.key_value_heads,
-        "head_dim": config.head_width,
-        "rms_norm_eps": config.norm_epsilon,
-        "rope_theta": config.rotary_base,
-        "rope_scaling": scaling,
-        "tie_word_embeddings": config.tied,
-        "attention_bias": false,
-        "use_cache": true,
-    });
-    let more = match (family, config.window) {
-        (Family::Gemma3, Some(window)) => {
-            let global = |layer: &usize| {
-                window.global_every > 0 && (layer + 1).is_multiple_of(window.global_every)
-            };
-            let kind = |layer| {
-                if global(&layer) {
-                    "full_attention"
-                } else {
-                    "sliding_attention"
-                }
-            };
-            let scale = config
-                .attention_scale
-                .unwrap_or(1.0 / (config.head_width as f32).sqrt());
-            json!({
-                "hidden_activation": "gelu_pytorch_tanh",
-                "sliding_window": window.length,
-                "layer_types": (0..config.layers).map(kind).collect::<Vec<_>>(),
-                "rope_local_base_freq": local_base,
-                "query_pre_attn_scalar": (1.0 / (f64::from(scale) * f64::from(scale))).round() as u64,
-            })
-        }
-        _ => json!({"hidden_act": "silu"}),
-    };
-    merge(&mut json, more);
-    json
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::hugging_face_describe::{family_of, write_config};
     use super::*;
 
     #[test]
@@ -553,6 +374,58 @@ mod tests {
             let json = write_config(&config, family);
             assert_eq!(read_config(&json), Ok((family, config)));
         }
+    }
+
+    /// Newer files give each kind of layers its own rotary fields.
+    #[test]
+    fn rotary_fields_may_stand_together() {
+        let mut json = json!({
+            "model_type": "gemma3_text", "vocab_size": 300, "hidden_size": 64, "intermediate_size": 96,
+            "num_hidden_layers": 7, "num_attention_heads": 4, "num_key_value_heads": 1,
+            "max_position_embeddings": 128, "sliding_window": 32, "query_pre_attn_scalar": 16,
+            "rope_parameters": {
+                "sliding_attention": {"rope_type": "default", "rope_theta": 20000.0},
+                "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 3e6},
+            },
+        });
+        let (_, config) = read_config(&json).expect("a shape");
+        let scaling = RotaryScaling::Linear { factor: 8.0 };
+        let local_base = Some(20_000.0);
+        assert_eq!(
+            config.positions,
+            Positions::Rotary {
+                scaling,
+                local_base
+            }
+        );
+        assert_eq!(
+            (config.rotary_base, config.attention_scale),
+            (3e6, Some(0.25))
+        );
+        assert_eq!((config.window_of(5), config.window_of(6)), (None, Some(32)));
+        assert!(config.tied);
+        json["layer_types"] = json!(vec!["full_attention"; 7]);
+        assert_eq!(read_config(&json).expect("a shape").1.window_of(0), None);
+        json["layer_types"] = json!(["full_attention", "sliding_attention"]);
+        assert!(read_config(&json).is_err_and(|error| error.contains("layer_types")));
+        json["model_type"] = "llama".into();
+        json["rope_parameters"] = json!({
+            "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192, "rope_theta": 5e5,
+        });
+        let (_, config) = read_config(&json).expect("a shape");
+        let llama_3 = |scaling| {
+            matches!(
+                scaling,
+                RotaryScaling::Llama3 {
+                    factor: 32.0,
+                    original_context: 8192,
+                    ..
+                }
+            )
+        };
+        assert!(matches!(config.positions, Positions::Rotary { scaling, .. } if llama_3(scaling)));
+        assert_eq!(config.rotary_base, 5e5);
     }
 
     #[test]

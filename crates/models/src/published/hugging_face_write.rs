@@ -12,7 +12,7 @@ use crate::tokenizer::Tokenizer;
 
 use super::encoding::Encoding;
 use super::gguf_quantize::encode;
-use super::hugging_face_config::{family_of, write_config};
+use super::hugging_face_describe::{family_of, write_config};
 use super::names::expected_tensors;
 use super::{Family, Publication, Source, SpecialTokens};
 

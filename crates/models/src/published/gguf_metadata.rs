@@ -261,3 +261,120 @@ fn place_tensors(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn text(text: &str) -> Vec<u8> {
+        [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
+    }
+
+    fn tensor(name: &str, shape: &[u64], kind: u32, start: u64) -> Vec<u8> {
+        let sizes = shape.iter().flat_map(|size| size.to_le_bytes());
+        let head = [
+            text(name),
+            (shape.len() as u32).to_le_bytes().to_vec(),
+            sizes.collect(),
+        ];
+        [
+            head.concat(),
+            kind.to_le_bytes().to_vec(),
+            start.to_le_bytes().to_vec(),
+        ]
+        .concat()
+    }
+
+    fn file(version: u32, tensors: &[Vec<u8>], entries: &[Vec<u8>]) -> Vec<u8> {
+        let counts = [tensors.len() as u64, entries.len() as u64]
+            .map(u64::to_le_bytes)
+            .concat();
+        let mut bytes = [&MAGIC[..], &version.to_le_bytes(), &counts].concat();
+        bytes.extend(entries.concat());
+        bytes.extend(tensors.concat());
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT) + 256, 0);
+        bytes
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        let source = Source::new(Path::new("some.gguf"));
+        Head::read(&source, bytes)
+            .expect_err("a refusal")
+            .to_string()
+    }
+
+    #[test]
+    fn each_fault_of_a_head_is_one_clear_sentence() {
+        let sound = tensor("a", &[32, 2], 0, 0);
+        let array = |kind: u32, count: u64| {
+            [
+                text("k"),
+                9u32.to_le_bytes().to_vec(),
+                kind.to_le_bytes().to_vec(),
+                count.to_le_bytes().to_vec(),
+            ]
+            .concat()
+        };
+        let nested = [
+            array(9, 1),
+            [9u32.to_le_bytes().to_vec(), 1u64.to_le_bytes().to_vec()]
+                .concat()
+                .repeat(100),
+        ]
+        .concat();
+        let entry = [text("k"), 7u32.to_le_bytes().to_vec(), vec![1]].concat();
+        let cases = [
+            (b"GGML".to_vec(), "does not begin with `GGUF`"),
+            (b"GG".to_vec(), "ends too early"),
+            (file(1, &[], &[]), "version 1"),
+            (file(3u32.swap_bytes(), &[], &[]), "big-endian"),
+            (file(3, &[], &[array(0, 1 << 63)]), "are left"),
+            (file(3, &[], &[array(10, u64::MAX)]), "are left"),
+            (file(3, &[], &[array(8, 1 << 63)]), "ends too early"),
+            (file(3, &[], &[array(13, 1)]), "unknown kind 13"),
+            (file(3, &[], &[nested]), "nested too deep"),
+            (file(3, &[], &[entry.clone(), entry]), "`k` twice"),
+            (file(3, &[tensor("a", &[], 0, 0)], &[]), "0 dimensions"),
+            (file(3, &[tensor("a", &[1; 5], 0, 0)], &[]), "5 dimensions"),
+            (
+                file(3, &[tensor("a", &[1 << 40, 1 << 40], 0, 0)], &[]),
+                "cannot have the shape",
+            ),
+            (
+                file(3, &[tensor("a", &[33], 8, 0)], &[]),
+                "cannot have the shape",
+            ),
+            (
+                file(3, &[tensor("a", &[0], 0, 0)], &[]),
+                "cannot have the shape",
+            ),
+            (file(3, &[tensor("a", &[32], 16, 0)], &[]), "ggml type 16"),
+            (file(3, &[tensor("a", &[8], 0, 8)], &[]), "does not align"),
+            (
+                file(3, &[tensor("a", &[8], 0, u64::MAX - 31)], &[]),
+                "lies outside",
+            ),
+            (file(3, &[tensor("a", &[1000], 0, 0)], &[]), "cut off"),
+            (
+                file(3, &[sound.clone(), tensor("b", &[8], 0, 64)], &[]),
+                "a and b overlap",
+            ),
+        ];
+        for (bytes, words) in cases {
+            let reason = refusal(&bytes);
+            assert!(
+                reason.contains(words) && reason.contains("some.gguf"),
+                "{words}: {reason}"
+            );
+        }
+        let bytes = file(3, &[sound], &[array(8, 0)]);
+        let source = Source::new(Path::new("some.gguf"));
+        let head = Head::read(&source, &bytes).expect("a sound file");
+        assert_eq!(
+            (head.tensors[0].shape.as_slice(), head.tensors[0].size),
+            (&[2, 32][..], 256)
+        );
+    }
+}

@@ -15,4 +15,7 @@ pub enum ModelError {
     /// Training data that a model cannot be trained on.
     #[error("training data: {0}")]
     Data(String),
+    /// How to choose tokens, or what they may spell, makes no sense.
+    #[error("decoding: {0}")]
+    Decoding(String),
 }

@@ -10,6 +10,8 @@ mod cache;
 #[doc(hidden)]
 pub mod bench;
 mod checkpoint;
+pub mod constrain;
+pub mod decoder;
 #[cfg(test)]
 mod differences;
 mod dropout;
@@ -20,7 +22,9 @@ pub mod generate;
 mod kernels;
 mod lift;
 mod linear_layer;
+pub mod lookup;
 pub mod loss;
+pub mod mask;
 mod matrix;
 mod names;
 mod norm;
@@ -31,6 +35,8 @@ mod parameters;
 mod quantize;
 pub mod published;
 mod rotary;
+pub mod sampling;
+pub mod stop;
 pub mod text_blend;
 pub mod tokenizer;
 pub mod trainer;

@@ -1,0 +1,122 @@
+//! Which keywords of JSON Schema are kept to. One that is not is refused by
+//! name: a schema says what its author relies on.
+
+use serde_json::{Map, Value};
+
+use super::refuse;
+use crate::error::ModelError;
+
+/// The deepest that schemas may lie in one another; references go beyond it.
+const DEEPEST: usize = 64;
+
+/// The most that a length or a number of items may be limited to: the automaton
+/// counts in states.
+const GREATEST_COUNT: u64 = 20_000;
+
+enum Kind {
+    /// Says nothing about the text.
+    Annotation,
+    /// A value that the text is compared with.
+    Literal,
+    /// A number of characters, items or properties.
+    Count,
+    /// One schema, or a list of them.
+    Schemas,
+    /// Schemas by name.
+    Named,
+}
+
+fn kind(keyword: &str) -> Option<Kind> {
+    Some(match keyword {
+        "$schema" | "$id" | "id" | "$anchor" | "$comment" | "title" | "description" | "default"
+        | "examples" | "deprecated" | "readOnly" | "writeOnly" | "contentMediaType"
+        | "contentEncoding" => Kind::Annotation,
+        "type" | "const" | "enum" | "$ref" | "required" | "pattern" | "format" | "minimum"
+        | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => Kind::Literal,
+        "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => {
+            Kind::Count
+        }
+        "items"
+        | "additionalItems"
+        | "prefixItems"
+        | "additionalProperties"
+        | "anyOf"
+        | "oneOf"
+        | "allOf" => Kind::Schemas,
+        "properties" | "patternProperties" | "$defs" | "definitions" => Kind::Named,
+        _ => return None,
+    })
+}
+
+/// Refuses a schema with anything that would not be kept to.
+pub(super) fn check(schema: &Value) -> Result<(), ModelError> {
+    check_at(schema, &mut String::from("#"), 0)
+}
+
+fn check_at(schema: &Value, place: &mut String, depth: usize) -> Result<(), ModelError> {
+    if depth > DEEPEST {
+        return Err(refuse(format_args!(
+            "at {place}: schemas lie more than {DEEPEST} deep in one another; name parts in \
+             `$defs` and refer to them"
+        )));
+    }
+    match schema {
+        Value::Bool(_) => Ok(()),
+        Value::Object(fields) => check_fields(fields, place, depth),
+        _ => Err(refuse(format_args!(
+            "at {place}: a schema is an object, `true` or `false`"
+        ))),
+    }
+}
+
+fn check_fields(
+    fields: &Map<String, Value>,
+    place: &mut String,
+    depth: usize,
+) -> Result<(), ModelError> {
+    for (keyword, value) in fields {
+        let here = place.len();
+        match kind(keyword) {
+            None => {
+                return Err(refuse(format_args!(
+                    "at {place}: the keyword `{keyword}` cannot be kept to; leave it out"
+                )));
+            }
+            Some(Kind::Annotation | Kind::Literal) => {}
+            Some(Kind::Count) => check_count(keyword, value, place)?,
+            Some(Kind::Schemas) => {
+                place.push('/');
+                place.push_str(keyword);
+                let one = std::slice::from_ref(value);
+                let schemas = value.as_array().map_or(one, Vec::as_slice);
+                for schema in schemas {
+                    check_at(schema, place, depth + 1)?;
+                }
+            }
+            Some(Kind::Named) => {
+                let Value::Object(schemas) = value else {
+                    return Err(refuse(format_args!(
+                        "at {place}: `{keyword}` has to be an object"
+                    )));
+                };
+                for (name, schema) in schemas {
+                    place.push_str(&format!("/{keyword}/{name}"));
+                    check_at(schema, place, depth + 1)?;
+                    place.truncate(here);
+                }
+            }
+        }
+        place.truncate(here);
+    }
+    Ok(())
+}
+
+fn check_count(keyword: &str, value: &Value, place: &str) -> Result<(), ModelError> {
+    match value.as_u64() {
+        Some(0..=GREATEST_COUNT) => Ok(()),
+        _ => Err(refuse(format_args!(
+            "at {place}: `{keyword}` is {value}; it has to be a whole number up to \
+             {GREATEST_COUNT}"
+        ))),
+    }
+}

@@ -41,8 +41,8 @@ impl Constraint {
         Ok(Constraint::of(Language::Strings(strings), vocabulary))
     }
 
-    /// The text is JSON that this schema (JSON Schema, draft 2020-12 and the
-    /// older ones) accepts, with its properties in the order of the schema,
+    /// The text is JSON that this schema (JSON Schema, drafts 6 to
+    /// 2020-12) accepts, with its properties in the order of the schema,
     /// `", "` between items, `": "` after a name and no other white space.
     ///
     /// The error names what cannot be guaranteed: an unknown keyword, a

@@ -15,6 +15,8 @@ pub(super) struct Schema {
     matcher: Matcher,
     length: usize,
     complete: Option<bool>,
+    /// The mask before any token, which making the schema has computed.
+    first: Option<TokenMask>,
 }
 
 fn refuse(reason: impl std::fmt::Display) -> ModelError {
@@ -52,15 +54,31 @@ impl Schema {
                  each other",
             )),
             Some(error) => Err(refuse(error)),
-            None => Ok(Schema {
+            None => Schema {
                 matcher,
                 length: vocabulary.len(),
                 complete: None,
-            }),
+                first: None,
+            }
+            .with_first_mask(),
+        }
+    }
+
+    /// A schema that no text keeps to shows itself by a mask without tokens.
+    fn with_first_mask(mut self) -> Result<Schema, ModelError> {
+        match self.mask() {
+            Ok(mask) if !mask.is_empty() => {
+                self.first = Some(mask);
+                Ok(self)
+            }
+            _ => Err(refuse("no text can keep to it")),
         }
     }
 
     pub(super) fn mask(&mut self) -> Result<TokenMask, ModelError> {
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
         let set = self.matcher.compute_mask_or_eos().map_err(refuse)?;
         Ok(TokenMask::from_words(set.into(), self.length))
     }
@@ -71,7 +89,9 @@ impl Schema {
             return Ok(false);
         }
         let taken = self.matcher.try_consume_tokens(&[token]).map_err(refuse)?;
-        self.complete = None;
+        if taken == 1 {
+            (self.complete, self.first) = (None, None);
+        }
         Ok(taken == 1)
     }
 

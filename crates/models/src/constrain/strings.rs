@@ -23,8 +23,9 @@ impl Strings {
         if strings.is_empty() {
             return refuse("no string is allowed: name at least one".to_owned());
         }
+        let known = known_bytes(&tokens);
         for string in strings {
-            if let Some(byte) = unknown_byte(&tokens, string) {
+            if let Some(byte) = string.bytes().find(|&byte| !known[usize::from(byte)]) {
                 return refuse(format!(
                     "the allowed string {string:?} has the byte {byte}, which is no token of the \
                      vocabulary by itself"
@@ -127,9 +128,8 @@ impl Strings {
     }
 }
 
-/// The first byte of the text that is no token by itself: where every byte is
-/// one, no choice leads to where nothing can follow.
-fn unknown_byte(tokens: &Tokens, text: &str) -> Option<u8> {
-    text.bytes()
-        .find(|&byte| tokens.trie.token_id(&[byte]).is_none())
+/// Which bytes are tokens by themselves. Where all are, no choice leads to
+/// where nothing can follow.
+fn known_bytes(tokens: &Tokens) -> [bool; 256] {
+    std::array::from_fn(|byte| tokens.trie.token_id(&[byte as u8]).is_some())
 }

@@ -13,11 +13,27 @@ const DEEPEST: usize = 64;
 /// counts in states.
 const GREATEST_COUNT: u64 = 20_000;
 
+/// The dialects whose keywords mean what this module takes them to mean.
+const DIALECTS: [&str; 4] = [
+    "https://json-schema.org/draft/2020-12/schema",
+    "https://json-schema.org/draft/2019-09/schema",
+    "http://json-schema.org/draft-07/schema",
+    "http://json-schema.org/draft-06/schema",
+];
+
 enum Kind {
+    /// The address of the dialect that the schema is written in.
+    Dialect,
     /// Says nothing about the text.
     Annotation,
-    /// A value that the text is compared with.
-    Literal,
+    /// Any value at all, or one that the automaton's builder checks itself.
+    Free,
+    /// A number.
+    Number,
+    /// A text.
+    Text,
+    /// A list.
+    List,
     /// A number of characters, items or properties.
     Count,
     /// One schema, or a list of them.
@@ -28,11 +44,16 @@ enum Kind {
 
 fn kind(keyword: &str) -> Option<Kind> {
     Some(match keyword {
-        "$schema" | "$id" | "id" | "$anchor" | "$comment" | "title" | "description" | "default"
+        "$schema" => Kind::Dialect,
+        "$id" | "id" | "$anchor" | "$comment" | "title" | "description" | "default"
         | "examples" | "deprecated" | "readOnly" | "writeOnly" | "contentMediaType"
         | "contentEncoding" => Kind::Annotation,
-        "type" | "const" | "enum" | "$ref" | "required" | "pattern" | "format" | "minimum"
-        | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => Kind::Literal,
+        "type" | "const" => Kind::Free,
+        "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
+            Kind::Number
+        }
+        "$ref" | "pattern" | "format" => Kind::Text,
+        "enum" | "required" => Kind::List,
         "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => {
             Kind::Count
         }
@@ -82,7 +103,11 @@ fn check_fields(
                     "at {place}: the keyword `{keyword}` cannot be kept to; leave it out"
                 )));
             }
-            Some(Kind::Annotation | Kind::Literal) => {}
+            Some(Kind::Annotation | Kind::Free) => {}
+            Some(Kind::Number) => expect(value.is_number(), keyword, "a number", place)?,
+            Some(Kind::Text) => expect(value.is_string(), keyword, "a string", place)?,
+            Some(Kind::List) => expect(value.is_array(), keyword, "a list", place)?,
+            Some(Kind::Dialect) => check_dialect(value, place)?,
             Some(Kind::Count) => check_count(keyword, value, place)?,
             Some(Kind::Schemas) => {
                 place.push('/');
@@ -94,12 +119,8 @@ fn check_fields(
                 }
             }
             Some(Kind::Named) => {
-                let Value::Object(schemas) = value else {
-                    return Err(refuse(format_args!(
-                        "at {place}: `{keyword}` has to be an object"
-                    )));
-                };
-                for (name, schema) in schemas {
+                expect(value.is_object(), keyword, "an object", place)?;
+                for (name, schema) in value.as_object().into_iter().flatten() {
                     place.push_str(&format!("/{keyword}/{name}"));
                     check_at(schema, place, depth + 1)?;
                     place.truncate(here);
@@ -111,12 +132,32 @@ fn check_fields(
     Ok(())
 }
 
+fn expect(met: bool, keyword: &str, what: &str, place: &str) -> Result<(), ModelError> {
+    match met {
+        true => Ok(()),
+        false => Err(refuse(format_args!(
+            "at {place}: `{keyword}` has to be {what}"
+        ))),
+    }
+}
+
 fn check_count(keyword: &str, value: &Value, place: &str) -> Result<(), ModelError> {
     match value.as_u64() {
         Some(0..=GREATEST_COUNT) => Ok(()),
         _ => Err(refuse(format_args!(
             "at {place}: `{keyword}` is {value}; it has to be a whole number up to \
              {GREATEST_COUNT}"
+        ))),
+    }
+}
+
+fn check_dialect(value: &Value, place: &str) -> Result<(), ModelError> {
+    let address = value.as_str().map(|address| address.trim_end_matches('#'));
+    match address.is_some_and(|address| DIALECTS.contains(&address)) {
+        true => Ok(()),
+        false => Err(refuse(format_args!(
+            "at {place}: `$schema` is {value}; known are {}",
+            DIALECTS.join(", ")
         ))),
     }
 }

@@ -129,7 +129,27 @@ fn check_fields(
         }
         place.truncate(here);
     }
-    Ok(())
+    check_range(fields, place)
+}
+
+/// The automaton lets an excluded whole number through where the other bound
+/// is less than 1 away from it, farther from 0.
+fn check_range(fields: &Map<String, Value>, place: &str) -> Result<(), ModelError> {
+    if fields.get("type").is_some_and(|name| name == "integer") {
+        return Ok(());
+    }
+    let bounds = |keywords: [&str; 2]| keywords.map(|keyword| fields.get(keyword)?.as_f64());
+    let lower = bounds(["minimum", "exclusiveMinimum"]);
+    let upper = bounds(["maximum", "exclusiveMaximum"]);
+    let near = |excluded: f64, others: [Option<f64>; 2], sign: f64| {
+        let near = |other: f64| (other - excluded) * sign < 1.0;
+        excluded.fract() == 0.0 && excluded * sign >= 0.0 && others.into_iter().flatten().any(near)
+    };
+    let met = !lower[1].is_some_and(|excluded| near(excluded, upper, 1.0));
+    let free = "a number that is not whole, where the other bound is so close";
+    expect(met, "exclusiveMinimum", free, place)?;
+    let met = !upper[1].is_some_and(|excluded| near(excluded, lower, -1.0));
+    expect(met, "exclusiveMaximum", free, place)
 }
 
 fn expect(met: bool, keyword: &str, what: &str, place: &str) -> Result<(), ModelError> {

@@ -33,7 +33,7 @@ pub fn quantize_activations(input: &[f32], inputs: usize, threads: usize) -> usi
 
 /// `out = input · weightᵀ` in single precision on one thread.
 pub fn dense_linear(out: &mut [f32], input: &[f32], weight: &[f32], shape: (usize, usize)) {
-    linear(out, input, weight, shape, Write::Replace);
+    linear(out, input, weight, shape, Write::Replace, 1);
 }
 
 /// The product of two square matrices in single precision on one thread.

@@ -11,7 +11,6 @@ mod cache;
 pub mod bench;
 mod checkpoint;
 pub mod constrain;
-pub mod decoder;
 #[cfg(test)]
 mod differences;
 mod dropout;

@@ -30,6 +30,12 @@ enum Language {
     Schema(Box<Schema>),
 }
 
+impl std::fmt::Debug for Constraint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Constraint").finish_non_exhaustive()
+    }
+}
+
 impl Constraint {
     /// The text is one of these. The error names a string that the vocabulary
     /// cannot spell.

@@ -18,4 +18,7 @@ pub enum ModelError {
     /// How to choose tokens, or what they may spell, makes no sense.
     #[error("decoding: {0}")]
     Decoding(String),
+    /// As many requests wait as may.
+    #[error("{0} requests wait already; try again in a moment")]
+    Busy(usize),
 }

@@ -41,7 +41,7 @@ pub(crate) type Sums = [f32; OUTPUTS];
 /// Eight-bit weights of one block of inputs for one panel of outputs, each
 /// plus [`OFFSET`]. The scale belongs to the whole output and is applied by
 /// the caller.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C, align(64))]
 pub(crate) struct Block8 {
     pub steps: [Step; STEPS],
@@ -50,7 +50,7 @@ pub(crate) struct Block8 {
 /// Four-bit weights of one block of inputs for one panel of outputs: value =
 /// scale · q + minimum, both as the bits of an f16. The low half of byte `i`
 /// of `halves[h]` belongs to step `h`, the high half to step `h + 4`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C, align(64))]
 pub(crate) struct Block4 {
     pub halves: [Step; STEPS / 2],

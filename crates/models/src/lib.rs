@@ -14,6 +14,7 @@ pub mod constrain;
 #[cfg(test)]
 mod differences;
 mod dropout;
+pub mod engine;
 pub mod error;
 mod feed_forward;
 mod forward;
@@ -21,6 +22,7 @@ pub mod generate;
 mod kernels;
 mod lift;
 mod linear_layer;
+pub mod load;
 pub mod lookup;
 pub mod loss;
 pub mod mask;
@@ -29,8 +31,6 @@ mod names;
 mod norm;
 mod optimizer;
 mod parameters;
-// Not all of it has a caller yet.
-#[allow(dead_code)]
 mod quantize;
 pub mod published;
 mod rotary;
@@ -45,9 +45,11 @@ mod vector;
 pub use adapter::{AdapterOptions, AdapterTarget};
 pub use architecture::TransformerConfig;
 pub use cache::Cache;
+pub use engine::{Engine, EngineOptions};
 pub use error::ModelError;
 pub use generate::{Sampling, Stream, generate, score_continuations};
 pub use lift::lift;
+pub use load::Precision;
 pub use loss::{IGNORE, Loss};
 pub use published::PublishedModel;
 pub use tokenizer::{TokenStream, Tokenizer};

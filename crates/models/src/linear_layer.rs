@@ -45,9 +45,14 @@ impl Transformer {
         write: Write,
         products: &mut Products,
     ) {
-        let shape = (layer.inputs, layer.outputs);
-        let weight = &self.parameters[layer.weight.clone()];
-        linear(out, input, weight, shape, write, products.threads);
+        match self.matrices.get(layer.index) {
+            Some(matrix) => matrix.multiply(out, input, write, products.threads),
+            None => {
+                let shape = (layer.inputs, layer.outputs);
+                let weight = &self.parameters[layer.weight.clone()];
+                linear(out, input, weight, shape, write, products.threads);
+            }
+        }
         if let Some(bias) = &layer.bias {
             let bias = &self.parameters[bias.clone()];
             for row in out.chunks_exact_mut(layer.outputs) {

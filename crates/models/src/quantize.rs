@@ -46,7 +46,7 @@ pub struct Group {
 /// Shapes that do not fit are a mistake of the caller and panic, as in the
 /// other products of matrices. A weight that is not finite makes its output
 /// NaN.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct QuantizedMatrix {
     inputs: usize,
     outputs: usize,
@@ -55,7 +55,7 @@ pub struct QuantizedMatrix {
 
 /// Blocks of a panel follow each other, panels follow each other; outputs
 /// after the last and inputs after the last are zero.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum Weights {
     Int8 {
         blocks: Vec<Block8>,

@@ -14,6 +14,7 @@ use crate::forward::{Activations, Memory};
 use crate::linear_layer::Products;
 use crate::matrix::Write;
 use crate::parameters::Layout;
+use crate::quantize::QuantizedMatrix;
 use crate::rotary::Rotary;
 use crate::vector::{exponentials, maximum, vectorized};
 
@@ -30,7 +31,10 @@ const INITIAL_DEVIATION: f32 = 0.02;
 pub struct Transformer {
     pub(crate) config: TransformerConfig,
     pub(crate) layout: Layout,
+    /// All weights, or only the vectors where matrices are quantized.
     pub(crate) parameters: Vec<f32>,
+    /// By the number of their linear layer; empty for a model in full.
+    pub(crate) matrices: Vec<QuantizedMatrix>,
     pub(crate) adapters: Option<Adapters>,
     rotary: Rotaries,
 }
@@ -79,7 +83,22 @@ impl Transformer {
         config: TransformerConfig,
         parameters: Vec<f32>,
     ) -> Result<Transformer, ModelError> {
-        let count = config.validate()?;
+        Transformer::from_parts(config, parameters, Vec::new())
+    }
+
+    /// A model whose matrices are quantized, or none of them.
+    pub(crate) fn from_parts(
+        config: TransformerConfig,
+        parameters: Vec<f32>,
+        matrices: Vec<QuantizedMatrix>,
+    ) -> Result<Transformer, ModelError> {
+        config.validate()?;
+        let layout = Layout::new(&config);
+        let count = if matrices.is_empty() {
+            layout.total
+        } else {
+            layout.vectors
+        };
         if parameters.len() != count {
             return Err(ModelError::Configuration(format!(
                 "{} parameters where {count} are needed",
@@ -87,7 +106,8 @@ impl Transformer {
             )));
         }
         Ok(Transformer {
-            layout: Layout::new(&config),
+            layout,
+            matrices,
             rotary: Rotaries::new(&config, config.context.min(LONGEST_TABLE)),
             config,
             parameters,
@@ -106,20 +126,41 @@ impl Transformer {
         self.layout.total
     }
 
-    /// The table of the way in, `[vocabulary, width]`.
+    /// Whether its matrices are kept in fewer bits. Such a model serves and
+    /// cannot be trained.
+    pub fn is_quantized(&self) -> bool {
+        !self.matrices.is_empty()
+    }
+
+    /// The bytes that its weights take.
+    pub fn bytes(&self) -> usize {
+        let matrices = self.matrices.iter().map(QuantizedMatrix::bytes);
+        size_of_val(&self.parameters[..]) + matrices.sum::<usize>()
+    }
+
+    /// The table of the way in, `[vocabulary, width]`; empty where it is
+    /// quantized.
     pub fn embedding(&self) -> &[f32] {
-        &self.parameters[self.layout.embedding.weight.clone()]
+        let place = self.layout.embedding.weight.clone();
+        self.parameters.get(place).unwrap_or_default()
     }
 
     /// One row of that table.
     pub(crate) fn embedding_row(&self, token: u32, out: &mut [f32]) {
-        let width = self.config.width;
-        out.copy_from_slice(&self.embedding()[token as usize * width..][..width]);
+        match self.matrices.get(self.layout.embedding.index) {
+            Some(table) => table.dequantize_row(token as usize, out),
+            None => {
+                let start = token as usize * out.len();
+                out.copy_from_slice(&self.embedding()[start..start + out.len()]);
+            }
+        }
     }
 
-    /// The table of the way out, `[vocabulary, width]`.
+    /// The table of the way out, `[vocabulary, width]`; empty where it is
+    /// quantized.
     pub(crate) fn head(&self) -> &[f32] {
-        &self.parameters[self.layout.head.weight.clone()]
+        let place = self.layout.head.weight.clone();
+        self.parameters.get(place).unwrap_or_default()
     }
 
     /// Whether every token lies in the vocabulary. The functions that take

@@ -263,26 +263,37 @@ fn forward_few(
     heads: Heads,
     scratch: &mut Scratch,
 ) {
-    let width = heads.width;
-    let scores = reserve(&mut scratch.scores, sources.total());
+    let (width, group) = (heads.width, heads.count / heads.key_count);
+    let scores = reserve(&mut scratch.scores, group * sources.total());
     vectorized(
         #[inline(always)]
         || {
             for (index, query) in block.enumerate() {
                 let visible = heads.visible(sources.past + query, sources.total());
-                for head in 0..heads.count {
-                    let key_head = heads.key_head(head);
-                    let asked = sources.queries.row(query, head, width);
-                    let scores = &mut scores[..visible.len()];
-                    for (key, score) in visible.clone().zip(&mut *scores) {
-                        *score = heads.scale * dot(asked, sources.keys.row(key, key_head, width));
+                for key_head in 0..heads.key_count {
+                    let scores = &mut scores[..group * visible.len()];
+                    let first = key_head * group;
+                    // The heads of a group read each key and each value once.
+                    for (place, key) in visible.clone().enumerate() {
+                        let known = sources.keys.row(key, key_head, width);
+                        for member in 0..group {
+                            let asked = sources.queries.row(query, first + member, width);
+                            scores[member * visible.len() + place] =
+                                heads.scale * dot(asked, known);
+                        }
                     }
-                    normalizers[index * heads.count + head] = softmax_row(scores);
-                    let start = index * heads.total() + head * width;
-                    let out = &mut out[start..start + width];
+                    let start = index * heads.total() + first * width;
+                    let out = &mut out[start..start + group * width];
                     out.fill(0.0);
-                    for (key, probability) in visible.clone().zip(&*scores) {
-                        add_scaled(out, sources.values.row(key, key_head, width), *probability);
+                    let rows = scores.chunks_exact_mut(visible.len());
+                    for (member, scores) in rows.enumerate() {
+                        normalizers[index * heads.count + first + member] = softmax_row(scores);
+                    }
+                    for (place, key) in visible.clone().enumerate() {
+                        let value = sources.values.row(key, key_head, width);
+                        for (member, out) in out.chunks_exact_mut(width).enumerate() {
+                            add_scaled(out, value, scores[member * visible.len() + place]);
+                        }
                     }
                 }
             }

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::architecture::Norm;
 use crate::attention::{self, Heads, Rows, Sources};
 use crate::cache::Cache;
@@ -153,6 +155,42 @@ impl Place {
     }
 }
 
+/// One sequence's part of the buffers of a layer.
+struct AttendedSequence<'a> {
+    past: usize,
+    rows: &'a mut [f32],
+    attended: &'a mut [f32],
+    normalizers: &'a mut [f32],
+    cache: Option<&'a mut Cache>,
+}
+
+impl AttendedSequence<'_> {
+    /// Turns queries and keys, brings in those of the past and attends.
+    fn attend(
+        self,
+        layer: usize,
+        rotary: Option<&Rotary>,
+        heads: Heads,
+        scratch: (&mut attention::Scratch, usize),
+    ) {
+        if let Some(rotary) = rotary {
+            let turned = heads.total() + heads.key_total();
+            rotary.turn(self.rows, heads.row(), turned, self.past, Turn::Forward);
+        }
+        let mut sources = Sources::whole(self.rows, heads);
+        if let Some(cache) = self.cache {
+            let (keys, values) = cache.extend(layer, self.rows, heads);
+            let rows = |data| Rows {
+                data,
+                stride: heads.key_total(),
+            };
+            (sources.keys, sources.values) = (rows(keys), rows(values));
+            sources.past = self.past;
+        }
+        attention::forward(self.attended, self.normalizers, sources, heads, scratch);
+    }
+}
+
 impl Transformer {
     /// Runs the tokens through all layers; the result lies in
     /// `activations.hidden`.
@@ -296,32 +334,36 @@ impl Transformer {
         }
         let normalizers = grow(&mut layer.normalizers, count * heads.count);
         let attended = grow(&mut layer.attended, count * heads.total());
-        let mut start = 0;
-        for (sequence, &(past, count)) in spans.iter().enumerate() {
-            let end = start + count;
-            let rows = &mut rows[start * heads.row()..end * heads.row()];
-            if let Some(rotary) = rotary {
-                let turned = heads.total() + heads.key_total();
-                rotary.turn(rows, heads.row(), turned, past, Turn::Forward);
+        let caches: Vec<Option<&mut Cache>> = match memory {
+            Memory::Packed(lengths) => lengths.iter().map(|_| None).collect(),
+            Memory::Cached(streams) => streams.iter_mut().map(|stream| Some(&mut *stream.0)).collect(),
+        };
+        let mut rest = (rows, &mut *attended, normalizers);
+        let mut sequences = Vec::with_capacity(spans.len());
+        for (&(past, count), cache) in spans.iter().zip(caches) {
+            let (rows, after) = rest.0.split_at_mut(count * heads.row());
+            let (attended, attended_after) = rest.1.split_at_mut(count * heads.total());
+            let (normalizers, normalizers_after) = rest.2.split_at_mut(count * heads.count);
+            rest = (after, attended_after, normalizers_after);
+            sequences.push(AttendedSequence {
+                past,
+                rows,
+                attended,
+                normalizers,
+                cache,
+            });
+        }
+        let threads = scratch.products.threads();
+        let one = |sequence: AttendedSequence<'_>, scratch: &mut attention::Scratch, threads| {
+            sequence.attend(index, rotary, heads, (scratch, threads));
+        };
+        if threads > 1 && sequences.len() > 1 {
+            (sequences.into_par_iter())
+                .for_each_init(Default::default, |scratch, sequence| one(sequence, scratch, 1));
+        } else {
+            for sequence in sequences {
+                one(sequence, &mut scratch.attention, threads);
             }
-            let mut sources = Sources::whole(rows, heads);
-            if let Memory::Cached(streams) = memory {
-                let (keys, values) = streams[sequence].0.extend(index, rows, heads);
-                let rows = |data| Rows {
-                    data,
-                    stride: heads.key_total(),
-                };
-                (sources.keys, sources.values) = (rows(keys), rows(values));
-                sources.past = past;
-            }
-            attention::forward(
-                &mut attended[start * heads.total()..end * heads.total()],
-                &mut normalizers[start * heads.count..end * heads.count],
-                sources,
-                heads,
-                (&mut scratch.attention, scratch.products.threads()),
-            );
-            start = end;
         }
         let saved = &mut layer.attention;
         let place = Place::Attention(index);

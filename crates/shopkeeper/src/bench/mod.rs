@@ -2,6 +2,7 @@
 //! contract, with what every measurement has, come back as one object.
 
 mod classify;
+mod generate;
 mod ingest;
 mod recommend;
 mod redeem;
@@ -28,6 +29,8 @@ pub enum BenchCommand {
     Support(support::SupportArguments),
     /// Training speed of the language model.
     TrainLm(train_lm::TrainLmArguments),
+    /// Speed of a published model's prompts and replies.
+    Generate(generate::GenerateArguments),
     /// Durable events a second.
     Ingest(ingest::IngestArguments),
     /// Many clients redeeming one coupon.
@@ -45,6 +48,7 @@ pub async fn run(command: BenchCommand) -> anyhow::Result<Value> {
         BenchCommand::Classify(arguments) => blocking(move || classify::run(&arguments)).await,
         BenchCommand::Support(arguments) => blocking(move || support::run(&arguments)).await,
         BenchCommand::TrainLm(arguments) => blocking(move || train_lm::run(&arguments)).await,
+        BenchCommand::Generate(arguments) => blocking(move || generate::run(&arguments)).await,
         BenchCommand::Ingest(arguments) => ingest::run(&arguments).await,
         BenchCommand::Redeem(arguments) => redeem::run(&arguments).await,
         BenchCommand::Serve(arguments) => serve::run(&arguments).await,

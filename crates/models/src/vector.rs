@@ -122,21 +122,7 @@ pub(crate) fn sum_pairs(left: &[f32], right: &[f32], term: impl Fn(f32, f32) -> 
             partial[lane] += term(l[lane], r[lane]);
         }
     }
-    total(partial) + tail
-}
-
-/// The sum of the lanes, by halves: added one after the other, each addition
-/// would wait for the one before.
-#[inline(always)]
-fn total(mut partial: [f32; LANES]) -> f32 {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for lane in 0..half {
-            partial[lane] += partial[lane + half];
-        }
-        half /= 2;
-    }
-    partial[0]
+    partial.iter().sum::<f32>() + tail
 }
 
 /// The largest element, -∞ for none.
@@ -154,18 +140,7 @@ pub(crate) fn maximum(values: &[f32]) -> f32 {
             };
         }
     }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for lane in 0..half {
-            partial[lane] = if partial[lane + half] > partial[lane] {
-                partial[lane + half]
-            } else {
-                partial[lane]
-            };
-        }
-        half /= 2;
-    }
-    tail.max(partial[0])
+    partial.iter().fold(tail, |a, &b| a.max(b))
 }
 
 /// Replaces each value by `exp(value - shift)` and returns their sum.
@@ -185,7 +160,7 @@ pub(crate) fn exponentials(values: &mut [f32], shift: f32) -> f32 {
         *value = exponential(*value - shift);
         sum += *value;
     }
-    sum + total(partial)
+    sum + partial.iter().sum::<f32>()
 }
 
 #[inline(always)]

@@ -1,12 +1,13 @@
 //! How fast the engine trains on this machine, on made-up tokens:
-//! `cargo run --release -p models --example speed -- [language|items|generate] [threads]`.
+//! `cargo run --release -p models --example speed --
+//! [language|muon|items|many-items|pairs|generate] [threads]`.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use models::{
-    Loss, ModelError, Sampling, Sequence, Trainer, TrainerOptions, Transformer, TransformerConfig,
-    generate,
+    Loss, ModelError, Optimizer, Pooling, Sampling, Sequence, Trainer, TrainerOptions, Transformer,
+    TransformerConfig, generate,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -18,32 +19,72 @@ fn main() -> Result<(), ModelError> {
     if which == "generate" {
         return measure_generation(TransformerConfig::new(6, 384, 6, 256, 8192));
     }
-    if which == "items" {
-        let config = TransformerConfig::new(2, 64, 2, 50, 12_000);
-        let mut random = ChaCha8Rng::seed_from_u64(1);
-        // Mean 9, between 3 and 50, most of them short.
-        let batch: Vec<Sequence> = (0..256)
-            .map(|_| {
-                let length = 3.0 - 6.0 * (1.0 - random.random::<f64>()).ln();
-                sequence((length as usize).min(50), 12_000, &mut random)
-            })
-            .collect();
-        measure(
-            "items, full",
-            config.clone(),
-            Loss::Full,
-            threads,
-            &batch,
-            12,
-        )?;
-        let sampled = Loss::Sampled { negatives: 256 };
-        measure("items, sampled", config, sampled, threads, &batch, 100)
-    } else {
-        let config = TransformerConfig::new(6, 384, 6, 256, 8192);
-        let mut random = ChaCha8Rng::seed_from_u64(1);
-        let batch: Vec<Sequence> = (0..16).map(|_| sequence(256, 8192, &mut random)).collect();
-        measure("language", config, Loss::Full, threads, &batch, 6)
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let plain = TrainerOptions {
+        threads,
+        ..TrainerOptions::default()
+    };
+    match which.as_str() {
+        "items" => {
+            let config = TransformerConfig::new(2, 64, 2, 50, 12_000);
+            let batch = items(12_000, &mut random);
+            let full = trainer(config.clone(), plain.clone())?;
+            measure("items, full", full, &batch, 12);
+            let options = TrainerOptions {
+                loss: Loss::Sampled { negatives: 256 },
+                ..plain
+            };
+            measure("items, sampled", trainer(config, options)?, &batch, 100);
+        }
+        "many-items" => {
+            let config = TransformerConfig::new(2, 64, 2, 50, 1_000_000);
+            let batch = items(1_000_000, &mut random);
+            for (name, loss) in [
+                ("popular", Loss::Popular { negatives: 1024 }),
+                ("in batch", Loss::InBatch),
+            ] {
+                for sparse_tables in [true, false] {
+                    let options = TrainerOptions {
+                        loss,
+                        sparse_tables,
+                        ..plain.clone()
+                    };
+                    let counts = (1..=1_000_000).map(|rank| 1e6 / rank as f32).collect();
+                    let trainer = trainer(config.clone(), options)?.with_frequencies(counts)?;
+                    let tables = if sparse_tables { "sparse" } else { "dense" };
+                    measure(&format!("1M items, {name}, {tables}"), trainer, &batch, 12);
+                }
+            }
+        }
+        "pairs" => measure_pairs(plain, &mut random)?,
+        _ => {
+            let config = TransformerConfig::new(6, 384, 6, 256, 8192);
+            let batch: Vec<Sequence> = (0..16).map(|_| sequence(256, 8192, &mut random)).collect();
+            let options = TrainerOptions {
+                optimizer: match which.as_str() {
+                    "muon" => Optimizer::Muon,
+                    _ => Optimizer::AdamW,
+                },
+                ..plain
+            };
+            measure(&which, trainer(config, options)?, &batch, 6);
+        }
     }
+    Ok(())
+}
+
+/// Sequences of a mean of 9 items, between 3 and 50, most of them short.
+fn items(vocabulary: u32, random: &mut ChaCha8Rng) -> Vec<Sequence> {
+    (0..256)
+        .map(|_| {
+            let length = 3.0 - 6.0 * (1.0 - random.random::<f64>()).ln();
+            sequence((length as usize).min(50), vocabulary, random)
+        })
+        .collect()
+}
+
+fn trainer(config: TransformerConfig, options: TrainerOptions) -> Result<Trainer, ModelError> {
+    Ok(Trainer::new(Transformer::new(config, 1)?, options))
 }
 
 fn sequence(length: usize, vocabulary: u32, random: &mut ChaCha8Rng) -> Sequence {
@@ -53,20 +94,7 @@ fn sequence(length: usize, vocabulary: u32, random: &mut ChaCha8Rng) -> Sequence
     Sequence::next_tokens(&tokens)
 }
 
-fn measure(
-    name: &str,
-    config: TransformerConfig,
-    loss: Loss,
-    threads: usize,
-    batch: &[Sequence],
-    steps: usize,
-) -> Result<(), ModelError> {
-    let options = TrainerOptions {
-        loss,
-        threads,
-        ..TrainerOptions::default()
-    };
-    let mut trainer = Trainer::new(Transformer::new(config, 1)?, options);
+fn measure(name: &str, mut trainer: Trainer, batch: &[Sequence], steps: usize) {
     trainer.step(batch);
     let processor_start = processor_seconds();
     let mut seconds: Vec<f64> = (0..steps)
@@ -97,7 +125,43 @@ fn measure(
             batch.len() as f64 / spent,
         );
     }
+    if let Some(kilobytes) = peak_kilobytes() {
+        println!("{name}: at most {:.0} MB so far", kilobytes / 1e3);
+    }
+}
+
+/// An encoder of 6 layers on pairs of questions and answers.
+fn measure_pairs(options: TrainerOptions, random: &mut ChaCha8Rng) -> Result<(), ModelError> {
+    let threads = options.threads;
+    let mut trainer = trainer(TransformerConfig::encoder(6, 384, 6, 128, 30_000), options)?;
+    let pairs: Vec<(Vec<u32>, Vec<u32>)> = (0..64)
+        .map(|_| {
+            let mut side = |length| sequence(length, 30_000, random).inputs;
+            (side(16), side(64))
+        })
+        .collect();
+    trainer.step_pairs(&pairs, 0.05, Pooling::Mean);
+    let start = Instant::now();
+    for _ in 0..3 {
+        trainer.step_pairs(&pairs, 0.05, Pooling::Mean);
+    }
+    let seconds = start.elapsed().as_secs_f64() / 3.0;
+    println!("pairs: {:.0} pairs/s of 16 and 64 tokens", 64.0 / seconds);
+    let sides: Vec<&[u32]> = pairs.iter().map(|pair| pair.1.as_slice()).collect();
+    let start = Instant::now();
+    for _ in 0..3 {
+        trainer.decoder().encode(&sides, Pooling::Mean, threads);
+    }
+    let seconds = start.elapsed().as_secs_f64() / 3.0;
+    println!("encode: {:.0} texts/s of 64 tokens", 64.0 / seconds);
     Ok(())
+}
+
+/// The most memory that this process has had, where the system tells.
+fn peak_kilobytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn measure_generation(config: TransformerConfig) -> Result<(), ModelError> {
@@ -115,7 +179,7 @@ fn measure_generation(config: TransformerConfig) -> Result<(), ModelError> {
     let tokens = generate(&decoder, &prompt, &sampling, |_| {
         first.get_or_insert_with(|| start.elapsed().as_secs_f64());
         ControlFlow::Continue(())
-    });
+    })?;
     let first = first.unwrap_or_default();
     let rest = start.elapsed().as_secs_f64() - first;
     println!(

@@ -296,8 +296,9 @@ impl Transformer {
     /// Freezes all weights and puts adapters beside them, which change nothing
     /// yet and alone are trained from now on.
     pub fn adapt(&mut self, options: AdapterOptions, seed: u64) -> Result<(), ModelError> {
-        if options.rank == 0 || options.targets.is_empty() {
-            let reason = "an adapter needs a rank of at least 1 and a layer to stand beside";
+        if !(1..=self.config.width).contains(&options.rank) || options.targets.is_empty() {
+            let reason = "an adapter needs a rank from 1 to the width of the model and a layer \
+                          to stand beside";
             return Err(ModelError::Configuration(reason.to_owned()));
         }
         if self.adapters.is_some() {

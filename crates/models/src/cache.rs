@@ -116,7 +116,9 @@ impl Rows {
             Rows::Full(values) => values.extend_from_slice(row),
             Rows::Compact { numbers, scales } => {
                 for head in row.chunks_exact(head_width) {
-                    let largest = head.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+                    let largest = head
+                        .iter()
+                        .fold(0.0_f32, |most, value| most.max(value.abs()));
                     let scale = largest / 127.0;
                     let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
                     scales.push(scale);

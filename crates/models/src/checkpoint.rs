@@ -1,16 +1,18 @@
 //! Models and checkpoints as safetensors: a header of names, shapes and one
 //! metadata entry, then the numbers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::adapter::AdapterOptions;
 use crate::architecture::TransformerConfig;
 use crate::error::ModelError;
 use crate::parameters::{Layout, Tensor};
-use crate::trainer::{Trainer, TrainerOptions};
+use crate::trainer::{Moments, Optimizer, Plan, Trainer, TrainerOptions};
 use crate::transformer::Transformer;
 
 /// The metadata entry of a model.
@@ -19,6 +21,10 @@ const MODEL: &str = "decoder";
 const CHECKPOINT: &str = "trainer";
 /// What the moments' names begin with.
 const MOMENTS: [&str; 2] = ["first_moment.", "second_moment."];
+/// What the names of averaged weights begin with.
+const AVERAGE: &str = "average.";
+/// The name of all adapters together.
+const ADAPTERS: &str = "adapters";
 
 /// What a checkpoint holds beside numbers: with the seed, all randomness of
 /// the steps to come is a function of their number.
@@ -27,6 +33,12 @@ struct CheckpointHeader {
     decoder: TransformerConfig,
     steps_done: usize,
     seed: u64,
+    #[serde(default)]
+    optimizer: Optimizer,
+    #[serde(default)]
+    averaged: bool,
+    #[serde(default)]
+    adapters: Option<AdapterOptions>,
 }
 
 fn refuse(reason: impl std::fmt::Display) -> ModelError {
@@ -40,15 +52,20 @@ fn little_endian(values: &[f32]) -> Vec<u8> {
         .collect()
 }
 
-/// A file of buffers that are laid out alike, each under its prefix.
-fn write(config: &TransformerConfig, buffers: &[(&str, &[f32])], entry: (&str, String)) -> Vec<u8> {
-    let layout = Layout::new(config);
-    let named = buffers.iter().flat_map(|(prefix, values)| {
-        layout.tensors(config).into_iter().map(move |tensor| {
+/// A buffer of the file: its tensors, whose names get a prefix.
+struct Section<'a> {
+    prefix: &'a str,
+    tensors: Vec<Tensor>,
+    values: &'a [f32],
+}
+
+fn write(sections: &[Section<'_>], entry: (&str, String)) -> Vec<u8> {
+    let named = sections.iter().flat_map(|section| {
+        section.tensors.iter().map(|tensor| {
             (
-                format!("{prefix}{}", tensor.name),
-                tensor.shape,
-                little_endian(&values[tensor.place]),
+                format!("{}{}", section.prefix, tensor.name),
+                tensor.shape.clone(),
+                little_endian(&section.values[tensor.place.clone()]),
             )
         })
     });
@@ -70,35 +87,56 @@ fn metadata(bytes: &[u8], entry: &str) -> Result<String, ModelError> {
         .ok_or_else(|| refuse(format!("its metadata has no entry `{entry}`")))
 }
 
-/// The buffers under these prefixes, each tensor checked against the
-/// configuration; no other tensor may be in the file.
-fn read(
-    bytes: &[u8],
-    config: &TransformerConfig,
-    prefixes: &[&str],
-) -> Result<Vec<Vec<f32>>, ModelError> {
-    let count = config.validate()?;
-    let file = SafeTensors::deserialize(bytes).map_err(refuse)?;
-    if (count.checked_mul(4 * prefixes.len())).is_none_or(|size| size > bytes.len()) {
-        return Err(refuse("it is smaller than its configuration says"));
+/// A file whose tensors are taken out one after the other.
+struct Reader<'a> {
+    bytes: usize,
+    tensors: BTreeMap<String, TensorView<'a>>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Result<Reader<'a>, ModelError> {
+        let file = SafeTensors::deserialize(bytes).map_err(refuse)?;
+        Ok(Reader {
+            bytes: bytes.len(),
+            tensors: file.tensors().into_iter().collect(),
+        })
     }
-    let mut tensors: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
-    let layout = Layout::new(config);
-    let mut buffers = Vec::with_capacity(prefixes.len());
-    for prefix in prefixes {
-        let mut values = vec![0.0; count];
-        for Tensor { name, shape, place } in layout.tensors(config) {
-            let name = format!("{prefix}{name}");
-            let tensor = tensors
-                .remove(&name)
-                .ok_or_else(|| refuse(format!("tensor {name} is missing")))?;
-            read_tensor(&mut values[place], &name, &shape, &tensor)?;
+
+    /// The buffer of these tensors, each checked.
+    fn section(&mut self, prefix: &str, tensors: &[Tensor]) -> Result<Vec<f32>, ModelError> {
+        let count = tensors.iter().map(|tensor| tensor.place.end).max();
+        let count = count.unwrap_or(0);
+        if count.checked_mul(4).is_none_or(|size| size > self.bytes) {
+            return Err(refuse("it is smaller than its configuration says"));
         }
-        buffers.push(values);
+        let mut values = vec![0.0; count];
+        for Tensor { name, shape, place } in tensors {
+            let name = format!("{prefix}{name}");
+            let tensor = self.tensors.remove(&name);
+            let tensor = tensor.ok_or_else(|| refuse(format!("tensor {name} is missing")))?;
+            read_tensor(&mut values[place.clone()], &name, shape, &tensor)?;
+        }
+        Ok(values)
     }
-    match tensors.into_keys().next() {
-        Some(name) => Err(refuse(format!("tensor {name} does not belong to it"))),
-        None => Ok(buffers),
+
+    /// The model of this configuration; none is made where the file is too
+    /// small for it.
+    fn model(&mut self, config: TransformerConfig) -> Result<Transformer, ModelError> {
+        let count = config.validate()?;
+        if count.checked_mul(4).is_none_or(|size| size > self.bytes) {
+            return Err(refuse("it is smaller than its configuration says"));
+        }
+        let tensors = Layout::new(&config).tensors(&config);
+        let parameters = self.section("", &tensors)?;
+        Transformer::from_parameters(config, parameters)
+    }
+
+    /// An error if a tensor is left.
+    fn finish(self) -> Result<(), ModelError> {
+        match self.tensors.into_keys().next() {
+            Some(name) => Err(refuse(format!("tensor {name} does not belong to it"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -130,60 +168,152 @@ fn read_tensor(
 
 impl Transformer {
     /// The weights under the names of the Llama family, the configuration in
-    /// the metadata.
+    /// the metadata. Adapters are written as merged into them.
     pub fn to_safetensors(&self) -> Vec<u8> {
         let entry = serde_json::to_string(&self.config).unwrap_or_default();
-        write(&self.config, &[("", &self.parameters)], (MODEL, entry))
+        let mut model = Cow::Borrowed(self);
+        if self.trains_adapters() {
+            model.to_mut().merge_adapters();
+        }
+        let section = Section {
+            prefix: "",
+            tensors: self.layout.tensors(&self.config),
+            values: &model.parameters,
+        };
+        write(&[section], (MODEL, entry))
     }
 
     /// Reads what [`Transformer::to_safetensors`] wrote.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Transformer, ModelError> {
         let config: TransformerConfig =
             serde_json::from_str(&metadata(bytes, MODEL)?).map_err(refuse)?;
-        match <[_; 1]>::try_from(read(bytes, &config, &[""])?) {
-            Ok([parameters]) => Transformer::from_parameters(config, parameters),
-            Err(_) => Err(refuse("it does not hold one model")),
+        let mut reader = Reader::new(bytes)?;
+        let model = reader.model(config)?;
+        reader.finish()?;
+        Ok(model)
+    }
+
+    /// The tensors of the weights that are trained.
+    fn trained_tensors(&self) -> Vec<Tensor> {
+        match &self.adapters {
+            Some(adapters) => vec![Tensor {
+                name: ADAPTERS.to_owned(),
+                shape: vec![adapters.parameters.len()],
+                place: 0..adapters.parameters.len(),
+            }],
+            None => self.layout.tensors(&self.config),
         }
     }
 }
 
+/// The tensors of the second moments.
+fn second_tensors(model: &Transformer, plan: &Plan) -> Vec<Tensor> {
+    let without = plan.without_second();
+    let held = |tensor: &Tensor| !without.contains(&tensor.place.start);
+    (model.trained_tensors().into_iter().filter(held))
+        .map(|tensor| Tensor {
+            place: plan.second_place(&tensor.place),
+            ..tensor
+        })
+        .collect()
+}
+
+/// The optimizer that the weights are trained with.
+fn effective(optimizer: Optimizer, adapters: bool) -> Optimizer {
+    if adapters {
+        Optimizer::AdamW
+    } else {
+        optimizer
+    }
+}
+
 impl Trainer {
-    /// All that the next steps depend on: weights, moments, step and seed.
+    /// All that the next steps depend on: weights (averaged ones and adapters
+    /// too), moments, step and seed.
     pub fn checkpoint(&self) -> Vec<u8> {
+        let model = &self.decoder;
         let header = CheckpointHeader {
-            decoder: self.decoder.config.clone(),
+            decoder: model.config.clone(),
             steps_done: self.steps_done,
             seed: self.options.seed,
+            optimizer: effective(self.options.optimizer, model.trains_adapters()),
+            averaged: self.average.is_some(),
+            adapters: (model.adapters.as_ref()).map(|adapters| adapters.options.clone()),
         };
         let entry = serde_json::to_string(&header).unwrap_or_default();
-        let buffers = [
-            ("", self.decoder.parameters.as_slice()),
-            (MOMENTS[0], self.first_moment.as_slice()),
-            (MOMENTS[1], self.second_moment.as_slice()),
-        ];
-        write(&self.decoder.config, &buffers, (CHECKPOINT, entry))
+        let section = |prefix, tensors, values| Section {
+            prefix,
+            tensors,
+            values,
+        };
+        let trained = model.trained_tensors();
+        let mut sections = vec![section(
+            "",
+            model.layout.tensors(&model.config),
+            model.parameters.as_slice(),
+        )];
+        if model.trains_adapters() {
+            sections.push(section("", trained.clone(), model.trained()));
+        }
+        let second = second_tensors(model, &self.plan);
+        sections.push(section(MOMENTS[0], trained.clone(), &self.moments.first));
+        sections.push(section(MOMENTS[1], second, &self.moments.second));
+        if let Some(average) = &self.average {
+            sections.push(section(AVERAGE, trained, average.trained()));
+        }
+        write(&sections, (CHECKPOINT, entry))
     }
 
-    /// Goes on from a checkpoint: with the same options, batches and threads
-    /// its losses are bit for bit those of a run that was never interrupted.
-    /// The seed is the checkpoint's.
+    /// Goes on from a checkpoint: with the same options, frequencies, batches
+    /// and threads its losses are bit for bit those of a run that was never
+    /// interrupted. The seed is the checkpoint's. An error if it was made with
+    /// another optimizer, or with averaged weights where the options have none
+    /// or the other way round.
     pub fn resume(bytes: &[u8], options: TrainerOptions) -> Result<Trainer, ModelError> {
         let header: CheckpointHeader =
             serde_json::from_str(&metadata(bytes, CHECKPOINT)?).map_err(refuse)?;
-        let buffers = read(bytes, &header.decoder, &["", MOMENTS[0], MOMENTS[1]])?;
-        let Ok([parameters, first, second]) = <[_; 3]>::try_from(buffers) else {
-            return Err(refuse("it does not hold one checkpoint"));
+        let wanted = effective(options.optimizer, header.adapters.is_some());
+        if wanted != header.optimizer {
+            let found = header.optimizer;
+            let reason = format!("it was trained with {found:?}: it cannot go on with {wanted:?}");
+            return Err(refuse(reason));
+        }
+        if options.ema_decay.is_some() != header.averaged {
+            let has = if header.averaged { "has" } else { "has no" };
+            let reason = format!("it {has} averaged weights: set `ema_decay` accordingly");
+            return Err(refuse(reason));
+        }
+        let mut reader = Reader::new(bytes)?;
+        let mut model = reader.model(header.decoder)?;
+        if let Some(adapters) = header.adapters {
+            model.adapt(adapters, header.seed)?;
+            let trained = reader.section("", &model.trained_tensors())?;
+            model.trained_mut().0.copy_from_slice(&trained);
+        }
+        let trained = model.trained_tensors();
+        let second = second_tensors(&model, &Plan::new(&model, wanted));
+        let moments = Moments {
+            first: reader.section(MOMENTS[0], &trained)?,
+            second: reader.section(MOMENTS[1], &second)?,
         };
-        let decoder = Transformer::from_parameters(header.decoder, parameters)?;
+        let mut average = None;
+        if header.averaged {
+            let values = reader.section(AVERAGE, &trained)?;
+            let mut averaged = model.clone();
+            averaged.trained_mut().0.copy_from_slice(&values);
+            average = Some(averaged);
+        }
+        reader.finish()?;
         let options = TrainerOptions {
             seed: header.seed,
             ..options
         };
+        let steps_done = header.steps_done;
         Ok(Trainer::from_state(
-            decoder,
+            (model, average),
             options,
-            (first, second),
-            header.steps_done,
+            moments,
+            steps_done,
         ))
     }
 }

@@ -153,7 +153,9 @@ impl Engine {
             .build()
             .map_err(|error| refuse(&error))?;
         let run = move || pool.install(move || work(scheduler, waiting));
-        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(run);
+        let thread = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(run);
         Ok(Engine {
             jobs: Some(jobs),
             counts,

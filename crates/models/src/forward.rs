@@ -336,7 +336,10 @@ impl Transformer {
         let attended = grow(&mut layer.attended, count * heads.total());
         let caches: Vec<Option<&mut Cache>> = match memory {
             Memory::Packed(lengths) => lengths.iter().map(|_| None).collect(),
-            Memory::Cached(streams) => streams.iter_mut().map(|stream| Some(&mut *stream.0)).collect(),
+            Memory::Cached(streams) => streams
+                .iter_mut()
+                .map(|stream| Some(&mut *stream.0))
+                .collect(),
         };
         let mut rest = (rows, &mut *attended, normalizers);
         let mut sequences = Vec::with_capacity(spans.len());
@@ -358,8 +361,9 @@ impl Transformer {
             sequence.attend(index, rotary, heads, (scratch, threads));
         };
         if threads > 1 && sequences.len() > 1 {
-            (sequences.into_par_iter())
-                .for_each_init(Default::default, |scratch, sequence| one(sequence, scratch, 1));
+            (sequences.into_par_iter()).for_each_init(Default::default, |scratch, sequence| {
+                one(sequence, scratch, 1)
+            });
         } else {
             for sequence in sequences {
                 one(sequence, &mut scratch.attention, threads);

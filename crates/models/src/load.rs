@@ -53,7 +53,8 @@ impl Transformer {
         }
         let matrices = (layout.linears())
             .map(|linear| {
-                let table = linear.index == layout.embedding.index || linear.index == layout.head.index;
+                let table =
+                    linear.index == layout.embedding.index || linear.index == layout.head.index;
                 let precision = match precision {
                     Precision::Int4 if table => Precision::Int8,
                     precision => precision,
@@ -79,7 +80,11 @@ impl Transformer {
         let tables = [self.layout.embedding.index, self.layout.head.index];
         let matrices = (self.layout.linears())
             .map(|linear| {
-                let bits = if tables.contains(&linear.index) { Bits::Int8 } else { bits };
+                let bits = if tables.contains(&linear.index) {
+                    Bits::Int8
+                } else {
+                    bits
+                };
                 let values = &self.parameters[linear.weight.clone()];
                 QuantizedMatrix::from_dense(values, (linear.inputs, linear.outputs), bits)
             })
@@ -113,17 +118,15 @@ fn read_dense<'p>(
         rest = after;
         parts.push((tensor(model, place)?, part));
     }
-    (parts.into_par_iter()).try_for_each(|(tensor, part)| {
-        tensor.dequantize_rows(0..tensor.rows(), part)
-    })?;
+    (parts.into_par_iter())
+        .try_for_each(|(tensor, part)| tensor.dequantize_rows(0..tensor.rows(), part))?;
     Ok(parameters)
 }
 
 /// The tensors that make up one linear layer, in order.
 fn parts<'p>(places: &'p [Place], linear: &Linear) -> Vec<&'p Place> {
-    let within = |place: &Range<usize>| {
-        linear.weight.start <= place.start && place.end <= linear.weight.end
-    };
+    let within =
+        |place: &Range<usize>| linear.weight.start <= place.start && place.end <= linear.weight.end;
     places.iter().filter(|place| within(&place.place)).collect()
 }
 
@@ -133,8 +136,8 @@ fn read_matrix(
     places: &[&Place],
     precision: Precision,
 ) -> Result<QuantizedMatrix, ModelError> {
-    let tensors = (places.iter().map(|place| tensor(model, place)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let tensors =
+        (places.iter().map(|place| tensor(model, place))).collect::<Result<Vec<_>, _>>()?;
     let shape = (linear.inputs, linear.outputs);
     // The tensor that holds an output, and its row there.
     let find = |mut output: usize| {

@@ -10,8 +10,10 @@ use crate::vector::{add, add_scaled, dot, exponentials, maximum, scale, vectoriz
 /// A target that is not scored.
 pub const IGNORE: u32 = u32::MAX;
 
-/// Rows whose logits are computed together.
+/// The most rows whose logits are computed together.
 const CHUNK: usize = 256;
+/// The most logits at once (64 MiB): a large vocabulary takes fewer rows.
+const LOGITS: usize = 1 << 24;
 
 /// What is minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +30,20 @@ pub enum Loss {
         /// How many tokens are drawn.
         negatives: usize,
     },
+    /// Cross-entropy over the target and tokens that are drawn, once a step,
+    /// as often as [`crate::Trainer::with_frequencies`] says (uniformly
+    /// without it). A rival's logit is corrected by the logarithm of how
+    /// probable it was to be drawn (Bengio and Senécal, 2008), so that the sum
+    /// stands for the whole vocabulary.
+    Popular {
+        /// How many draws there are; a token drawn twice counts once.
+        negatives: usize,
+    },
+    /// Cross-entropy over the target and the other distinct targets of the
+    /// step's batch, corrected in the same way (Yi et al., 2019) where
+    /// [`crate::Trainer::with_frequencies`] says how often each token is a
+    /// target, and not at all where it does not.
+    InBatch,
 }
 
 /// Which tokens a row's target competes with.
@@ -35,8 +51,12 @@ pub enum Loss {
 pub(crate) enum Rivals<'a> {
     /// The whole vocabulary.
     All,
-    /// These tokens.
-    Drawn(&'a [u32]),
+    /// These distinct tokens.
+    Drawn {
+        tokens: &'a [u32],
+        /// What is added to the logit of each, or empty for nothing.
+        corrections: &'a [f32],
+    },
 }
 
 /// Buffers that one thread uses for chunk after chunk.
@@ -83,15 +103,17 @@ pub(crate) fn cross_entropy(
     if let Some(gradients) = &mut gradients {
         gradients.hidden.fill(0.0);
     }
-    if let Rivals::Drawn(drawn) = rivals {
-        let table = reserve(&mut scratch.drawn, drawn.len() * width);
-        for (row, &token) in table.chunks_exact_mut(width).zip(drawn) {
+    let mut columns = embedding.len() / width;
+    if let Rivals::Drawn { tokens, .. } = rivals {
+        let table = reserve(&mut scratch.drawn, tokens.len() * width);
+        for (row, &token) in table.chunks_exact_mut(width).zip(tokens) {
             row.copy_from_slice(row_of(embedding, token, width));
         }
-        reserve(&mut scratch.drawn_gradients, drawn.len() * width).fill(0.0);
+        reserve(&mut scratch.drawn_gradients, tokens.len() * width).fill(0.0);
+        columns = tokens.len();
     }
     let mut total = 0.0;
-    for chunk in scored.chunks(CHUNK) {
+    for chunk in scored.chunks((LOGITS / columns.max(1)).clamp(1, CHUNK)) {
         let rows = reserve(&mut scratch.rows, chunk.len() * width);
         for (copy, &row) in rows.chunks_exact_mut(width).zip(chunk) {
             copy.copy_from_slice(&hidden[row * width..(row + 1) * width]);
@@ -102,7 +124,11 @@ pub(crate) fn cross_entropy(
         let gradient = (weight, table_gradient);
         total += match rivals {
             Rivals::All => full(&chunk_targets, embedding, width, gradient, scratch),
-            Rivals::Drawn(drawn) => {
+            Rivals::Drawn {
+                tokens,
+                corrections,
+            } => {
+                let drawn = (tokens, corrections);
                 sampled(&chunk_targets, drawn, embedding, width, gradient, scratch)
             }
         };
@@ -114,8 +140,8 @@ pub(crate) fn cross_entropy(
         }
     }
     let table_gradient = gradients.and_then(|gradients| gradients.embedding);
-    if let (Rivals::Drawn(drawn), Some(gradient)) = (rivals, table_gradient) {
-        for (row, &token) in scratch.drawn_gradients.chunks_exact(width).zip(drawn) {
+    if let (Rivals::Drawn { tokens, .. }, Some(gradient)) = (rivals, table_gradient) {
+        for (row, &token) in scratch.drawn_gradients.chunks_exact(width).zip(tokens) {
             add(row_of_mut(gradient, token, width), row);
         }
     }
@@ -182,7 +208,7 @@ fn negative_log_likelihood(row: &mut [f32], target: usize, weight: Option<f32>) 
 /// One chunk against the drawn tokens.
 fn sampled(
     targets: &[u32],
-    drawn: &[u32],
+    (drawn, corrections): (&[u32], &[f32]),
     embedding: &[f32],
     width: usize,
     (weight, mut table_gradient): (Option<f32>, Option<&mut [f32]>),
@@ -208,6 +234,9 @@ fn sampled(
             || {
                 let positive = row_of(embedding, target, width);
                 let logit = dot(hidden, positive);
+                for (value, correction) in row.iter_mut().zip(corrections) {
+                    *value += correction;
+                }
                 let (loss, probability) = rival_probabilities(row, logit, target, drawn);
                 scale(row, pull);
                 let pull = pull * (probability - 1.0);
@@ -253,6 +282,7 @@ fn rival_probabilities(row: &mut [f32], logit: f32, target: u32, drawn: &[u32]) 
 mod tests {
     use super::*;
     use crate::differences::{check, numbers};
+    use crate::rivals::{Frequencies, draw};
 
     const WIDTH: usize = 8;
     const VOCABULARY: usize = 30;
@@ -278,12 +308,19 @@ mod tests {
     /// among these the target of some rows.
     #[test]
     fn gradients_are_slopes() {
-        let drawn = [3, 28, 7, 0, 14, 21];
+        let tokens = [3, 28, 7, 0, 14, 21];
+        let drawn = |corrections| Rivals::Drawn {
+            tokens: &tokens,
+            corrections,
+        };
+        let corrections = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5];
         for (rows, rivals) in [
             (4, Rivals::All),
             (CHUNK + 90, Rivals::All),
-            (4, Rivals::Drawn(&drawn)),
-            (CHUNK + 90, Rivals::Drawn(&drawn)),
+            (4, drawn(&[])),
+            (CHUNK + 90, drawn(&[])),
+            (4, drawn(&corrections)),
+            (CHUNK + 90, drawn(&corrections)),
         ] {
             let (hidden, embedding) = (numbers(rows * WIDTH, 1), numbers(VOCABULARY * WIDTH, 2));
             let mut of_hidden = vec![9.0; hidden.len()];
@@ -323,8 +360,71 @@ mod tests {
     fn all_tokens_drawn_are_the_whole_vocabulary() {
         let (hidden, embedding) = (numbers(6 * WIDTH, 1), numbers(VOCABULARY * WIDTH, 2));
         let all: Vec<u32> = (0..VOCABULARY as u32).collect();
-        let sampled = loss(&hidden, &embedding, Rivals::Drawn(&all));
+        let drawn = |corrections| Rivals::Drawn {
+            tokens: &all,
+            corrections,
+        };
+        let sampled = loss(&hidden, &embedding, drawn(&[]));
         let full = loss(&hidden, &embedding, Rivals::All);
         assert!((full - sampled).abs() < 1e-4, "{full} {sampled}");
+        let corrected = loss(&hidden, &embedding, drawn(&[1.0; VOCABULARY]));
+        assert!(corrected > full + 0.5, "{full} {corrected}");
+    }
+
+    /// Tokens drawn by a law of Zipf: the mean over many draws of the loss and
+    /// of its gradient, corrected and not, against the whole vocabulary.
+    #[test]
+    fn corrected_draws_come_closer_to_the_whole_vocabulary() {
+        let (rows, vocabulary) = (24, 400);
+        let hidden: Vec<f32> = numbers(rows * WIDTH, 1).iter().map(|x| 1.5 * x).collect();
+        let embedding = numbers(vocabulary * WIDTH, 2);
+        let targets: Vec<u32> = (0..rows as u32).map(|row| row * row % 97).collect();
+        let run = |rivals: Rivals<'_>| {
+            let mut of_hidden = vec![0.0; hidden.len()];
+            let gradients = Gradients {
+                hidden: &mut of_hidden,
+                embedding: None,
+                weight: 1.0 / rows as f32,
+            };
+            let scratch = &mut Scratch::default();
+            let (loss, _) = cross_entropy(
+                &hidden,
+                &targets,
+                &embedding,
+                WIDTH,
+                rivals,
+                Some(gradients),
+                scratch,
+            );
+            (loss / rows as f64, of_hidden)
+        };
+        let (full, expected) = run(Rivals::All);
+        let counts = (0..vocabulary).map(|token| 1.0 / (token + 1) as f32);
+        let frequencies = Frequencies::new(counts.collect(), vocabulary).expect("frequencies");
+        let mean = |corrected: bool| {
+            let rounds = 400;
+            let (mut loss, mut gradient) = (0.0, vec![0.0f32; hidden.len()]);
+            for seed in 0..rounds {
+                let popular = Loss::Popular { negatives: 128 };
+                let drawn = draw(popular, &[], vocabulary, Some(&frequencies), seed);
+                let mut drawn = drawn.expect("rivals");
+                if !corrected {
+                    drawn.corrections.clear();
+                }
+                let (one, of_hidden) = run(drawn.rivals());
+                loss += one / rounds as f64;
+                add_scaled(&mut gradient, &of_hidden, 1.0 / rounds as f32);
+            }
+            (loss, gradient)
+        };
+        let cosine = |gradient: &[f32]| {
+            let length = |values: &[f32]| dot(values, values).sqrt();
+            dot(gradient, &expected) / length(gradient) / length(&expected)
+        };
+        let ((loss, gradient), (plain_loss, plain)) = (mean(true), mean(false));
+        assert!((loss - full).abs() < 0.15, "{loss} for {full}");
+        assert!((plain_loss - full).abs() > 5.0 * (loss - full).abs());
+        let (near, far) = (1.0 - cosine(&gradient), 1.0 - cosine(&plain));
+        assert!(near < 0.003 && far > 5.0 * near, "{near} {far}");
     }
 }

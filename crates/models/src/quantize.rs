@@ -153,16 +153,9 @@ impl QuantizedMatrix {
     }
 
     /// (inputs, outputs).
+    #[cfg(test)]
     pub fn shape(&self) -> (usize, usize) {
         (self.inputs, self.outputs)
-    }
-
-    /// The format of the weights.
-    pub fn bits(&self) -> Bits {
-        match self.weights {
-            Weights::Int8 { .. } => Bits::Int8,
-            Weights::Int4 { .. } => Bits::Int4,
-        }
     }
 
     /// The bytes that the weights take, all of which a product reads.

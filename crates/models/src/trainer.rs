@@ -1,122 +1,30 @@
 //! Training: micro-batches on threads, one reduced gradient, one update.
 
+mod average;
+mod options;
+mod sequence;
+mod update;
+
 use std::ops::Range;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::backward::Flow;
 use crate::dropout::{Dropout, mix};
 use crate::error::ModelError;
 use crate::forward::{Activations, Memory, grow};
-use crate::loss::{self, Gradients, IGNORE, Loss, Rivals};
-use crate::optimizer::{Update, Weights};
+use crate::loss::{self, Gradients, IGNORE, Rivals};
+use crate::muon;
+use crate::optimizer::Update;
+use crate::rivals::{self, Drawn, Frequencies};
 use crate::transformer::Transformer;
 use crate::vector::{add, sum_of_squares};
 
-/// Tokens that a thread runs forward and backward at once: enough for large
-/// matrix products, little enough for its activations to stay small.
-const MICRO_BATCH_TOKENS: usize = 1024;
-
-/// One training sequence: what is seen and what is to be predicted at each
-/// position.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Sequence {
-    /// The tokens seen.
-    pub inputs: Vec<u32>,
-    /// The token to predict after each input; [`IGNORE`] is not scored.
-    pub targets: Vec<u32>,
-}
-
-impl Sequence {
-    /// Every token is predicted from those before it.
-    pub fn next_tokens(tokens: &[u32]) -> Sequence {
-        let inputs = tokens.len().saturating_sub(1);
-        Sequence {
-            inputs: tokens[..inputs].to_vec(),
-            targets: tokens.get(1..).unwrap_or_default().to_vec(),
-        }
-    }
-
-    /// Whether a decoder with this vocabulary can be trained on it.
-    pub fn validate(&self, vocabulary: usize) -> Result<(), ModelError> {
-        if self.inputs.len() != self.targets.len() {
-            return Err(ModelError::Data(format!(
-                "a sequence of {} inputs and {} targets",
-                self.inputs.len(),
-                self.targets.len()
-            )));
-        }
-        let scored = self.targets.iter().filter(|target| **target != IGNORE);
-        match (self.inputs.iter().chain(scored)).find(|token| **token as usize >= vocabulary) {
-            Some(token) => Err(ModelError::Data(format!(
-                "token {token} outside of a vocabulary of {vocabulary}"
-            ))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// How to train.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrainerOptions {
-    /// The step at which the learning rate has come down to its minimum.
-    pub steps: usize,
-    /// Steps in which the learning rate rises from 0.
-    pub warmup_steps: usize,
-    /// The highest learning rate.
-    pub learning_rate: f32,
-    /// The last learning rate, as a share of the highest.
-    pub minimum_learning_rate_fraction: f32,
-    /// Decoupled decay of all weights but the gains of the norms.
-    pub weight_decay: f32,
-    /// How slowly the mean of the gradient moves.
-    pub beta1: f32,
-    /// How slowly the mean of its square moves.
-    pub beta2: f32,
-    /// The largest norm of the gradient; 0 does not clip.
-    pub clip_norm: f32,
-    /// What is minimised.
-    pub loss: Loss,
-    /// How many threads compute.
-    pub threads: usize,
-    /// The seed of dropout and of drawn tokens.
-    pub seed: u64,
-}
-
-impl Default for TrainerOptions {
-    fn default() -> TrainerOptions {
-        TrainerOptions {
-            steps: 1000,
-            warmup_steps: 50,
-            learning_rate: 1e-3,
-            minimum_learning_rate_fraction: 0.1,
-            weight_decay: 0.1,
-            beta1: 0.9,
-            beta2: 0.95,
-            clip_norm: 1.0,
-            loss: Loss::Full,
-            threads: 1,
-            seed: 0,
-        }
-    }
-}
-
-impl TrainerOptions {
-    /// The learning rate of a step, from 0: a linear rise, then half a cosine
-    /// down to the minimum.
-    pub fn learning_rate_at(&self, step: usize) -> f32 {
-        if step < self.warmup_steps {
-            return self.learning_rate * (step + 1) as f32 / self.warmup_steps as f32;
-        }
-        let span = self.steps.saturating_sub(self.warmup_steps).max(1);
-        let progress = ((step - self.warmup_steps) as f32 / span as f32).min(1.0);
-        let cosine = 0.5 * (1.0 + (std::f32::consts::PI * progress).cos());
-        let minimum = self.minimum_learning_rate_fraction;
-        self.learning_rate * (minimum + (1.0 - minimum) * cosine)
-    }
-}
+pub use options::{Decay, Optimizer, Schedule, TrainerOptions};
+pub use sequence::Sequence;
+pub(crate) use sequence::{MicroBatch, micro_batch_tokens, pack, pack_pairs};
+use update::Cutter;
+pub(crate) use update::{Moments, Plan};
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -131,24 +39,32 @@ pub struct StepReport {
     pub learning_rate: f32,
 }
 
-/// Trains a decoder, step by step.
+/// Trains a decoder or an encoder, step by step: all its weights, or its
+/// adapters where it has them ([`Transformer::adapt`]).
 #[derive(Debug)]
 pub struct Trainer {
+    /// With the weights of the last update.
     pub(crate) decoder: Transformer,
+    /// With the averaged weights, where they are asked for.
+    pub(crate) average: Option<Transformer>,
     pub(crate) options: TrainerOptions,
-    pub(crate) first_moment: Vec<f32>,
-    pub(crate) second_moment: Vec<f32>,
+    pub(crate) moments: Moments,
     pub(crate) steps_done: usize,
+    frequencies: Option<Frequencies>,
+    pub(crate) plan: Plan,
+    /// Where gradients may be other than 0: in order and apart.
+    touched: Vec<Range<usize>>,
     workers: Vec<Worker>,
+    update_buffers: Vec<muon::Scratch>,
 }
 
 /// The buffers of one thread.
 #[derive(Debug)]
-struct Worker {
-    activations: Activations,
-    flow: Flow,
+pub(crate) struct Worker {
+    pub(crate) activations: Activations,
+    pub(crate) flow: Flow,
     loss: loss::Scratch,
-    gradient: Vec<f32>,
+    pub(crate) gradient: Vec<f32>,
 }
 
 impl Worker {
@@ -160,15 +76,19 @@ impl Worker {
             gradient: Vec::new(),
         }
     }
-}
 
-/// Sequences that one thread runs at once, packed.
-#[derive(Debug, Default)]
-struct MicroBatch {
-    index: usize,
-    tokens: Vec<u32>,
-    targets: Vec<u32>,
-    lengths: Vec<usize>,
+    /// Makes the gradient 0: in these ranges, the others are.
+    fn clear(&mut self, count: usize, touched: &[Range<usize>]) {
+        if self.gradient.len() != count {
+            // Zeros that the system gives take no memory until they are
+            // touched.
+            self.gradient = vec![0.0; count];
+            return;
+        }
+        for range in touched {
+            self.gradient[range.clone()].fill(0.0);
+        }
+    }
 }
 
 /// What is the same for all micro-batches of a step.
@@ -182,35 +102,53 @@ struct StepSettings<'a> {
 impl Trainer {
     /// Starts from this decoder. No thread count below 1 is taken.
     pub fn new(decoder: Transformer, options: TrainerOptions) -> Trainer {
-        let count = decoder.trained().len();
-        Trainer::from_state(decoder, options, (vec![0.0; count], vec![0.0; count]), 0)
+        let moments = Plan::new(&decoder, options.optimizer).fresh();
+        let average = options.ema_decay.map(|_| decoder.clone());
+        Trainer::from_state((decoder, average), options, moments, 0)
     }
 
     pub(crate) fn from_state(
-        decoder: Transformer,
+        (decoder, average): (Transformer, Option<Transformer>),
         options: TrainerOptions,
-        (first_moment, second_moment): (Vec<f32>, Vec<f32>),
+        moments: Moments,
         steps_done: usize,
     ) -> Trainer {
         let threads = options.threads.max(1);
         Trainer {
+            plan: Plan::new(&decoder, options.optimizer),
             decoder,
+            average,
             options,
-            first_moment,
-            second_moment,
+            moments,
             steps_done,
+            frequencies: None,
+            touched: Vec::new(),
             workers: std::iter::repeat_with(Worker::new).take(threads).collect(),
+            update_buffers: std::iter::repeat_with(muon::Scratch::default)
+                .take(threads)
+                .collect(),
         }
     }
 
-    /// The decoder as it is now.
-    pub fn decoder(&self) -> &Transformer {
-        &self.decoder
+    /// Says how often each token is a target, as counts or as shares: what
+    /// [`crate::Loss::Popular`] draws from and [`crate::Loss::InBatch`] corrects
+    /// with. They are no part of a checkpoint: a resumed run needs them again. An error
+    /// if there is not one for each token, or one that cannot be.
+    pub fn with_frequencies(mut self, frequencies: Vec<f32>) -> Result<Trainer, ModelError> {
+        let vocabulary = self.decoder.config().vocabulary;
+        self.frequencies = Some(Frequencies::new(frequencies, vocabulary)?);
+        Ok(self)
     }
 
-    /// The trained decoder.
+    /// The model as it is now; with its averaged weights where the options ask
+    /// for them.
+    pub fn decoder(&self) -> &Transformer {
+        self.average.as_ref().unwrap_or(&self.decoder)
+    }
+
+    /// The trained model, as [`Trainer::decoder`] has it.
     pub fn into_decoder(self) -> Transformer {
-        self.decoder
+        self.average.unwrap_or(self.decoder)
     }
 
     /// How many steps have been made.
@@ -223,33 +161,32 @@ impl Trainer {
         &self.options
     }
 
-    /// One update on one batch. The sequences may differ in length; attention
-    /// never crosses from one to another. A batch without a scored token, or
-    /// with a gradient that is not finite, changes no weight.
+    /// One update on one batch, which may be far larger than what fits into
+    /// memory at once: threads run a micro-batch after the other and add up
+    /// their gradients. The sequences may differ in length; attention never
+    /// crosses from one to another. A batch without a scored token, or with a
+    /// gradient that is not finite, changes no weight.
     ///
     /// # Panics
     /// Where [`Sequence::validate`] refuses a sequence.
     pub fn step(&mut self, batch: &[Sequence]) -> StepReport {
-        let learning_rate = self.options.learning_rate_at(self.steps_done);
-        let tokens = batch.iter().map(scored).sum();
-        let drawn = self.draw();
+        let tokens = batch.iter().map(Sequence::scored).sum();
+        let parts = pack(batch, self.workers.len(), self.decoder.config());
+        let drawn = self.draw(batch);
         let settings = StepSettings {
-            rivals: drawn.as_deref().map_or(Rivals::All, Rivals::Drawn),
+            rivals: drawn.as_ref().map_or(Rivals::All, Drawn::rivals),
             weight: 1.0 / (tokens as f32).max(1.0),
-            dropout_stream: mix(self.options.seed ^ mix(self.steps_done as u64)),
+            dropout_stream: self.dropout_stream(),
         };
-        let total = self.accumulate(batch, settings);
-        let gradient_norm = self.reduce();
-        self.steps_done += 1;
-        if tokens > 0 && gradient_norm.is_finite() {
-            self.update(learning_rate, gradient_norm);
-        }
-        StepReport {
-            loss: total / (tokens as f64).max(1.0),
-            gradient_norm,
-            tokens,
-            learning_rate,
-        }
+        let touched = self.touches(batch, drawn.as_ref());
+        self.clear(touched);
+        let losses = self.on_workers(&parts, |decoder, parts, worker| {
+            (parts.iter())
+                .map(|part| forward_and_backward(decoder, part, settings, worker))
+                .sum::<f64>()
+        });
+        let loss = losses.iter().sum::<f64>() / (tokens as f64).max(1.0);
+        self.finish_step(loss, tokens)
     }
 
     /// The summed negative log likelihood of the scored targets over the whole
@@ -258,8 +195,8 @@ impl Trainer {
     /// # Panics
     /// As [`Trainer::step`].
     pub fn evaluate(&self, batch: &[Sequence]) -> (f64, usize) {
-        let decoder = &self.decoder;
-        let parts = pack(batch, self.workers.len(), decoder.config().vocabulary);
+        let decoder = self.decoder();
+        let parts = pack(batch, self.workers.len(), decoder.config());
         let results = std::thread::scope(|scope| {
             let handles: Vec<_> = parts
                 .chunks(parts.len().div_ceil(self.workers.len()).max(1))
@@ -272,62 +209,139 @@ impl Trainer {
             .fold((0.0, 0), |(loss, tokens), (l, t)| (loss + l, tokens + t))
     }
 
-    /// The tokens that this step's targets compete with; none for all.
-    fn draw(&self) -> Option<Vec<u32>> {
-        let vocabulary = self.decoder.config().vocabulary;
-        match self.options.loss {
-            Loss::Sampled { negatives } if negatives < vocabulary => {
-                let seed = mix(mix(self.options.seed) ^ self.steps_done as u64);
-                let mut random = ChaCha8Rng::seed_from_u64(seed);
-                let drawn = rand::seq::index::sample(&mut random, vocabulary, negatives);
-                Some(drawn.into_iter().map(|token| token as u32).collect())
-            }
-            Loss::Sampled { .. } | Loss::Full => None,
-        }
+    /// How many threads compute.
+    pub(crate) fn threads(&self) -> usize {
+        self.workers.len()
     }
 
-    /// Runs the batch forward and backward on all threads; each adds up its
-    /// own gradient. Returns the summed loss.
-    fn accumulate(&mut self, batch: &[Sequence], settings: StepSettings<'_>) -> f64 {
+    /// The stream of this step's dropout.
+    pub(crate) fn dropout_stream(&self) -> u64 {
+        mix(self.options.seed ^ mix(self.steps_done as u64))
+    }
+
+    /// The tokens that this step's targets compete with; none for all.
+    fn draw(&self, batch: &[Sequence]) -> Option<Drawn> {
+        let seed = mix(mix(self.options.seed) ^ self.steps_done as u64);
+        rivals::draw(
+            self.options.loss,
+            batch,
+            self.decoder.config().vocabulary,
+            self.frequencies.as_ref(),
+            seed,
+        )
+    }
+
+    /// Where this step's gradients may be other than 0.
+    fn touches(&self, batch: &[Sequence], drawn: Option<&Drawn>) -> Vec<Range<usize>> {
+        let total = self.decoder.trained().len();
+        let Some(drawn) = drawn else {
+            return whole(total);
+        };
+        if !self.options.sparse_tables || self.decoder.trains_adapters() {
+            return whole(total);
+        }
+        let layout = &self.decoder.layout;
+        let width = self.decoder.config().width;
+        let inputs = batch.iter().flat_map(|sequence| &sequence.inputs);
+        let targets = batch.iter().flat_map(|sequence| &sequence.targets);
+        let scored = targets.filter(|target| **target != IGNORE);
+        let outputs = scored.chain(&drawn.tokens).copied();
+        let row = |start: usize| {
+            move |token: u32| {
+                let start = start + token as usize * width;
+                start..start + width
+            }
+        };
+        let mut ranges = whole(layout.embedding.weight.start);
+        ranges.push(layout.embedding.weight.end..total);
+        if layout.head.index != layout.embedding.index {
+            ranges.pop();
+            ranges.push(layout.embedding.weight.end..layout.head.weight.start);
+            ranges.push(layout.head.weight.end..total);
+        }
+        ranges.extend(inputs.copied().map(row(layout.embedding.weight.start)));
+        ranges.extend(outputs.map(row(layout.head.weight.start)));
+        in_order(ranges)
+    }
+
+    /// Makes all gradients 0 before a step that touches these ranges.
+    pub(crate) fn clear(&mut self, touched: Vec<Range<usize>>) {
+        let count = self.decoder.trained().len();
+        let before = &self.touched;
+        std::thread::scope(|scope| {
+            for worker in &mut self.workers {
+                scope.spawn(move || worker.clear(count, before));
+            }
+        });
+        self.touched = touched;
+    }
+
+    /// Shares micro-batches out over the threads; what each of them made, in
+    /// their order.
+    pub(crate) fn on_workers<T: Send>(
+        &mut self,
+        parts: &[MicroBatch],
+        work: impl Fn(&Transformer, &[MicroBatch], &mut Worker) -> T + Sync,
+    ) -> Vec<T> {
         let decoder = &self.decoder;
-        let parts = pack(batch, self.workers.len(), decoder.config().vocabulary);
         let share = parts.len().div_ceil(self.workers.len()).max(1);
         let mut shares = parts.chunks(share);
+        let work = &work;
         std::thread::scope(|scope| {
             let handles: Vec<_> = (self.workers.iter_mut())
                 .map(|worker| {
                     let parts = shares.next().unwrap_or_default();
-                    scope.spawn(move || {
-                        grow(&mut worker.gradient, decoder.trained().len()).fill(0.0);
-                        (parts.iter())
-                            .map(|part| forward_and_backward(decoder, part, settings, worker))
-                            .sum::<f64>()
-                    })
+                    scope.spawn(move || work(decoder, parts, worker))
                 })
                 .collect();
-            handles.into_iter().map(join).sum()
+            handles.into_iter().map(join).collect()
         })
+    }
+
+    /// The gradient of all threads after a step.
+    #[cfg(test)]
+    pub(crate) fn reduced_gradient(&self) -> &[f32] {
+        (self.workers.first()).map_or(&[], |worker| &worker.gradient)
+    }
+
+    /// Updates the weights with the gradients of all threads.
+    pub(crate) fn finish_step(&mut self, loss: f64, tokens: usize) -> StepReport {
+        let learning_rate = self.options.learning_rate_at(self.steps_done);
+        let gradient_norm = self.reduce();
+        self.steps_done += 1;
+        if tokens > 0 && gradient_norm.is_finite() {
+            self.update(learning_rate, gradient_norm);
+        }
+        StepReport {
+            loss,
+            gradient_norm,
+            tokens,
+            learning_rate,
+        }
     }
 
     /// Adds the gradients of all threads into the first one's, in their order,
     /// and returns the norm.
     fn reduce(&mut self) -> f64 {
-        let ranges = split(self.decoder.trained().len(), self.workers.len());
+        let shares = split(&self.touched, self.workers.len());
         let Some((first, others)) = self.workers.split_first_mut() else {
             return 0.0;
         };
         let others: &[Worker] = others;
-        let mut rest = first.gradient.as_mut_slice();
+        let mut first = Cutter::new(&mut first.gradient);
         let squares: f64 = std::thread::scope(|scope| {
-            let handles: Vec<_> = (ranges.into_iter())
-                .map(|range| {
-                    let (slice, after) = std::mem::take(&mut rest).split_at_mut(range.len());
-                    rest = after;
+            let handles: Vec<_> = (shares.into_iter())
+                .map(|ranges| {
+                    let slices: Vec<_> = ranges.iter().map(|range| first.cut(range)).collect();
                     scope.spawn(move || {
-                        for other in others {
-                            add(slice, &other.gradient[range.clone()]);
+                        let mut squares = 0.0;
+                        for (slice, range) in slices.into_iter().zip(ranges) {
+                            for other in others {
+                                add(slice, &other.gradient[range.clone()]);
+                            }
+                            squares += sum_of_squares(slice);
                         }
-                        sum_of_squares(slice)
+                        squares
                     })
                 })
                 .collect();
@@ -356,80 +370,68 @@ impl Trainer {
         let Some(worker) = self.workers.first() else {
             return;
         };
-        let (parameters, undecayed) = self.decoder.trained_mut();
-        let size = parameters.len().div_ceil(threads).max(1);
-        let moments = (self.first_moment.chunks_mut(size)).zip(self.second_moment.chunks_mut(size));
-        let parameters = parameters
-            .chunks_mut(size)
-            .zip(worker.gradient.chunks(size));
-        std::thread::scope(|scope| {
-            for (index, (weights, moments)) in parameters.zip(moments).enumerate() {
-                let undecayed = undecayed.saturating_sub(index * size);
-                scope.spawn(move || {
-                    let weights = Weights {
-                        parameters: weights.0,
-                        gradient: weights.1,
-                        first: moments.0,
-                        second: moments.1,
-                    };
-                    update.apply(weights, undecayed);
-                });
-            }
-        });
+        let weights = self.decoder.trained_mut().0;
+        self.plan.apply(
+            update,
+            &self.touched,
+            (weights, &worker.gradient, &mut self.moments),
+            &mut self.update_buffers,
+        );
+        if let (Some(average), Some(decay)) = (&mut self.average, self.options.ema_decay) {
+            let step = (self.steps_done, threads);
+            average::follow(average, &self.decoder, decay, step);
+        }
     }
 }
 
-fn scored(sequence: &Sequence) -> usize {
-    let targets = sequence.targets.iter();
-    targets.filter(|target| **target != IGNORE).count()
-}
-
 /// The result of a thread; its panic goes on in this one.
-fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> T {
+pub(crate) fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> T {
     handle
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// `count` in as many even ranges as there are threads.
-fn split(count: usize, threads: usize) -> Vec<Range<usize>> {
-    let size = count.div_ceil(threads).max(1);
-    (0..count)
-        .step_by(size)
-        .map(|start| start..(start + size).min(count))
-        .collect()
+/// All of so many weights, as ranges.
+pub(crate) fn whole(count: usize) -> Vec<Range<usize>> {
+    std::iter::once(0..count).collect()
 }
 
-/// Cuts a batch into micro-batches of about the same number of tokens, as many
-/// for each thread.
-fn pack(batch: &[Sequence], threads: usize, vocabulary: usize) -> Vec<MicroBatch> {
-    for sequence in batch {
-        if let Err(error) = sequence.validate(vocabulary) {
-            panic!("{error}");
+/// The same elements as ranges that are in order, apart and not empty.
+fn in_order(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.retain(|range| !range.is_empty());
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
         }
     }
-    let total: usize = batch.iter().map(|sequence| sequence.inputs.len()).sum();
-    let rounds = ((total as f64 / (MICRO_BATCH_TOKENS * threads) as f64).round() as usize).max(1);
-    let count = rounds * threads;
-    let mut parts: Vec<MicroBatch> = (0..count)
-        .map(|index| MicroBatch {
-            index,
-            ..MicroBatch::default()
-        })
-        .collect();
-    let mut before = 0;
-    for sequence in batch {
-        let length = sequence.inputs.len();
-        // Where its middle falls decides: ranges of equal size then hold
-        // about equal work.
-        let part = (2 * before + length) * count / (2 * total).max(1);
-        let part = &mut parts[part.min(count - 1)];
-        part.tokens.extend_from_slice(&sequence.inputs);
-        part.targets.extend_from_slice(&sequence.targets);
-        part.lengths.push(length);
-        before += length;
+    merged
+}
+
+/// The ranges in as many even shares as there are threads, in their order.
+fn split(ranges: &[Range<usize>], threads: usize) -> Vec<Vec<Range<usize>>> {
+    let count: usize = ranges.iter().map(Range::len).sum();
+    let size = count.div_ceil(threads).max(1);
+    let mut shares = vec![Vec::new()];
+    let mut room = size;
+    for range in ranges {
+        let mut start = range.start;
+        while start < range.end {
+            if room == 0 {
+                shares.push(Vec::new());
+                room = size;
+            }
+            let end = range.end.min(start + room);
+            if let Some(share) = shares.last_mut() {
+                share.push(start..end);
+            }
+            room -= end - start;
+            start = end;
+        }
     }
-    parts
+    shares
 }
 
 fn forward_and_backward(

@@ -16,6 +16,16 @@ fn decoder() -> Transformer {
     Transformer::new(config, 11).expect("a configuration")
 }
 
+/// A continuation by a sampling that makes sense.
+fn generated(
+    decoder: &Transformer,
+    prompt: &[u32],
+    sampling: &Sampling,
+    on_token: impl FnMut(u32) -> ControlFlow<()>,
+) -> Vec<u32> {
+    generate(decoder, prompt, sampling, on_token).expect("a sampling")
+}
+
 fn tokens(length: usize, seed: u32) -> Vec<u32> {
     let next = |token: &u32| Some((token * 7 + seed) % 50);
     std::iter::successors(Some(seed % 50), next)
@@ -204,7 +214,7 @@ fn generation_obeys_its_settings() {
         maximum_tokens: 10,
         ..Sampling::default()
     };
-    let text = generate(&decoder, &prompt, &greedy, |_| ControlFlow::Continue(()));
+    let text = generated(&decoder, &prompt, &greedy, |_| ControlFlow::Continue(()));
     assert_eq!(text, tokens(14, 4)[4..]);
 
     let stopped = Sampling {
@@ -212,12 +222,12 @@ fn generation_obeys_its_settings() {
         ..greedy.clone()
     };
     let mut seen = Vec::new();
-    let short = generate(&decoder, &prompt, &stopped, |token| {
+    let short = generated(&decoder, &prompt, &stopped, |token| {
         seen.push(token);
         ControlFlow::Continue(())
     });
     assert_eq!((&short[..], &seen[..]), (&text[..3], &text[..3]));
-    let broken = generate(&decoder, &prompt, &greedy, |_| ControlFlow::Break(()));
+    let broken = generated(&decoder, &prompt, &greedy, |_| ControlFlow::Break(()));
     assert_eq!(broken, text[..1]);
 
     let warm = |seed: u64, top_p: f32| Sampling {
@@ -226,17 +236,18 @@ fn generation_obeys_its_settings() {
         seed,
         maximum_tokens: 500,
         stop: Vec::new(),
+        ..Sampling::default()
     };
     let sample =
-        |sampling: &Sampling| generate(&decoder, &prompt, sampling, |_| ControlFlow::Continue(()));
+        |sampling: &Sampling| generated(&decoder, &prompt, sampling, |_| ControlFlow::Continue(()));
     assert_eq!(sample(&warm(1, 0.9)), sample(&warm(1, 0.9)));
     assert_ne!(sample(&warm(1, 1.0)), sample(&warm(2, 1.0)));
     assert_eq!(sample(&warm(1, 0.0))[..10], text[..]);
     assert_eq!(sample(&warm(1, 1.0)).len(), 64 - prompt.len() + 1);
-    assert!(generate(&decoder, &[], &greedy, |_| ControlFlow::Continue(())).is_empty());
+    assert!(generated(&decoder, &[], &greedy, |_| ControlFlow::Continue(())).is_empty());
     let long = tokens(200, 4);
     assert_eq!(
-        generate(&decoder, &long, &greedy, |_| ControlFlow::Continue(())).len(),
+        generated(&decoder, &long, &greedy, |_| ControlFlow::Continue(())).len(),
         2
     );
 }

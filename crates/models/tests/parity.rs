@@ -60,6 +60,7 @@ fn ten_steps_lose_what_the_reference_loses() {
         loss: Loss::Full,
         threads: 1,
         seed: 1,
+        ..TrainerOptions::default()
     };
     let decoder = Transformer::new(configuration(), 5).expect("a configuration");
     let mut weights = reference::weights(&decoder);

@@ -52,7 +52,8 @@ impl Prefixes {
             return;
         }
         // What this prompt goes on from is held by it.
-        self.kept.retain(|(tokens, _)| common(tokens, prompt) < tokens.len());
+        self.kept
+            .retain(|(tokens, _)| common(tokens, prompt) < tokens.len());
         if self.kept.len() == self.most {
             self.kept.remove(0);
         }

@@ -155,12 +155,15 @@ impl Scheduler {
             return;
         }
         self.plan();
-        let tokens: Vec<u32> = (self.streams.iter()).flat_map(|stream| stream.next.clone()).collect();
+        let tokens: Vec<u32> = (self.streams.iter())
+            .flat_map(|stream| stream.next.clone())
+            .collect();
         let mut caches: Vec<(&mut Cache, usize)> = (self.streams.iter_mut())
             .map(|stream| (&mut stream.cache, stream.next.len()))
             .collect();
         let memory = Memory::Cached(&mut caches);
-        self.model.run(&tokens, memory, Dropout::NONE, &mut self.activations);
+        self.model
+            .run(&tokens, memory, Dropout::NONE, &mut self.activations);
         self.read();
     }
 

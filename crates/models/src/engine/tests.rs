@@ -33,15 +33,14 @@ fn request(prompt: &[u32], tokens: usize) -> Request {
 }
 
 fn prompt(length: usize, seed: u32) -> Vec<u32> {
-    (0..length as u32).map(|i| (i * i * 7 + i * seed + seed) % VOCABULARY as u32).collect()
+    (0..length as u32)
+        .map(|i| (i * i * 7 + i * seed + seed) % VOCABULARY as u32)
+        .collect()
 }
 
 fn alone(model: &Transformer, prompt: &[u32], tokens: usize) -> Vec<u32> {
-    let sampling = crate::generate::Sampling {
-        maximum_tokens: tokens,
-        ..Default::default()
-    };
-    generate(model, prompt, &sampling, |_| std::ops::ControlFlow::Continue(()))
+    let keep_on = |_| std::ops::ControlFlow::Continue(());
+    generate(model, prompt, &greedy(tokens), keep_on).expect("a sampling")
 }
 
 /// Whatever is shared, drafted, cut or remembered, the text is that of one
@@ -85,7 +84,10 @@ fn a_beginning_seen_before_is_not_computed_again() {
     let fixed = prompt(40, 5);
     for end in [3, 9, 14] {
         let prompt = [&fixed[..], &[end, 1]].concat();
-        let (tokens, _) = engine.submit(request(&prompt, 8)).expect("a stream").collect();
+        let (tokens, _) = engine
+            .submit(request(&prompt, 8))
+            .expect("a stream")
+            .collect();
         assert_eq!(tokens, alone(&model, &prompt, 8));
     }
     let counts = engine.counts();
@@ -104,11 +106,20 @@ fn keys_and_values_in_eight_bits_are_close() {
         for piece in [&tokens[..30], &tokens[30..]] {
             let mut streams = [(&mut cache, piece.len())];
             let memory = crate::forward::Memory::Cached(&mut streams);
-            model.run(piece, memory, crate::dropout::Dropout::NONE, &mut activations);
+            model.run(
+                piece,
+                memory,
+                crate::dropout::Dropout::NONE,
+                &mut activations,
+            );
         }
         states.push((activations.hidden[..10 * 32].to_vec(), cache.bytes()));
     }
-    let differences = states[0].0.iter().zip(&states[1].0).map(|(a, b)| (a - b).abs());
+    let differences = states[0]
+        .0
+        .iter()
+        .zip(&states[1].0)
+        .map(|(a, b)| (a - b).abs());
     assert!(differences.fold(0.0, f32::max) < 0.02);
     assert!(states[1].1 * 2 < states[0].1);
 }
@@ -121,14 +132,19 @@ fn what_may_not_be_is_refused_with_its_numbers() {
         ..EngineOptions::default()
     };
     let engine = Engine::start(model(), options).expect("an engine");
-    let error = engine.submit(request(&prompt(96, 1), 4)).expect_err("too long");
+    let error = engine
+        .submit(request(&prompt(96, 1), 4))
+        .expect_err("too long");
     assert!(error.to_string().contains("96 tokens"), "{error}");
     assert!(engine.submit(request(&[], 4)).is_err());
     assert!(engine.submit(request(&[40], 4)).is_err());
     let (tokens, finish) = engine.submit(request(&[1], 0)).expect("a stream").collect();
     assert_eq!((tokens.len(), finish), (0, Some(Finish::Length)));
     // The context ends a reply that may be longer.
-    let (tokens, finish) = engine.submit(request(&prompt(90, 1), 50)).expect("a stream").collect();
+    let (tokens, finish) = engine
+        .submit(request(&prompt(90, 1), 50))
+        .expect("a stream")
+        .collect();
     assert_eq!((tokens.len(), finish), (6, Some(Finish::Length)));
 }
 
@@ -181,7 +197,10 @@ fn a_constraint_is_kept_whatever_the_model_prefers() {
             constraint: Some(constraint),
         };
         let (tokens, finish) = engine.submit(request).expect("a stream").collect();
-        let text: String = tokens.iter().map(|token| char::from(b'a' + *token as u8)).collect();
+        let text: String = tokens
+            .iter()
+            .map(|token| char::from(b'a' + *token as u8))
+            .collect();
         assert!(words.contains(&text.as_str()), "{text}");
         assert_eq!(finish, Some(Finish::Stop));
     }
@@ -193,10 +212,15 @@ fn fewer_bits_say_about_the_same() {
     let tokens = prompt(60, 11);
     let exact = full.hidden(&tokens);
     for (precision, allowed) in [(Precision::Int8, 0.03), (Precision::Int4, 0.25)] {
-        let quantized = Transformer::clone(&full).quantized(precision).expect("a model");
+        let quantized = Transformer::clone(&full)
+            .quantized(precision)
+            .expect("a model");
         assert!(quantized.is_quantized() && quantized.bytes() < full.bytes() / 2);
         let found = quantized.hidden(&tokens);
-        let differences = exact.iter().zip(&found).map(|(a, b)| f64::from((a - b).powi(2)));
+        let differences = exact
+            .iter()
+            .zip(&found)
+            .map(|(a, b)| f64::from((a - b).powi(2)));
         let squares: f64 = exact.iter().map(|a| f64::from(a.powi(2))).sum();
         let error = (differences.sum::<f64>() / squares).sqrt();
         assert!(error < allowed && error > 0.0, "{precision:?}: {error}");

@@ -79,10 +79,12 @@ pub fn run(arguments: &GenerateArguments) -> anyhow::Result<Value> {
     let model = Arc::new(Transformer::load(&published, arguments.precision.into())?);
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
     let weight_mb = model.bytes() as f64 / 1e6;
-    let threads = arguments.threads.map_or_else(EngineOptions::default, |threads| EngineOptions {
-        threads,
-        ..EngineOptions::default()
-    });
+    let threads = arguments
+        .threads
+        .map_or_else(EngineOptions::default, |threads| EngineOptions {
+            threads,
+            ..EngineOptions::default()
+        });
     let options = EngineOptions {
         streams: arguments.streams,
         queue: arguments.streams,
@@ -104,7 +106,10 @@ pub fn run(arguments: &GenerateArguments) -> anyhow::Result<Value> {
     let mut rows = table::with_headings(&["figure", "value"]);
     for (name, value) in [
         ("prompt tokens/s", format!("{prompt_speed:.0}")),
-        ("decoded tokens/s, all streams", format!("{decode_speed:.1}")),
+        (
+            "decoded tokens/s, all streams",
+            format!("{decode_speed:.1}"),
+        ),
         ("weights read, GB/s", format!("{read_gb:.1}")),
         ("weights, MB", format!("{weight_mb:.0}")),
         ("load, ms", format!("{load_ms:.0}")),
@@ -132,7 +137,9 @@ fn request(
     let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(stream as u64 + 1);
     let mut next = || {
         // A multiplicative congruential generator is plenty for filler.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         ((state >> 33) % vocabulary) as u32
     };
     Request {
@@ -154,7 +161,9 @@ fn prompt_seconds(
     let mut best = f64::INFINITY;
     for round in 0..3 {
         let start = Instant::now();
-        engine.submit(request(model, arguments, 100 + round, 1))?.collect();
+        engine
+            .submit(request(model, arguments, 100 + round, 1))?
+            .collect();
         best = best.min(start.elapsed().as_secs_f64());
     }
     Ok(best)

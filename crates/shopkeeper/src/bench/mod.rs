@@ -2,6 +2,7 @@
 //! contract, with what every measurement has, come back as one object.
 
 mod classify;
+mod embed;
 mod generate;
 mod ingest;
 mod recommend;
@@ -31,6 +32,8 @@ pub enum BenchCommand {
     TrainLm(train_lm::TrainLmArguments),
     /// Speed of a published model's prompts and replies.
     Generate(generate::GenerateArguments),
+    /// Speed of a published encoder.
+    Embed(embed::EmbedArguments),
     /// Durable events a second.
     Ingest(ingest::IngestArguments),
     /// Many clients redeeming one coupon.
@@ -49,6 +52,7 @@ pub async fn run(command: BenchCommand) -> anyhow::Result<Value> {
         BenchCommand::Support(arguments) => blocking(move || support::run(&arguments)).await,
         BenchCommand::TrainLm(arguments) => blocking(move || train_lm::run(&arguments)).await,
         BenchCommand::Generate(arguments) => blocking(move || generate::run(&arguments)).await,
+        BenchCommand::Embed(arguments) => blocking(move || embed::run(&arguments)).await,
         BenchCommand::Ingest(arguments) => ingest::run(&arguments).await,
         BenchCommand::Redeem(arguments) => redeem::run(&arguments).await,
         BenchCommand::Serve(arguments) => serve::run(&arguments).await,

@@ -328,6 +328,7 @@ fn trainer_options(options: &FitOptions, steps: usize) -> TrainerOptions {
         },
         threads: options.threads.max(1),
         seed: options.seed,
+        ..TrainerOptions::default()
     }
 }
 

@@ -422,3 +422,31 @@ fn evaluate_all(decoder: &Transformer, parts: &[MicroBatch]) -> (f64, usize) {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::TransformerConfig;
+
+    /// 30 micro-batches a thread: the buffers are those of one.
+    #[test]
+    fn a_batch_beyond_one_pass_needs_the_memory_of_one() {
+        let config = TransformerConfig::new(2, 16, 2, 64, 50);
+        let limit = micro_batch_tokens(&config) * 3 / 2 + 64;
+        let options = TrainerOptions {
+            threads: 2,
+            ..TrainerOptions::default()
+        };
+        let model = Transformer::new(config, 1).expect("a configuration");
+        let mut trainer = Trainer::new(model, options);
+        let sequence = Sequence::next_tokens(&(0..50).collect::<Vec<u32>>());
+        let large = vec![sequence; 30 * limit * 2 / 49];
+        trainer.step(&large);
+        for worker in &trainer.workers {
+            let layer = &worker.activations.layers[0];
+            for buffer in [&worker.activations.hidden, &layer.feed_forward.input] {
+                assert!((1..=limit * 16).contains(&buffer.len()), "{}", buffer.len());
+            }
+        }
+    }
+}

@@ -282,7 +282,8 @@ fn rival_probabilities(row: &mut [f32], logit: f32, target: u32, drawn: &[u32]) 
 mod tests {
     use super::*;
     use crate::differences::{check, numbers};
-    use crate::rivals::{Frequencies, draw};
+    use crate::rivals::{Drawn, Frequencies, draw};
+    use crate::trainer::Sequence;
 
     const WIDTH: usize = 8;
     const VOCABULARY: usize = 30;
@@ -401,13 +402,27 @@ mod tests {
         let (full, expected) = run(Rivals::All);
         let counts = (0..vocabulary).map(|token| 1.0 / (token + 1) as f32);
         let frequencies = Frequencies::new(counts.collect(), vocabulary).expect("frequencies");
-        let mean = |corrected: bool| {
+        let of_popular = |seed: u64| {
+            let loss = Loss::Popular { negatives: 128 };
+            draw(loss, &[], vocabulary, Some(&frequencies), seed)
+        };
+        // A batch whose targets follow the same law.
+        let of_batch = |seed: u64| {
+            let drawn = (0..128).map(|index| {
+                let uniform = numbers(1, seed * 128 + index)[0] * 0.5 + 0.5;
+                frequencies.at(uniform)
+            });
+            let targets: Vec<u32> = drawn.collect();
+            let inputs = vec![0; targets.len()];
+            let batch = [Sequence { inputs, targets }];
+            draw(Loss::InBatch, &batch, vocabulary, Some(&frequencies), 0)
+        };
+        let draws: [&dyn Fn(u64) -> Option<Drawn>; 2] = [&of_popular, &of_batch];
+        let mean = |draw: &dyn Fn(u64) -> Option<Drawn>, corrected: bool| {
             let rounds = 400;
             let (mut loss, mut gradient) = (0.0, vec![0.0f32; hidden.len()]);
             for seed in 0..rounds {
-                let popular = Loss::Popular { negatives: 128 };
-                let drawn = draw(popular, &[], vocabulary, Some(&frequencies), seed);
-                let mut drawn = drawn.expect("rivals");
+                let mut drawn = draw(seed).expect("rivals");
                 if !corrected {
                     drawn.corrections.clear();
                 }
@@ -421,10 +436,12 @@ mod tests {
             let length = |values: &[f32]| dot(values, values).sqrt();
             dot(gradient, &expected) / length(gradient) / length(&expected)
         };
-        let ((loss, gradient), (plain_loss, plain)) = (mean(true), mean(false));
-        assert!((loss - full).abs() < 0.15, "{loss} for {full}");
-        assert!((plain_loss - full).abs() > 5.0 * (loss - full).abs());
-        let (near, far) = (1.0 - cosine(&gradient), 1.0 - cosine(&plain));
-        assert!(near < 0.003 && far > 5.0 * near, "{near} {far}");
+        for draw in draws {
+            let ((loss, gradient), (plain_loss, plain)) = (mean(draw, true), mean(draw, false));
+            assert!((loss - full).abs() < 0.15, "{loss} for {full}");
+            assert!((plain_loss - full).abs() > 5.0 * (loss - full).abs());
+            let (near, far) = (1.0 - cosine(&gradient), 1.0 - cosine(&plain));
+            assert!(near < 0.003 && far > 5.0 * near, "{near} {far}");
+        }
     }
 }

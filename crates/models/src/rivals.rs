@@ -56,6 +56,18 @@ impl Frequencies {
         }
     }
 
+    /// The token at which the shares first add up to more than `sum`.
+    #[cfg(test)]
+    pub(crate) fn at(&self, sum: f32) -> u32 {
+        let sums = self.shares.iter().scan(0.0, |total, share| {
+            *total += share;
+            Some(*total)
+        });
+        sums.take_while(|total| *total <= sum)
+            .count()
+            .min(self.shares.len() - 1) as u32
+    }
+
     /// Minus the logarithm of the probability that a token is among so many
     /// that are drawn.
     fn correction(&self, token: u32, draws: usize) -> f32 {

@@ -3,6 +3,7 @@
 mod average;
 mod options;
 mod sequence;
+mod touched;
 mod update;
 
 use std::ops::Range;
@@ -13,7 +14,7 @@ use crate::backward::Flow;
 use crate::dropout::{Dropout, mix};
 use crate::error::ModelError;
 use crate::forward::{Activations, Memory, grow};
-use crate::loss::{self, Gradients, IGNORE, Rivals};
+use crate::loss::{self, Gradients, Rivals};
 use crate::muon;
 use crate::optimizer::Update;
 use crate::rivals::{self, Drawn, Frequencies};
@@ -23,6 +24,8 @@ use crate::vector::{add, sum_of_squares};
 pub use options::{Decay, Optimizer, Schedule, TrainerOptions};
 pub use sequence::Sequence;
 pub(crate) use sequence::{MicroBatch, micro_batch_tokens, pack, pack_pairs};
+pub(crate) use touched::whole;
+use touched::{split, touched};
 use update::Cutter;
 pub(crate) use update::{Moments, Plan};
 
@@ -178,7 +181,10 @@ impl Trainer {
             weight: 1.0 / (tokens as f32).max(1.0),
             dropout_stream: self.dropout_stream(),
         };
-        let touched = self.touches(batch, drawn.as_ref());
+        let touched = match &drawn {
+            Some(drawn) if self.options.sparse_tables => touched(&self.decoder, batch, drawn),
+            _ => whole(self.decoder.trained().len()),
+        };
         self.clear(touched);
         let losses = self.on_workers(&parts, |decoder, parts, worker| {
             (parts.iter())
@@ -229,39 +235,6 @@ impl Trainer {
             self.frequencies.as_ref(),
             seed,
         )
-    }
-
-    /// Where this step's gradients may be other than 0.
-    fn touches(&self, batch: &[Sequence], drawn: Option<&Drawn>) -> Vec<Range<usize>> {
-        let total = self.decoder.trained().len();
-        let Some(drawn) = drawn else {
-            return whole(total);
-        };
-        if !self.options.sparse_tables || self.decoder.trains_adapters() {
-            return whole(total);
-        }
-        let layout = &self.decoder.layout;
-        let width = self.decoder.config().width;
-        let inputs = batch.iter().flat_map(|sequence| &sequence.inputs);
-        let targets = batch.iter().flat_map(|sequence| &sequence.targets);
-        let scored = targets.filter(|target| **target != IGNORE);
-        let outputs = scored.chain(&drawn.tokens).copied();
-        let row = |start: usize| {
-            move |token: u32| {
-                let start = start + token as usize * width;
-                start..start + width
-            }
-        };
-        let mut ranges = whole(layout.embedding.weight.start);
-        ranges.push(layout.embedding.weight.end..total);
-        if layout.head.index != layout.embedding.index {
-            ranges.pop();
-            ranges.push(layout.embedding.weight.end..layout.head.weight.start);
-            ranges.push(layout.head.weight.end..total);
-        }
-        ranges.extend(inputs.copied().map(row(layout.embedding.weight.start)));
-        ranges.extend(outputs.map(row(layout.head.weight.start)));
-        in_order(ranges)
     }
 
     /// Makes all gradients 0 before a step that touches these ranges.
@@ -391,49 +364,6 @@ pub(crate) fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// All of so many weights, as ranges.
-pub(crate) fn whole(count: usize) -> Vec<Range<usize>> {
-    std::iter::once(0..count).collect()
-}
-
-/// The same elements as ranges that are in order, apart and not empty.
-fn in_order(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
-    ranges.retain(|range| !range.is_empty());
-    ranges.sort_unstable_by_key(|range| range.start);
-    let mut merged: Vec<Range<usize>> = Vec::new();
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => merged.push(range),
-        }
-    }
-    merged
-}
-
-/// The ranges in as many even shares as there are threads, in their order.
-fn split(ranges: &[Range<usize>], threads: usize) -> Vec<Vec<Range<usize>>> {
-    let count: usize = ranges.iter().map(Range::len).sum();
-    let size = count.div_ceil(threads).max(1);
-    let mut shares = vec![Vec::new()];
-    let mut room = size;
-    for range in ranges {
-        let mut start = range.start;
-        while start < range.end {
-            if room == 0 {
-                shares.push(Vec::new());
-                room = size;
-            }
-            let end = range.end.min(start + room);
-            if let Some(share) = shares.last_mut() {
-                share.push(start..end);
-            }
-            room -= end - start;
-            start = end;
-        }
-    }
-    shares
-}
-
 fn forward_and_backward(
     decoder: &Transformer,
     part: &MicroBatch,
@@ -491,4 +421,32 @@ fn evaluate_all(decoder: &Transformer, parts: &[MicroBatch]) -> (f64, usize) {
         sum = (sum.0 + loss, sum.1 + tokens);
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::TransformerConfig;
+
+    /// 30 micro-batches a thread: the buffers are those of one.
+    #[test]
+    fn a_batch_beyond_one_pass_needs_the_memory_of_one() {
+        let config = TransformerConfig::new(2, 16, 2, 64, 50);
+        let limit = micro_batch_tokens(&config) * 3 / 2 + 64;
+        let options = TrainerOptions {
+            threads: 2,
+            ..TrainerOptions::default()
+        };
+        let model = Transformer::new(config, 1).expect("a configuration");
+        let mut trainer = Trainer::new(model, options);
+        let sequence = Sequence::next_tokens(&(0..50).collect::<Vec<u32>>());
+        let large = vec![sequence; 30 * limit * 2 / 49];
+        trainer.step(&large);
+        for worker in &trainer.workers {
+            let layer = &worker.activations.layers[0];
+            for buffer in [&worker.activations.hidden, &layer.feed_forward.input] {
+                assert!((1..=limit * 16).contains(&buffer.len()), "{}", buffer.len());
+            }
+        }
+    }
 }

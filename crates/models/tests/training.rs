@@ -351,7 +351,7 @@ fn a_sparse_step_is_a_dense_one_where_it_touches() {
     }
 }
 
-/// 30 micro-batches a thread: the buffers are those of one.
+/// 30 micro-batches a thread.
 #[test]
 fn a_batch_beyond_one_pass_is_learnt_from() {
     let large: Vec<Sequence> = (0..1000)

@@ -1,12 +1,17 @@
 //! `bench train-lm`: how fast the language model trains on a text, and how
 //! well it then predicts the part of the text that it has not seen.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use clap::Args;
-use models::{Sequence, Tokenizer, Trainer, TrainerOptions, Transformer, TransformerConfig};
+use clap::{Args, ValueEnum};
+use flate2::read::MultiGzDecoder;
+use models::{
+    Decay, Optimizer, Schedule, Sequence, Tokenizer, Trainer, TrainerOptions, Transformer,
+    TransformerConfig,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -18,11 +23,32 @@ const HELD_OUT_SHARE: usize = 20;
 /// The first steps fill caches and buffers: they are not timed.
 const UNTIMED_STEPS: usize = 1;
 const SEED: u64 = 1;
+/// The share of the steps in which a stable learning rate comes down.
+const DECAY_FRACTION: f32 = 0.2;
+
+/// How gradients change the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OptimizerChoice {
+    /// AdamW for all weights.
+    #[value(name = "adamw")]
+    AdamW,
+    /// Muon for the matrices inside the layers.
+    Muon,
+}
+
+/// The course of the learning rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScheduleChoice {
+    /// Half a cosine.
+    Cosine,
+    /// Stable, and down in the last fifth of the steps.
+    Stable,
+}
 
 /// Training speed of the language model.
 #[derive(Debug, Args)]
 pub struct TrainLmArguments {
-    /// A text in UTF-8.
+    /// A text in UTF-8, as it is or packed by gzip or Zstandard.
     #[arg(long, value_name = "FILE")]
     pub text: PathBuf,
     /// Blocks of attention and feed-forward.
@@ -46,6 +72,15 @@ pub struct TrainLmArguments {
     /// Training steps.
     #[arg(long, default_value_t = 20)]
     pub steps: usize,
+    /// How gradients change the weights.
+    #[arg(long, value_enum, default_value = "adamw")]
+    pub optimizer: OptimizerChoice,
+    /// The highest learning rate.
+    #[arg(long, default_value_t = 1e-3)]
+    pub learning_rate: f32,
+    /// The course of the learning rate.
+    #[arg(long, value_enum, default_value = "cosine")]
+    pub schedule: ScheduleChoice,
 }
 
 /// What training left.
@@ -97,7 +132,7 @@ pub fn run(arguments: &TrainLmArguments) -> anyhow::Result<Value> {
 
 /// The text, and its end that is held out.
 fn read(path: &Path) -> anyhow::Result<(String, String)> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let bytes = unpacked(path).with_context(|| path.display().to_string())?;
     let mut text = String::from_utf8(bytes)
         .with_context(|| format!("{}: the text is not UTF-8", path.display()))?;
     let held_out =
@@ -108,10 +143,36 @@ fn read(path: &Path) -> anyhow::Result<(String, String)> {
     Ok((text, held_out))
 }
 
+/// The bytes of a file, whatever it is packed with.
+fn unpacked(path: &Path) -> std::io::Result<Vec<u8>> {
+    let bytes = std::fs::read(path)?;
+    match bytes.as_slice() {
+        [0x1f, 0x8b, ..] => {
+            let mut plain = Vec::new();
+            MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut plain)?;
+            Ok(plain)
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::decode_all(bytes.as_slice()),
+        _ => Ok(bytes),
+    }
+}
+
 fn train(arguments: &TrainLmArguments, tokens: &[u32], decoder: Transformer) -> Run {
     let options = TrainerOptions {
         steps: arguments.steps,
         warmup_steps: (arguments.steps / 10).clamp(1, 100),
+        learning_rate: arguments.learning_rate,
+        optimizer: match arguments.optimizer {
+            OptimizerChoice::AdamW => Optimizer::AdamW,
+            OptimizerChoice::Muon => Optimizer::Muon,
+        },
+        schedule: match arguments.schedule {
+            ScheduleChoice::Cosine => Schedule::Cosine,
+            ScheduleChoice::Stable => Schedule::WarmupStableDecay {
+                decay_fraction: DECAY_FRACTION,
+                decay: Decay::OneMinusRoot,
+            },
+        },
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         seed: SEED,
         ..TrainerOptions::default()
@@ -191,6 +252,9 @@ mod tests {
             vocabulary: 300,
             batch: 4,
             steps: 3,
+            optimizer: OptimizerChoice::Muon,
+            learning_rate: 1e-3,
+            schedule: ScheduleChoice::Stable,
         }
     }
 
@@ -202,8 +266,11 @@ mod tests {
             &path,
             "The cat sat on the mat. 猫坐在垫子上。\n".repeat(100),
         )?;
-        let keys = run(&arguments(path))?;
+        let keys = run(&arguments(path.clone()))?;
         assert_eq!(keys["loss"].as_array().map(Vec::len), Some(3));
+        let packed = folder.path().join("text.zst");
+        std::fs::write(&packed, zstd::encode_all(&*std::fs::read(path)?, 1)?)?;
+        assert_eq!(run(&arguments(packed))?["loss"], keys["loss"]);
         assert!(
             keys["tokens_per_second"]
                 .as_f64()

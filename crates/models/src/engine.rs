@@ -116,7 +116,7 @@ struct Job {
 /// One model that answers many requests, on a thread of its own.
 #[derive(Debug)]
 pub struct Engine {
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<SyncSender<Box<Job>>>,
     counts: Arc<Mutex<EngineCounts>>,
     context: usize,
     vocabulary: usize,
@@ -194,12 +194,12 @@ impl Engine {
         let most = request.sampling.maximum_tokens.min(context - length) + 1;
         let (outputs, reader) = sync_channel(most + 1);
         let cancelled = Arc::new(AtomicBool::new(false));
-        let job = Job {
+        let job = Box::new(Job {
             request,
             sampler,
             outputs,
             cancelled: Arc::clone(&cancelled),
-        };
+        });
         let jobs = self.jobs.as_ref();
         match jobs.map(|jobs| jobs.try_send(job)) {
             Some(Ok(())) => Ok(Reply {
@@ -270,7 +270,7 @@ impl Drop for Reply {
 }
 
 /// Runs until nobody can ask any more.
-fn work(mut scheduler: Scheduler, waiting: Receiver<Job>) {
+fn work(mut scheduler: Scheduler, waiting: Receiver<Box<Job>>) {
     loop {
         while scheduler.has_room() {
             let job = if scheduler.is_idle() {
@@ -279,7 +279,7 @@ fn work(mut scheduler: Scheduler, waiting: Receiver<Job>) {
                 waiting.try_recv().ok()
             };
             match job {
-                Some(job) => scheduler.admit(job),
+                Some(job) => scheduler.admit(*job),
                 None if scheduler.is_idle() => return,
                 None => break,
             }

@@ -155,6 +155,14 @@ impl Place {
     }
 }
 
+/// Where the tokens of a pass stand.
+#[derive(Debug, Clone, Copy)]
+struct Positions<'a> {
+    rotary: Option<&'a Rotary>,
+    /// The first position and the number of tokens of each sequence.
+    spans: &'a [(usize, usize)],
+}
+
 /// One sequence's part of the buffers of a layer.
 struct AttendedSequence<'a> {
     past: usize,
@@ -219,13 +227,16 @@ impl Transformer {
             let layer = &mut activations.layers[if activations.keeps_layers { index } else { 0 }];
             let scratch = &mut activations.scratch;
             let rotary = self.rotary(index, longest);
-            let context = (rotary.as_deref(), spans.as_slice());
+            let positions = Positions {
+                rotary: rotary.as_deref(),
+                spans: &spans,
+            };
             self.attend(
                 index,
                 stream,
                 layer,
                 scratch,
-                (context, &mut memory),
+                (positions, &mut memory),
                 dropout,
             );
             self.feed_forward(index, stream, layer, scratch, dropout);
@@ -317,7 +328,7 @@ impl Transformer {
         stream: &mut [f32],
         layer: &mut LayerActivations,
         scratch: &mut Scratch,
-        ((rotary, spans), memory): ((Option<&Rotary>, &[(usize, usize)]), &mut Memory<'_, '_>),
+        (positions, memory): (Positions<'_>, &mut Memory<'_, '_>),
         dropout: Dropout,
     ) {
         let heads = Heads::of(&self.config, index);
@@ -342,8 +353,8 @@ impl Transformer {
                 .collect(),
         };
         let mut rest = (rows, &mut *attended, normalizers);
-        let mut sequences = Vec::with_capacity(spans.len());
-        for (&(past, count), cache) in spans.iter().zip(caches) {
+        let mut sequences = Vec::with_capacity(positions.spans.len());
+        for (&(past, count), cache) in positions.spans.iter().zip(caches) {
             let (rows, after) = rest.0.split_at_mut(count * heads.row());
             let (attended, attended_after) = rest.1.split_at_mut(count * heads.total());
             let (normalizers, normalizers_after) = rest.2.split_at_mut(count * heads.count);
@@ -358,7 +369,7 @@ impl Transformer {
         }
         let threads = scratch.products.threads();
         let one = |sequence: AttendedSequence<'_>, scratch: &mut attention::Scratch, threads| {
-            sequence.attend(index, rotary, heads, (scratch, threads));
+            sequence.attend(index, positions.rotary, heads, (scratch, threads));
         };
         if threads > 1 && sequences.len() > 1 {
             (sequences.into_par_iter()).for_each_init(Default::default, |scratch, sequence| {

@@ -135,11 +135,14 @@ fn greedy(model: Transformer, reference: &Reference) -> Vec<(usize, Option<f32>)
         .collect()
 }
 
-fn check(part: &str, reference: &str, exact: &str) {
+/// Compares so many of the texts and of the continuations.
+fn check(part: &str, reference: &str, exact: &str, count: usize) {
     let Some(path) = parts::model(part) else {
         return;
     };
-    let reference: Reference = serde_json::from_str(reference).expect("a reference");
+    let mut reference: Reference = serde_json::from_str(reference).expect("a reference");
+    reference.texts.truncate(count);
+    reference.continuations.truncate(count);
     let exact: Exact = serde_json::from_str(exact).expect("a reference");
     let published = PublishedModel::read(&path).expect("a model");
     for (precision, least_same) in [(Precision::Full, 0.995), (Precision::AsStored, 0.92)] {
@@ -170,22 +173,41 @@ fn check(part: &str, reference: &str, exact: &str) {
     }
 }
 
-#[test]
-fn smollm2() {
+fn smollm2(count: usize) {
     check(
         "smollm2-135m/model.gguf",
         include_str!("data/reference_logits_smollm2.json"),
         include_str!("data/reference_exact_smollm2.json"),
+        count,
     );
 }
 
-#[test]
-fn gemma3() {
+fn gemma3(count: usize) {
     check(
         "gemma3-270m/model.gguf",
         include_str!("data/reference_logits_gemma3.json"),
         include_str!("data/reference_exact_gemma3.json"),
+        count,
     );
+}
+
+#[test]
+fn smollm2_on_one_text() {
+    smollm2(1);
+}
+
+#[test]
+fn gemma3_on_one_text() {
+    gemma3(1);
+}
+
+/// Minutes without optimisation: `cargo test --release -p models --test
+/// published_models -- --ignored --nocapture`.
+#[test]
+#[ignore = "slow without optimisation"]
+fn both_on_all_texts() {
+    smollm2(usize::MAX);
+    gemma3(usize::MAX);
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,8 @@ use serde::{Deserialize, Serialize};
 use shop::{Answer, DecisionRecord, Id, Kind, OfferCommand, Record, Service, Timestamp};
 
 /// What a log entry says.
+// Nearly every entry is a record: a box would cost each of them.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
     /// A record as the shop or a customer handed it in; replaces an earlier

@@ -91,8 +91,12 @@ mod tests {
         let ranges = in_order(vec![8..10, 0..3, 2..4, 4..5, 7..7, 9..12]);
         assert_eq!(ranges, [0..5, 8..12]);
         assert_eq!(split(&ranges, 2), [&ranges[..1], &ranges[1..]]);
-        let three: [&[Range<usize>]; 3] = [&[0..3], &[3..5, 8..9], &[9..12]];
-        assert_eq!(split(&ranges, 3), three);
+        let shares = split(&ranges, 3).into_iter().map(|share| {
+            let ends = share.iter().map(|range| (range.start, range.end));
+            ends.collect::<Vec<_>>()
+        });
+        let expected = [vec![(0, 3)], vec![(3, 5), (8, 9)], vec![(9, 12)]];
+        assert_eq!(shares.collect::<Vec<_>>(), expected);
         assert!(split(&[], 4).concat().is_empty());
     }
 }

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::architecture::TransformerConfig;
 use crate::error::ModelError;
-use crate::forward::grow;
 use crate::linear_layer::Products;
 use crate::matrix::{Matrix, MatrixMut, Write, linear, linear_weight_gradient, multiply};
 use crate::parameters::{Layout, Linear};
 use crate::transformer::Transformer;
+use crate::vector::grow;
 
 /// A linear layer that an adapter may stand beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -299,6 +299,10 @@ impl Transformer {
         if !(1..=self.config.width).contains(&options.rank) || options.targets.is_empty() {
             let reason = "an adapter needs a rank from 1 to the width of the model and a layer \
                           to stand beside";
+            return Err(ModelError::Configuration(reason.to_owned()));
+        }
+        if self.is_quantized() {
+            let reason = "a model in fewer bits cannot be trained; load it in full";
             return Err(ModelError::Configuration(reason.to_owned()));
         }
         if self.adapters.is_some() {

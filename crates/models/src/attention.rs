@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::architecture::{AttentionKind, TransformerConfig};
 use crate::matrix::{Matrix, MatrixMut, Write, multiply};
-use crate::vector::{add_scaled, dot, exponentials, maximum, scale, vectorized};
+use crate::vector::{add_scaled, dot, exponentials, grow, maximum, scale, vectorized};
 
 /// Queries that are computed together.
 const BLOCK: usize = 64;
@@ -149,13 +149,6 @@ pub(crate) struct Scratch {
     gradients: Vec<f32>,
 }
 
-fn reserve(buffer: &mut Vec<f32>, size: usize) -> &mut [f32] {
-    if buffer.len() < size {
-        buffer.resize(size, 0.0);
-    }
-    &mut buffer[..size]
-}
-
 /// Attends from each query to the keys that it sees; `out` is `[queries,
 /// heads · width]`. `normalizers[i · heads + h]` receives the logarithm of the
 /// normaliser. With more than one thread, blocks of queries are shared out.
@@ -201,7 +194,7 @@ fn forward_block(
     let seen = heads.seen(positions.clone(), sources.total());
     for head in 0..heads.count {
         let key_head = heads.key_head(head);
-        let scores = reserve(&mut scratch.scores, size * seen.len());
+        let scores = grow(&mut scratch.scores, size * seen.len());
         multiply(
             MatrixMut::new(scores, size, seen.len()),
             sources.queries.head(head, width, block.clone()),
@@ -264,7 +257,7 @@ fn forward_few(
     scratch: &mut Scratch,
 ) {
     let (width, group) = (heads.width, heads.count / heads.key_count);
-    let scores = reserve(&mut scratch.scores, group * sources.total());
+    let scores = grow(&mut scratch.scores, group * sources.total());
     vectorized(
         #[inline(always)]
         || {
@@ -354,7 +347,7 @@ fn backward_block(
     };
     let (out_rows, attended) = (rows(out_gradient), rows(saved.attended));
     let out_block = out_rows.head(head, width, block.clone());
-    let probabilities = reserve(&mut scratch.scores, size * seen.len());
+    let probabilities = grow(&mut scratch.scores, size * seen.len());
     let scores = MatrixMut::new(probabilities, size, seen.len());
     multiply(
         scores,
@@ -363,7 +356,7 @@ fn backward_block(
         heads.scale,
         Write::Replace,
     );
-    let gradients = reserve(&mut scratch.gradients, size * seen.len());
+    let gradients = grow(&mut scratch.gradients, size * seen.len());
     let raw = MatrixMut::new(gradients, size, seen.len());
     multiply(raw, out_block, values.transposed(), 1.0, Write::Replace);
     for (offset, query) in block.clone().enumerate() {

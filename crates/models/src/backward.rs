@@ -7,11 +7,12 @@ use crate::attention::{self, Heads, Saved};
 use crate::dropout::Dropout;
 use crate::feed_forward;
 use crate::forward::{
-    Activations, BranchActivations, LayerActivations, Place, Scratch, grow, scale_rows,
+    Activations, BranchActivations, LayerActivations, Place, Scratch, scale_rows,
 };
 use crate::parameters::Branch;
 use crate::rotary::Turn;
 use crate::transformer::Transformer;
+use crate::vector::grow;
 
 /// The gradients that pass from layer to layer, and those inside one.
 #[derive(Debug, Default)]

@@ -6,10 +6,11 @@ use rustc_hash::FxHashMap;
 
 use crate::dropout::{Dropout, mix};
 use crate::encoder::{Pooling, normalize};
-use crate::forward::{Memory, grow};
+use crate::forward::Memory;
 use crate::matrix::{Matrix, MatrixMut, Write, multiply};
 use crate::trainer::{MicroBatch, StepReport, Trainer, Worker, pack_pairs, whole};
 use crate::transformer::Transformer;
+use crate::vector::grow;
 use crate::vector::{add_scaled, dot, exponentials, maximum, scale, vectorized};
 
 /// Below this cosines of 1 and -1 are 2,000 apart.

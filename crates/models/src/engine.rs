@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::architecture::AttentionKind;
 use crate::constrain::Constraint;
 use crate::error::ModelError;
 use crate::sampling::{Sampler, Sampling};
@@ -135,11 +136,14 @@ impl Engine {
     /// Starts an engine.
     ///
     /// # Errors
-    /// Where the threads cannot be started.
+    /// Where the model is an encoder, or the threads cannot be started.
     pub fn start(model: Arc<Transformer>, options: EngineOptions) -> Result<Engine, ModelError> {
         let refuse = |error: &dyn std::fmt::Display| {
             ModelError::Decoding(format!("the engine did not start: {error}"))
         };
+        if model.config().attention == AttentionKind::Bidirectional {
+            return Err(refuse(&"an encoder does not write; give it a decoder"));
+        }
         let (jobs, waiting) = sync_channel(options.queue.max(1));
         let counts = Arc::new(Mutex::new(EngineCounts::default()));
         let (context, vocabulary) = (model.config().context, model.config().vocabulary);

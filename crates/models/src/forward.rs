@@ -16,6 +16,7 @@ use crate::norm::Normalizer;
 use crate::parameters::Branch;
 use crate::rotary::{Rotary, Turn};
 use crate::transformer::Transformer;
+use crate::vector::grow;
 
 /// What the backward pass needs of one branch.
 #[derive(Debug, Default)]
@@ -94,14 +95,6 @@ impl Activations {
             ..Activations::for_training()
         }
     }
-}
-
-/// Makes room for `size` elements, without touching what is there.
-pub(crate) fn grow(buffer: &mut Vec<f32>, size: usize) -> &mut [f32] {
-    if buffer.len() < size {
-        buffer.resize(size, 0.0);
-    }
-    &mut buffer[..size]
 }
 
 /// Where a token finds the keys and values of those before it.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::{Matrix, MatrixMut, Write, multiply};
-use crate::vector::{add, add_scaled, dot, exponentials, maximum, scale, vectorized};
+use crate::vector::{add, add_scaled, dot, exponentials, grow, maximum, scale, vectorized};
 
 /// A target that is not scored.
 pub const IGNORE: u32 = u32::MAX;
@@ -69,13 +69,6 @@ pub(crate) struct Scratch {
     drawn_gradients: Vec<f32>,
 }
 
-fn reserve(buffer: &mut Vec<f32>, size: usize) -> &mut [f32] {
-    if buffer.len() < size {
-        buffer.resize(size, 0.0);
-    }
-    &mut buffer[..size]
-}
-
 /// Where the gradients go: `hidden` is written, `embedding` is added to.
 #[derive(Debug)]
 pub(crate) struct Gradients<'a> {
@@ -105,16 +98,16 @@ pub(crate) fn cross_entropy(
     }
     let mut columns = embedding.len() / width;
     if let Rivals::Drawn { tokens, .. } = rivals {
-        let table = reserve(&mut scratch.drawn, tokens.len() * width);
+        let table = grow(&mut scratch.drawn, tokens.len() * width);
         for (row, &token) in table.chunks_exact_mut(width).zip(tokens) {
             row.copy_from_slice(row_of(embedding, token, width));
         }
-        reserve(&mut scratch.drawn_gradients, tokens.len() * width).fill(0.0);
+        grow(&mut scratch.drawn_gradients, tokens.len() * width).fill(0.0);
         columns = tokens.len();
     }
     let mut total = 0.0;
     for chunk in scored.chunks((LOGITS / columns.max(1)).clamp(1, CHUNK)) {
-        let rows = reserve(&mut scratch.rows, chunk.len() * width);
+        let rows = grow(&mut scratch.rows, chunk.len() * width);
         for (copy, &row) in rows.chunks_exact_mut(width).zip(chunk) {
             copy.copy_from_slice(&hidden[row * width..(row + 1) * width]);
         }
@@ -169,7 +162,7 @@ fn full(
     let (count, vocabulary) = (targets.len(), embedding.len() / width);
     let table = Matrix::new(embedding, vocabulary, width);
     let rows = Matrix::new(&scratch.rows, count, width);
-    let logits = reserve(&mut scratch.logits, count * vocabulary);
+    let logits = grow(&mut scratch.logits, count * vocabulary);
     let out = MatrixMut::new(logits, count, vocabulary);
     multiply(out, rows, table.transposed(), 1.0, Write::Replace);
     let mut total = 0.0;
@@ -180,7 +173,7 @@ fn full(
         ));
     }
     if weight.is_some() {
-        let row_gradients = reserve(&mut scratch.row_gradients, count * width);
+        let row_gradients = grow(&mut scratch.row_gradients, count * width);
         let logits = Matrix::new(logits, count, vocabulary);
         let out = MatrixMut::new(row_gradients, count, width);
         multiply(out, logits, table, 1.0, Write::Replace);
@@ -217,8 +210,8 @@ fn sampled(
     let (count, negatives) = (targets.len(), drawn.len());
     let rows = Matrix::new(&scratch.rows, count, width);
     let table = Matrix::new(&scratch.drawn, negatives, width);
-    let logits = reserve(&mut scratch.logits, count * negatives);
-    let row_gradients = reserve(&mut scratch.row_gradients, count * width);
+    let logits = grow(&mut scratch.logits, count * negatives);
+    let row_gradients = grow(&mut scratch.row_gradients, count * width);
     let out = MatrixMut::new(logits, count, negatives);
     multiply(out, rows, table.transposed(), 1.0, Write::Replace);
     let pull = weight.unwrap_or(0.0);

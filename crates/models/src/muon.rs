@@ -5,9 +5,9 @@
 use std::ops::Range;
 
 use crate::architecture::TransformerConfig;
-use crate::forward::grow;
 use crate::matrix::{Matrix, MatrixMut, Write, multiply};
 use crate::parameters::{Layout, Linear};
+use crate::vector::grow;
 use crate::vector::{add_scaled, scale, sum_of_squares, vectorized};
 
 const MOMENTUM: f32 = 0.95;

@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 use crate::backward::Flow;
 use crate::dropout::{Dropout, mix};
 use crate::error::ModelError;
-use crate::forward::{Activations, Memory, grow};
+use crate::forward::{Activations, Memory};
 use crate::loss::{self, Gradients, Rivals};
 use crate::muon;
 use crate::optimizer::Update;
 use crate::rivals::{self, Drawn, Frequencies};
 use crate::transformer::Transformer;
+use crate::vector::grow;
 use crate::vector::{add, sum_of_squares};
 
 pub use options::{Decay, Optimizer, Schedule, TrainerOptions};

@@ -63,6 +63,14 @@ pub(crate) fn vectorized<Output>(kernel: impl FnOnce() -> Output) -> Output {
     }
 }
 
+/// Makes room for `size` elements, without touching what is there.
+pub(crate) fn grow(buffer: &mut Vec<f32>, size: usize) -> &mut [f32] {
+    if buffer.len() < size {
+        buffer.resize(size, 0.0);
+    }
+    &mut buffer[..size]
+}
+
 /// The number of partial sums: a reduction over them fills one wide register
 /// twice, which hides the latency of an addition.
 const LANES: usize = 32;

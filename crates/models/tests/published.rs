@@ -1,29 +1,16 @@
 //! Published models: real ones, where their parts are there, and the way out
 //! and back for each family.
 
-use std::path::PathBuf;
+mod parts;
+
 use std::time::Instant;
 
 use models::Tokenizer;
 use models::published::{Encoding, Family, FourBitGroup, Message, PublishedModel, Role};
 use serde_json::Value;
 
-/// The folder of published model parts, or a line that says there is none.
-fn parts(name: &str) -> Option<PathBuf> {
-    let folder = match std::env::var_os("SHOPKEEPER_MODEL_PARTS") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../model-parts")),
-    };
-    let path = folder.join(name);
-    if !path.exists() {
-        println!("skipped: no model parts in {}", path.display());
-        return None;
-    }
-    Some(path)
-}
-
 fn read(name: &str) -> Option<PublishedModel> {
-    let path = parts(name)?;
+    let path = parts::model(name)?;
     let start = Instant::now();
     let model = PublishedModel::read(&path).expect("a published model");
     println!("{name}: read in {:?}", start.elapsed());

@@ -227,3 +227,11 @@ fn fewer_bits_say_about_the_same() {
         assert!(quantized.quantized(precision).is_err());
     }
 }
+
+#[test]
+fn an_encoder_is_refused() {
+    let config = TransformerConfig::encoder(1, 16, 2, 12, VOCABULARY);
+    let encoder = Arc::new(Transformer::new(config, 1).expect("a configuration"));
+    let error = Engine::start(encoder, EngineOptions::default()).expect_err("no decoder");
+    assert!(error.to_string().contains("encoder"), "{error}");
+}

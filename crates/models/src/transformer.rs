@@ -163,6 +163,18 @@ impl Transformer {
         self.parameters.get(place).unwrap_or_default()
     }
 
+    /// Every weight under its canonical name with its shape: linear layers are
+    /// `[outputs, inputs]`. Those of adapters are not among them, nor matrices
+    /// in fewer bits: see [`Transformer::merge_adapters`] and
+    /// [`Transformer::is_quantized`].
+    pub fn tensors(&self) -> impl Iterator<Item = (String, Vec<usize>, &[f32])> {
+        let tensors = self.layout.tensors(&self.config).into_iter();
+        tensors.filter_map(|tensor| {
+            let values = self.parameters.get(tensor.place)?;
+            Some((tensor.name, tensor.shape, values))
+        })
+    }
+
     /// Whether every token lies in the vocabulary. The functions that take
     /// tokens panic where one does not.
     pub fn accepts(&self, tokens: &[u32]) -> bool {

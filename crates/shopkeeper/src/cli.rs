@@ -57,8 +57,12 @@ pub enum Verb {
         #[arg(value_parser = service)]
         service: Service,
     },
-    /// List the models.
-    Models,
+    /// List the models; bring published ones to start from.
+    Models {
+        /// What to do other than to list them.
+        #[command(subcommand)]
+        action: Option<ModelsAction>,
+    },
     /// Serve HTTP, the storefront and the console.
     Serve(ServeArguments),
     /// Ask support a question.
@@ -122,6 +126,30 @@ pub struct TrainArguments {
     /// Keep what serves now even if the new model passes the gate.
     #[arg(long)]
     pub no_promote: bool,
+}
+
+/// `models …`.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// Copy a published model into the data folder, to start training from.
+    Import {
+        /// A Hugging Face folder or a GGUF file.
+        path: PathBuf,
+        /// What `train --base` calls it [default: as the folder or file].
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Download a published model from a hub (HF_ENDPOINT, HF_TOKEN).
+    Pull {
+        /// hf:ORG/NAME, with @REVISION for another than the newest.
+        model: String,
+        /// What `train --base` calls it [default: NAME].
+        #[arg(long)]
+        name: Option<String>,
+        /// Which GGUF file, where there are several.
+        #[arg(long)]
+        file: Option<String>,
+    },
 }
 
 /// `--size`.

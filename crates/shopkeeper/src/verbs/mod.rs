@@ -1,6 +1,7 @@
 //! What each verb of the command line does. Tables and progress are for
 //! people, on stderr; answers and the `--json` object go to stdout.
 
+mod bases;
 mod campaign;
 mod services;
 mod shop;
@@ -109,7 +110,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Verb::Evaluate { model } => training::evaluate(&setting, model.as_deref()).await,
         Verb::Promote { model } => training::promote(&setting, &model).await,
         Verb::Rollback { service } => training::rollback(&setting, service).await,
-        Verb::Models => training::models(&setting).await,
+        Verb::Models { action: None } => training::models(&setting).await,
+        Verb::Models {
+            action: Some(action),
+        } => bases::run(&setting, action).await,
         Verb::Serve(arguments) => services::serve(&setting, &arguments).await,
         Verb::Ask { question, customer } => {
             services::ask(&setting, &question, customer.as_deref()).await

@@ -11,7 +11,7 @@ use store::Snapshot;
 use super::{Done, Setting};
 use crate::cli::TrainArguments;
 use crate::jobs::{self, TrainRequest};
-use crate::{progress, stop_on_interrupt, table};
+use crate::{bases, progress, stop_on_interrupt, table};
 
 pub async fn train(setting: &Setting, arguments: &TrainArguments) -> anyhow::Result<Done> {
     let config = setting.config()?;
@@ -152,5 +152,13 @@ pub async fn models(setting: &Setting) -> anyhow::Result<Done> {
         }));
     }
     setting.say(shown);
-    Ok(Done::with(json!({"models": listed})))
+    let bases = bases::list(&setting.folder);
+    for base in &bases {
+        let millions = base.parameters as f64 / 1e6;
+        setting.say(format!(
+            "base {}: {}, {millions:.0} million weights, from {}",
+            base.name, base.family, base.source
+        ));
+    }
+    Ok(Done::with(json!({"models": listed, "bases": bases})))
 }

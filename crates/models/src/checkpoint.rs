@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use half::f16;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
@@ -45,11 +46,15 @@ fn refuse(reason: impl std::fmt::Display) -> ModelError {
     ModelError::File(reason.to_string())
 }
 
-fn little_endian(values: &[f32]) -> Vec<u8> {
-    values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect()
+fn little_endian(values: &[f32], dtype: Dtype) -> Vec<u8> {
+    match dtype {
+        Dtype::F16 => (values.iter())
+            .flat_map(|value| f16::from_f32(*value).to_le_bytes())
+            .collect(),
+        _ => (values.iter())
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
+    }
 }
 
 /// A buffer of the file: its tensors, whose names get a prefix.
@@ -59,19 +64,19 @@ struct Section<'a> {
     values: &'a [f32],
 }
 
-fn write(sections: &[Section<'_>], entry: (&str, String)) -> Vec<u8> {
+fn write(sections: &[Section<'_>], dtype: Dtype, entry: (&str, String)) -> Vec<u8> {
     let named = sections.iter().flat_map(|section| {
         section.tensors.iter().map(|tensor| {
             (
                 format!("{}{}", section.prefix, tensor.name),
                 tensor.shape.clone(),
-                little_endian(&section.values[tensor.place.clone()]),
+                little_endian(&section.values[tensor.place.clone()], dtype),
             )
         })
     });
     let tensors: Vec<_> = named.collect();
     let views = tensors.iter().filter_map(|(name, shape, bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).ok()?;
+        let view = TensorView::new(dtype, shape.clone(), bytes).ok()?;
         Some((name, view))
     });
     let metadata = HashMap::from([(entry.0.to_owned(), entry.1)]);
@@ -106,7 +111,7 @@ impl<'a> Reader<'a> {
     fn section(&mut self, prefix: &str, tensors: &[Tensor]) -> Result<Vec<f32>, ModelError> {
         let count = tensors.iter().map(|tensor| tensor.place.end).max();
         let count = count.unwrap_or(0);
-        if count.checked_mul(4).is_none_or(|size| size > self.bytes) {
+        if count.checked_mul(2).is_none_or(|size| size > self.bytes) {
             return Err(refuse("it is smaller than its configuration says"));
         }
         let mut values = vec![0.0; count];
@@ -123,7 +128,7 @@ impl<'a> Reader<'a> {
     /// small for it.
     fn model(&mut self, config: TransformerConfig) -> Result<Transformer, ModelError> {
         let count = config.validate()?;
-        if count.checked_mul(4).is_none_or(|size| size > self.bytes) {
+        if count.checked_mul(2).is_none_or(|size| size > self.bytes) {
             return Err(refuse("it is smaller than its configuration says"));
         }
         let tensors = Layout::new(&config).tensors(&config);
@@ -146,30 +151,50 @@ fn read_tensor(
     shape: &[usize],
     tensor: &TensorView<'_>,
 ) -> Result<(), ModelError> {
-    if tensor.dtype() != Dtype::F32 {
-        return Err(refuse(format!(
-            "tensor {name} is {:?}, not F32",
-            tensor.dtype()
-        )));
-    }
     if tensor.shape() != shape {
         let found = tensor.shape();
         return Err(refuse(format!("tensor {name} is {found:?}, not {shape:?}")));
     }
-    let (numbers, _) = tensor.data().as_chunks::<4>();
-    for (value, bytes) in values.iter_mut().zip(numbers) {
-        *value = f32::from_le_bytes(*bytes);
-        if !value.is_finite() {
-            return Err(refuse(format!("tensor {name} holds {value}")));
+    match tensor.dtype() {
+        Dtype::F32 => {
+            let (numbers, _) = tensor.data().as_chunks::<4>();
+            for (value, bytes) in values.iter_mut().zip(numbers) {
+                *value = f32::from_le_bytes(*bytes);
+            }
+        }
+        Dtype::F16 => {
+            let (numbers, _) = tensor.data().as_chunks::<2>();
+            for (value, bytes) in values.iter_mut().zip(numbers) {
+                *value = f16::from_le_bytes(*bytes).to_f32();
+            }
+        }
+        other => {
+            return Err(refuse(format!(
+                "tensor {name} is {other:?}, not F32 or F16"
+            )));
         }
     }
-    Ok(())
+    match values.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(refuse(format!("tensor {name} holds {value}"))),
+        None => Ok(()),
+    }
 }
 
 impl Transformer {
     /// The weights under the names of the Llama family, the configuration in
     /// the metadata. Adapters are written as merged into them.
     pub fn to_safetensors(&self) -> Vec<u8> {
+        self.written(Dtype::F32)
+    }
+
+    /// [`Transformer::to_safetensors`] in half the bytes: each weight is
+    /// rounded to 16 bits, which is far finer than the 8 that it may be served
+    /// in.
+    pub fn to_half_safetensors(&self) -> Vec<u8> {
+        self.written(Dtype::F16)
+    }
+
+    fn written(&self, dtype: Dtype) -> Vec<u8> {
         let entry = serde_json::to_string(&self.config).unwrap_or_default();
         let mut model = Cow::Borrowed(self);
         if self.trains_adapters() {
@@ -180,10 +205,11 @@ impl Transformer {
             tensors: self.layout.tensors(&self.config),
             values: &model.parameters,
         };
-        write(&[section], (MODEL, entry))
+        write(&[section], dtype, (MODEL, entry))
     }
 
-    /// Reads what [`Transformer::to_safetensors`] wrote.
+    /// Reads what [`Transformer::to_safetensors`] or
+    /// [`Transformer::to_half_safetensors`] wrote.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Transformer, ModelError> {
         let config: TransformerConfig =
             serde_json::from_str(&metadata(bytes, MODEL)?).map_err(refuse)?;
@@ -261,7 +287,7 @@ impl Trainer {
         if let Some(average) = &self.average {
             sections.push(section(AVERAGE, trained, average.trained()));
         }
-        write(&sections, (CHECKPOINT, entry))
+        write(&sections, Dtype::F32, (CHECKPOINT, entry))
     }
 
     /// Goes on from a checkpoint: with the same options, frequencies, batches

@@ -101,8 +101,8 @@ pub fn generate(
 }
 
 /// The summed log probability of each continuation after the prompt, which is
-/// computed once. After an empty prompt the first token of a continuation is
-/// not scored.
+/// computed once; the continuations then go through the network together.
+/// After an empty prompt the first token of a continuation is not scored.
 pub fn score_continuations(
     decoder: &Transformer,
     prompt: &[u32],
@@ -110,23 +110,34 @@ pub fn score_continuations(
 ) -> Vec<f32> {
     let mut stream = Stream::new(decoder);
     let first = stream.push(prompt);
-    let mut scores = Vec::with_capacity(continuations.len());
-    for continuation in continuations {
-        stream.truncate(prompt.len());
-        let Some((&start, targets)) = continuation.split_first() else {
-            scores.push(0.0);
-            continue;
-        };
-        let mut score = match first.is_empty() {
-            true => 0.0,
-            false => log_probability(&mut first.clone(), start),
-        };
-        let hidden = stream.extend(&continuation[..targets.len()]);
-        score += decoder
-            .log_probabilities_of(hidden, targets)
-            .iter()
-            .sum::<f32>();
-        scores.push(score);
+    let start = |tokens: &Vec<u32>| match tokens.first() {
+        Some(&token) if !first.is_empty() => log_probability(&mut first.clone(), token),
+        _ => 0.0,
+    };
+    let mut scores: Vec<f32> = continuations.iter().map(start).collect();
+    let mut caches = vec![stream.cache; continuations.len()];
+    let seen = |tokens: &[u32]| tokens.len().saturating_sub(1);
+    let mut streams: Vec<(&mut Cache, usize)> = (caches.iter_mut().zip(continuations))
+        .map(|(cache, tokens)| (cache, seen(tokens)))
+        .collect();
+    let inputs: Vec<u32> = (continuations.iter())
+        .flat_map(|tokens| &tokens[..seen(tokens)])
+        .copied()
+        .collect();
+    let targets: Vec<u32> = (continuations.iter())
+        .flat_map(|tokens| tokens.iter().skip(1))
+        .copied()
+        .collect();
+    if inputs.is_empty() {
+        return scores;
+    }
+    let mut activations = Activations::for_serving(rayon::current_num_threads());
+    let memory = Memory::Cached(&mut streams);
+    decoder.run(&inputs, memory, Dropout::NONE, &mut activations);
+    let hidden = &activations.hidden[..inputs.len() * decoder.config().width];
+    let mut found = decoder.log_probabilities_of(hidden, &targets).into_iter();
+    for (score, tokens) in scores.iter_mut().zip(continuations) {
+        *score += found.by_ref().take(seen(tokens)).sum::<f32>();
     }
     scores
 }

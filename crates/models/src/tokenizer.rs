@@ -131,6 +131,15 @@ impl Tokenizer {
         }
     }
 
+    /// [`Tokenizer::reserve`] for the tokens that this template writes between
+    /// brackets.
+    pub(crate) fn reserve_written(&mut self, template: &str) {
+        let bracketed = |text: &str| text.starts_with(['<', '[']) && text.ends_with(['>', ']']);
+        let added = self.added_tokens();
+        let written = added.iter().map(|token| token.1.as_str());
+        self.reserve(written.filter(|text| bracketed(text) && template.contains(text)));
+    }
+
     /// The tokens of a text.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         let mut tokens = Vec::new();

@@ -155,6 +155,29 @@ impl Trainer {
         self.average.unwrap_or(self.decoder)
     }
 
+    /// The weights that training changes, as [`Trainer::decoder`] has them: all
+    /// of them, or those of the adapters.
+    pub fn weights(&self) -> &[f32] {
+        self.decoder().trained()
+    }
+
+    /// Puts back weights that [`Trainer::weights`] gave earlier. The moments
+    /// stay as they are: this is for the end of training.
+    ///
+    /// # Errors
+    /// Where there are not as many as are trained.
+    pub fn set_weights(&mut self, weights: &[f32]) -> Result<(), ModelError> {
+        let decoder = self.average.as_mut().unwrap_or(&mut self.decoder);
+        let (trained, _) = decoder.trained_mut();
+        if trained.len() != weights.len() {
+            let (given, needed) = (weights.len(), trained.len());
+            let reason = format!("{given} weights for a model that trains {needed}");
+            return Err(ModelError::Data(reason));
+        }
+        trained.copy_from_slice(weights);
+        Ok(())
+    }
+
     /// How many steps have been made.
     pub fn steps_done(&self) -> usize {
         self.steps_done

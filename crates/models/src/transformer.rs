@@ -229,8 +229,9 @@ impl Transformer {
         const ROWS: usize = 64;
         let (width, vocabulary) = (self.config.width, self.config.vocabulary);
         let mut log_probabilities = Vec::with_capacity(targets.len());
+        let mut products = Products::with_threads(rayon::current_num_threads());
         for (rows, targets) in hidden.chunks(ROWS * width).zip(targets.chunks(ROWS)) {
-            let mut logits = self.logits_of(rows, &mut Products::default());
+            let mut logits = self.logits_of(rows, &mut products);
             for (row, &target) in logits.chunks_exact_mut(vocabulary).zip(targets) {
                 log_probabilities.push(log_probability(row, target));
             }

@@ -286,6 +286,11 @@ fn files_come_back_as_they_were_and_broken_ones_are_errors() {
     assert_eq!(bytes, decoder.to_safetensors());
     assert_eq!(Transformer::from_safetensors(&bytes).as_ref(), Ok(&decoder));
 
+    let half = decoder.to_half_safetensors();
+    assert!(half.len() < bytes.len() * 3 / 5);
+    let read = Transformer::from_safetensors(&half).expect("half the bytes");
+    close(&read.logits(&[1, 2, 3]), &decoder.logits(&[1, 2, 3]), 2e-2);
+
     let refused = |bytes: &[u8]| {
         let error = Transformer::from_safetensors(bytes).expect_err("a broken file");
         assert!(!error.to_string().is_empty());

@@ -81,6 +81,9 @@ pub enum Verb {
     Insight(InsightArguments),
     /// Define coupons and look at them.
     Campaign(CampaignArguments),
+    /// Give the corpus to other trainers, a model to other engines.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Measure; see `bench --help`.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -117,6 +120,9 @@ pub struct TrainArguments {
     /// Which models [default: all that there is data for].
     #[arg(value_parser = service)]
     pub services: Vec<Service>,
+    /// Fine-tune this published model: a name that `models` lists, or a path.
+    #[arg(long, value_name = "MODEL")]
+    pub base: Option<String>,
     /// How much effort [default: from shopkeeper.toml].
     #[arg(long)]
     pub size: Option<SizeArgument>,
@@ -150,6 +156,57 @@ pub enum ModelsAction {
         #[arg(long)]
         file: Option<String>,
     },
+}
+
+/// `export …`.
+#[derive(Debug, Subcommand)]
+pub enum ExportCommand {
+    /// Texts and conversations as JSON Lines, as Hugging Face's trainers read
+    /// them: text/SPLIT.jsonl and chat/SPLIT.jsonl.
+    Corpus {
+        /// The folder to make.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// A trained model, for transformers, llama.cpp and what reads their files.
+    Model {
+        /// SERVICE or SERVICE/VERSION [default version: what serves].
+        model: String,
+        /// The folder or file to make [default: SERVICE-VERSION here].
+        #[arg(long, value_name = "PATH")]
+        out: Option<PathBuf>,
+        /// In which form.
+        #[arg(long, value_enum, default_value = "hugging-face")]
+        format: ModelFormat,
+        /// How finely a GGUF file keeps each weight.
+        #[arg(long, value_enum, default_value = "16")]
+        bits: Bits,
+    },
+}
+
+/// The form of an exported model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModelFormat {
+    /// A folder with config.json, safetensors and tokenizer, in 32 bits.
+    HuggingFace,
+    /// One file for llama.cpp and its kin.
+    Gguf,
+    /// The files that serve here, as they are.
+    Files,
+}
+
+/// How finely each weight is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Bits {
+    /// Without loss.
+    #[value(name = "32")]
+    ThirtyTwo,
+    /// Half of that.
+    #[value(name = "16")]
+    Sixteen,
+    /// Q8_0: a quarter.
+    #[value(name = "8")]
+    Eight,
 }
 
 /// `--size`.

@@ -53,6 +53,7 @@ pub async fn build(
     progress.end(&summary(&simulated.records));
     fill(store, simulated, now, &*progress).await?;
     let request = TrainRequest {
+        base: None,
         services: Vec::new(),
         size: config.size,
         seed: config.seed,

@@ -34,6 +34,8 @@ pub struct Job<'a> {
     pub size: Size,
     /// The same seed on the same data gives the same files.
     pub seed: u64,
+    /// A published model to start from, for the services that can.
+    pub base: Option<&'a Path>,
     /// How many threads may compute.
     pub threads: usize,
     /// Where checkpoints go; kept until training has finished.

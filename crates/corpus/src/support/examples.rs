@@ -22,6 +22,15 @@ pub struct LanguageExample {
     pub segments: Vec<Segment>,
 }
 
+impl LanguageExample {
+    /// The segments that a model is scored on: all, or all but what customers
+    /// say.
+    pub fn scored(&self, customers: bool) -> impl Iterator<Item = &Segment> {
+        let segments = self.segments.iter();
+        segments.filter(move |segment| customers || segment.opens != CUSTOMER_TOKEN)
+    }
+}
+
 /// Everything that the shop's language model learns from: documents,
 /// catalogue, conversations, and each document's headings as questions that
 /// its units answer. Reviews are other people's words and stay out.

@@ -117,9 +117,7 @@ impl ChatTemplate {
             }
         })?;
         if let Form::Jinja(template) = &chosen.form {
-            let bracketed = |text: &str| text.starts_with(['<', '[']) && text.ends_with(['>', ']']);
-            let written = added.iter().map(|token| token.1.as_str());
-            tokenizer.reserve(written.filter(|text| bracketed(text) && template.contains(text)));
+            tokenizer.reserve_written(template);
         }
         Some(chosen)
     }

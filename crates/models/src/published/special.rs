@@ -1,7 +1,9 @@
 //! The tokens with a meaning.
 
+use serde::{Deserialize, Serialize};
+
 /// The tokens with a meaning, and which of them stand around a text.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SpecialTokens {
     /// Begins a text; `[CLS]` for BERT.
     pub begin: Option<u32>,

@@ -1,19 +1,14 @@
 use std::collections::BTreeMap;
 
-use corpus::support::{
-    AGENT_TOKEN, CUSTOMER_TOKEN, Calibration, LearnedAnswers, QUESTION_TOKENS, UNIT_TOKENS,
-};
-use models::{Tokenizer, Transformer, lift};
+use corpus::support::{Calibration, LearnedAnswers, QUESTION_TOKENS, UNIT_TOKENS};
+use models::LanguageModel;
 
 use crate::ServeError;
 
 /// What training left for support.
 #[derive(Debug)]
 pub struct Model {
-    decoder: Transformer,
-    tokenizer: Tokenizer,
-    customer: u32,
-    agent: u32,
+    language: LanguageModel,
     pub(crate) calibration: Calibration,
     pub(crate) answers: LearnedAnswers,
 }
@@ -29,22 +24,9 @@ impl Model {
         let wrong = |name: &str, error: &dyn std::fmt::Display| {
             ServeError::Artifact(format!("{name}: {error}"))
         };
-        let decoder = Transformer::from_safetensors(file("decoder.safetensors")?)
-            .map_err(|error| wrong("decoder.safetensors", &error))?;
-        let text = std::str::from_utf8(file("tokenizer.json")?)
-            .map_err(|error| wrong("tokenizer.json", &error))?;
-        let tokenizer =
-            Tokenizer::from_json(text).map_err(|error| wrong("tokenizer.json", &error))?;
-        if tokenizer.vocabulary_size() > decoder.config().vocabulary {
-            let error = "it has more tokens than the decoder";
-            return Err(wrong("tokenizer.json", &error));
-        }
-        let special = |token: &str| {
-            tokenizer
-                .special(token)
-                .ok_or_else(|| wrong("tokenizer.json", &format!("it has no {token}")))
-        };
-        let (customer, agent) = (special(CUSTOMER_TOKEN)?, special(AGENT_TOKEN)?);
+        let language = LanguageModel::from_files(files)
+            .and_then(LanguageModel::for_serving)
+            .map_err(|error| ServeError::Artifact(error.to_string()))?;
         let calibration: Calibration = serde_json::from_slice(file("calibration.json")?)
             .map_err(|error| wrong("calibration.json", &error))?;
         if !calibration.is_whole() {
@@ -54,10 +36,7 @@ impl Model {
         let answers = serde_json::from_slice(file("answers.json")?)
             .map_err(|error| wrong("answers.json", &error))?;
         Ok(Self {
-            decoder,
-            tokenizer,
-            customer,
-            agent,
+            language,
             calibration,
             answers,
         })
@@ -65,28 +44,12 @@ impl Model {
 
     /// For each unit: how many nats a token the question makes it likelier.
     pub fn lifts(&self, question: &str, units: &[&str]) -> Vec<f32> {
-        let mut prompt = vec![self.customer];
-        prompt.extend(
-            self.tokenizer
-                .encode(question)
-                .into_iter()
-                .take(QUESTION_TOKENS),
-        );
-        prompt.push(self.agent);
-        let base = [self.customer, self.agent];
-        let room = self.decoder.config().context.saturating_sub(prompt.len());
-        let continuations: Vec<Vec<u32>> = units
-            .iter()
-            .map(|unit| {
-                let tokens = self.tokenizer.encode(unit);
-                tokens.into_iter().take(UNIT_TOKENS.min(room)).collect()
-            })
-            .collect();
-        lift(&self.decoder, &prompt, &base, &continuations)
+        let most = (QUESTION_TOKENS, UNIT_TOKENS);
+        self.language.lifts(question, units, most)
     }
 
     /// How many weights the language model has.
     pub fn parameter_count(&self) -> usize {
-        self.decoder.parameter_count()
+        self.language.network.parameter_count()
     }
 }

@@ -68,15 +68,21 @@ pub fn list(data: &Path) -> Vec<Base> {
     bases
 }
 
+/// The folder of the base of this name.
+pub fn named(data: &Path, name: &str) -> Option<PathBuf> {
+    let known = list(data).iter().any(|base| base.name == name);
+    known.then(|| shelf(data).join(name))
+}
+
 /// The model that `--base` names: a base of this data folder, or a path.
 ///
 /// # Errors
 /// Where there is neither, with the names that there are.
 pub fn find(data: &Path, model: &str) -> anyhow::Result<PathBuf> {
-    let bases = list(data);
-    if bases.iter().any(|base| base.name == model) {
-        return Ok(shelf(data).join(model));
+    if let Some(folder) = named(data, model) {
+        return Ok(folder);
     }
+    let bases = list(data);
     let path = PathBuf::from(model);
     if path.exists() {
         return Ok(path);

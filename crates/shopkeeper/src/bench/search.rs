@@ -330,6 +330,7 @@ fn train_ranker(products: &[Product], file: &Path) -> anyhow::Result<Model> {
         &Job {
             size: Size::Small,
             seed: SEED,
+            base: None,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             folder: &std::env::temp_dir(),
             resume: false,

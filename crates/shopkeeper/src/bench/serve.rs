@@ -255,6 +255,7 @@ async fn fill(store: &Store, products: usize) -> anyhow::Result<Pool> {
 async fn train(store: &Store) -> anyhow::Result<()> {
     let config = Config::default();
     let request = TrainRequest {
+        base: None,
         services: Vec::new(),
         size: config.size,
         seed: config.seed,

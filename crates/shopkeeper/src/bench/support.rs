@@ -264,6 +264,7 @@ fn train_model(documents: &[Record]) -> anyhow::Result<Model> {
         &Job {
             size: Size::Tiny,
             seed: SEED,
+            base: None,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             folder: &folder,
             resume: false,

@@ -107,7 +107,7 @@ fn schemas() -> Value {
         "DecisionRecord": object(&[("id", "string", true), ("time", "time", true), ("service", "string", true), ("customer_id", "string", false), ("shown", "[string]", false), ("models", "[ModelVersion]", true), ("stages", "[Stage]", true), ("explanation", "any", true)]),
         "Registry": object(&[("models", "[object]", true)]),
         "Promotion": object(&[("version", "string", true)]),
-        "TrainRequest": object(&[("services", "[string]", false), ("size", "string", false)]),
+        "TrainRequest": object(&[("services", "[string]", false), ("size", "string", false), ("base", "string", false)]),
         "Task": object(&[("id", "string", true), ("kind", "string", true), ("status", "string", true), ("created_at", "time", true), ("finished_at", "time", false), ("progress", "string", false), ("result", "any", false), ("error", "string", false)]),
     })
 }

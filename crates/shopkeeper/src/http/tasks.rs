@@ -15,6 +15,7 @@ use super::error::{ApiError, Code};
 use super::extract::{JsonBody, path_id};
 use super::openapi::schema;
 use crate::app::{App, Task, TaskProgress, fresh_id, now};
+use crate::bases;
 use crate::config::Scope;
 use crate::jobs::{self, TrainRequest};
 
@@ -89,13 +90,30 @@ where
 struct Wanted {
     services: Vec<Service>,
     size: Option<::train::Size>,
+    /// The name of a base; no path, which is for whoever has the machine.
+    base: Option<String>,
 }
 
 async fn train(
     State(app): State<Arc<App>>,
     JsonBody(wanted): JsonBody<Wanted>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let base = match wanted.base.as_deref() {
+        None => None,
+        Some(name) if wanted.services == [Service::Support] => {
+            let found = bases::named(app.store.folder(), name);
+            Some(
+                found
+                    .ok_or_else(|| ApiError::field("base", format!("there is no base {name:?}")))?,
+            )
+        }
+        Some(_) => {
+            let reason = "only support starts from a base: `services` has to be [\"support\"]";
+            return Err(ApiError::field("base", reason));
+        }
+    };
     let request = TrainRequest {
+        base,
         services: wanted.services,
         size: wanted.size.unwrap_or(app.config.size),
         seed: app.config.seed,

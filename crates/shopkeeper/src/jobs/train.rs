@@ -21,6 +21,8 @@ pub struct TrainRequest {
     pub size: Size,
     /// Seed of data order, initial weights and sampling.
     pub seed: u64,
+    /// A published model that support starts from.
+    pub base: Option<PathBuf>,
     /// Threads to compute with.
     pub threads: usize,
     /// Whether to go on from checkpoints.
@@ -114,10 +116,12 @@ async fn train_one(
     let (corpus, stop, progress) = (corpus.clone(), stop.clone(), progress.clone());
     let (size, seed, threads, resume) =
         (request.size, request.seed, request.threads, request.resume);
+    let base = (request.base.clone()).filter(|_| service == Service::Support);
     Ok(tokio::task::spawn_blocking(move || {
         let job = Job {
             size,
             seed,
+            base: base.as_deref(),
             threads,
             folder: &folder,
             resume,

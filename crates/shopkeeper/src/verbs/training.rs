@@ -16,7 +16,13 @@ use crate::{bases, progress, stop_on_interrupt, table};
 pub async fn train(setting: &Setting, arguments: &TrainArguments) -> anyhow::Result<Done> {
     let config = setting.config()?;
     let store = setting.existing_store().await?;
+    if arguments.base.is_some() && arguments.services != [Service::Support] {
+        bail!("only support starts from a base: say `shopkeeper train support --base MODEL`");
+    }
+    let base = arguments.base.as_deref();
+    let base = base.map(|base| bases::find(&setting.folder, base));
     let request = TrainRequest {
+        base: base.transpose()?,
         services: arguments.services.clone(),
         size: arguments.size.map_or(config.size, Into::into),
         seed: config.seed,
@@ -54,7 +60,7 @@ fn candidates(snapshot: &Snapshot) -> anyhow::Result<Vec<Candidate<'_>>> {
 }
 
 /// Reads SERVICE or SERVICE/VERSION.
-fn parse_model(model: &str) -> anyhow::Result<(Service, Option<&str>)> {
+pub(super) fn parse_model(model: &str) -> anyhow::Result<(Service, Option<&str>)> {
     let (name, version) = match model.split_once('/') {
         Some((name, version)) => (name, Some(version)),
         None => (model, None),

@@ -80,6 +80,7 @@ fn run(
         &Job {
             size: Size::Tiny,
             seed: 3,
+            base: None,
             threads: 2,
             folder,
             resume,

@@ -24,6 +24,7 @@ fn run(corpus: &Corpus) -> Result<Trained, TrainError> {
         &Job {
             size: Size::Tiny,
             seed: 7,
+            base: None,
             threads: 2,
             folder: &std::env::temp_dir(),
             resume: false,

@@ -14,8 +14,9 @@ struct ByteCounts {
     counts: [FxHashMap<u32, FxHashMap<u8, u32>>; ORDER + 1],
 }
 
-/// The bits that the validation texts cost a byte; `None` without any.
-pub(super) fn bits_per_byte(examples: &[LanguageExample]) -> Option<f64> {
+/// The bits that the validation texts cost a byte, with or without what
+/// customers say; `None` without any.
+pub(super) fn bits_per_byte(examples: &[LanguageExample], customers: bool) -> Option<f64> {
     let mut model = ByteCounts {
         counts: Default::default(),
     };
@@ -24,7 +25,7 @@ pub(super) fn bits_per_byte(examples: &[LanguageExample]) -> Option<f64> {
         .iter()
         .filter(|example| example.split == Split::Train)
     {
-        for segment in &example.segments {
+        for segment in example.scored(customers) {
             if left == 0 {
                 break;
             }
@@ -39,7 +40,7 @@ pub(super) fn bits_per_byte(examples: &[LanguageExample]) -> Option<f64> {
         .iter()
         .filter(|example| example.split == Split::Validation)
     {
-        for segment in &example.segments {
+        for segment in example.scored(customers) {
             model.visit(&segment.text, |model, context, byte| {
                 bits -= model.probability(context, byte).log2();
                 bytes += 1;
@@ -108,7 +109,7 @@ mod tests {
             example(Split::Train, &"tea is served hot. ".repeat(50)),
             example(Split::Validation, "tea is served hot. "),
         ];
-        assert!(bits_per_byte(&examples).unwrap() < 1.0);
+        assert!(bits_per_byte(&examples, true).unwrap() < 1.0);
         let mut model = ByteCounts {
             counts: Default::default(),
         };

@@ -1,11 +1,11 @@
 use corpus::support::{
-    CANDIDATES, Calibration, Candidate, Index, Judged, LearnedAnswers, Question, QuestionPair,
-    pairs, unrelated_questions,
+    CANDIDATES, Calibration, Candidate, Index, Judged, LearnedAnswers, QUESTION_TOKENS, Question,
+    QuestionPair, UNIT_TOKENS, pairs, unrelated_questions,
 };
 use corpus::{Corpus, Split};
+use models::LanguageModel;
 use shop::Metric;
 
-use super::language::Language;
 use crate::{Job, Size, TrainError};
 
 /// The calibration and how it ranks beside words alone.
@@ -24,13 +24,13 @@ const WRONG_WEIGHT: f64 = 0.3;
 
 struct Judge<'a> {
     index: &'a Index,
-    language: &'a Language,
+    language: &'a LanguageModel,
 }
 
 pub(super) fn run(
     corpus: &Corpus,
     answers: &LearnedAnswers,
-    language: &Language,
+    language: &LanguageModel,
     job: &Job<'_>,
 ) -> Result<Calibrated, TrainError> {
     let index = Index::new(answers.sources(corpus.documents.iter()));
@@ -112,7 +112,8 @@ impl Judge<'_> {
                 .iter()
                 .map(|candidate| self.index.text_of(candidate.source, candidate.unit))
                 .collect();
-            let lifts = self.language.lifts(question, &units);
+            let most = (QUESTION_TOKENS, UNIT_TOKENS);
+            let lifts = self.language.lifts(question, &units, most);
             for (candidate, lift) in found.iter_mut().zip(lifts) {
                 candidate.features.set_model(lift);
             }

@@ -1,13 +1,14 @@
 //! How fast the engine trains on this machine, on made-up tokens:
 //! `cargo run --release -p models --example speed --
-//! [language|muon|items|many-items|pairs|generate] [threads]`.
+//! [language|muon|items|long-items|many-items|pairs|generate] [threads]`, or
+//! `adapters MODEL [threads]` beside a published model.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use models::{
-    Loss, ModelError, Optimizer, Pooling, Sampling, Sequence, Trainer, TrainerOptions, Transformer,
-    TransformerConfig, generate,
+    AdapterOptions, LanguageModel, Loss, ModelError, Optimizer, Pooling, Sampling, Sequence,
+    Trainer, TrainerOptions, Transformer, TransformerConfig, generate,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,6 +17,9 @@ fn main() -> Result<(), ModelError> {
     let mut arguments = std::env::args().skip(1);
     let which = arguments.next().unwrap_or_else(|| "language".to_owned());
     let threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(2);
+    if which == "adapters" {
+        return measure_adapters(&std::env::args().nth(2).unwrap_or_default());
+    }
     if which == "generate" {
         return measure_generation(TransformerConfig::new(6, 384, 6, 256, 8192));
     }
@@ -35,6 +39,14 @@ fn main() -> Result<(), ModelError> {
                 ..plain
             };
             measure("items, sampled", trainer(config, options)?, &batch, 100);
+        }
+        "long-items" => {
+            let mut lengths = ChaCha8Rng::seed_from_u64(2);
+            let batch: Vec<Sequence> = (0..128)
+                .map(|_| sequence(lengths.random_range(30..=70), 20_000, &mut random))
+                .collect();
+            let config = TransformerConfig::new(2, 64, 2, 70, 20_000);
+            measure("items, full", trainer(config, plain)?, &batch, 12);
         }
         "many-items" => {
             let config = TransformerConfig::new(2, 64, 2, 50, 1_000_000);
@@ -70,6 +82,25 @@ fn main() -> Result<(), ModelError> {
             measure(&which, trainer(config, options)?, &batch, 6);
         }
     }
+    Ok(())
+}
+
+/// Adapters of rank 16 beside all layers of a published model, 4 sequences of
+/// 256 tokens a step.
+fn measure_adapters(path: &str) -> Result<(), ModelError> {
+    let threads = std::env::args().nth(3).and_then(|n| n.parse().ok());
+    let mut model = LanguageModel::published(path.as_ref())?.network;
+    model.adapt(AdapterOptions::default(), 1)?;
+    let vocabulary = model.config().vocabulary as u32;
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let batch: Vec<Sequence> = (0..4)
+        .map(|_| sequence(256, vocabulary, &mut random))
+        .collect();
+    let options = TrainerOptions {
+        threads: threads.unwrap_or(2),
+        ..TrainerOptions::default()
+    };
+    measure("adapters", Trainer::new(model, options), &batch, 4);
     Ok(())
 }
 

@@ -183,6 +183,9 @@ fn read_tensor(
 impl Transformer {
     /// The weights under the names of the Llama family, the configuration in
     /// the metadata. Adapters are written as merged into them.
+    ///
+    /// # Panics
+    /// Where its matrices are in fewer bits: the weights in full are gone.
     pub fn to_safetensors(&self) -> Vec<u8> {
         self.written(Dtype::F32)
     }
@@ -190,11 +193,15 @@ impl Transformer {
     /// [`Transformer::to_safetensors`] in half the bytes: each weight is
     /// rounded to 16 bits, which is far finer than the 8 that it may be served
     /// in.
+    ///
+    /// # Panics
+    /// As [`Transformer::to_safetensors`].
     pub fn to_half_safetensors(&self) -> Vec<u8> {
         self.written(Dtype::F16)
     }
 
     fn written(&self, dtype: Dtype) -> Vec<u8> {
+        assert!(!self.is_quantized(), "a model in fewer bits is not written");
         let entry = serde_json::to_string(&self.config).unwrap_or_default();
         let mut model = Cow::Borrowed(self);
         if self.trains_adapters() {

@@ -105,7 +105,14 @@ struct StepSettings<'a> {
 
 impl Trainer {
     /// Starts from this decoder. No thread count below 1 is taken.
+    ///
+    /// # Panics
+    /// Where its matrices are in fewer bits, which cannot be trained.
     pub fn new(decoder: Transformer, options: TrainerOptions) -> Trainer {
+        assert!(
+            !decoder.is_quantized(),
+            "a model in fewer bits cannot be trained"
+        );
         let moments = Plan::new(&decoder, options.optimizer).fresh();
         let average = options.ema_decay.map(|_| decoder.clone());
         Trainer::from_state((decoder, average), options, moments, 0)

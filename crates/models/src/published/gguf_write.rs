@@ -311,6 +311,8 @@ fn describe_tokenizer(
     let ids = [
         ("bos", special.begin),
         ("eos", special.end.first().copied()),
+        // Another token that ends a reply, where there is one.
+        ("eot", special.end.get(1).copied()),
         ("padding", special.padding),
         ("unknown", special.unknown),
     ];

@@ -84,7 +84,7 @@ pub(super) fn from_base(size: Size, context: usize) -> Effort {
         tokens,
         passes,
         context: longest.min(context),
-        learning_rate: 5e-4,
+        learning_rate: 2e-3,
         optimizer: Optimizer::AdamW,
         batch_tokens: 2_048,
         ..from_nothing(size)

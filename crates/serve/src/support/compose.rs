@@ -13,7 +13,7 @@ use super::route::{Route, follows_up, route};
 use super::tools::{
     Asked, asked_facts, find_orders, hand_over, order_facts, order_status, product_facts,
 };
-use super::{Action, Citation, Knowledge, Model, Reply, Stream, SupportEvent, SupportRequest};
+use super::{Citation, Knowledge, Model, Reply, Proposal, Stream, SupportEvent, SupportRequest, ToolRun};
 use crate::{Context, Decision, ServeError, Stages};
 
 /// The longest message that is read, in characters; the rest is cut off.
@@ -45,6 +45,7 @@ pub fn answer(
     let message: String = request.message.chars().take(LONGEST_MESSAGE).collect();
     let mut turn = Turn {
         snapshot: context.snapshot,
+        context,
         knowledge,
         model,
         request,
@@ -101,17 +102,18 @@ fn language_of(request: &SupportRequest, message: &str, snapshot: &Snapshot) -> 
 
 /// An answer before the checker has seen it.
 #[derive(Default)]
-struct Draft {
-    said: Vec<Said>,
-    actions: Vec<Action>,
-    handoff: Option<super::HandOver>,
-    abstained: bool,
-    confidence: f64,
-    route: &'static str,
+pub(super) struct Draft {
+    pub said: Vec<Said>,
+    pub actions: Vec<ToolRun>,
+    pub proposals: Vec<Proposal>,
+    pub handoff: Option<super::HandOver>,
+    pub abstained: bool,
+    pub confidence: f64,
+    pub route: &'static str,
 }
 
 impl Draft {
-    fn phrase(route: &'static str, phrase: Phrase, language: &str) -> Self {
+    pub(super) fn phrase(route: &'static str, phrase: Phrase, language: &str) -> Self {
         Self {
             said: vec![Said::phrase(phrase, language)],
             confidence: 1.0,
@@ -127,14 +129,15 @@ struct Scored {
     probability: f64,
 }
 
-struct Turn<'a> {
-    snapshot: &'a Snapshot,
-    knowledge: &'a Knowledge,
-    model: Option<&'a Model>,
-    request: &'a SupportRequest,
-    language: String,
-    message: String,
-    stages: Stages,
+pub(super) struct Turn<'a> {
+    pub snapshot: &'a Snapshot,
+    pub context: &'a Context<'a>,
+    pub knowledge: &'a Knowledge,
+    pub model: Option<&'a Model>,
+    pub request: &'a SupportRequest,
+    pub language: String,
+    pub message: String,
+    pub stages: Stages,
     used_model: bool,
 }
 
@@ -150,8 +153,14 @@ impl Turn<'_> {
                 draft.handoff = Some(hand_over(self.request, reason));
                 draft
             }
-            Route::Orders(numbers) => self.orders(numbers),
-            Route::Question => self.question(),
+            Route::Orders(numbers) => match self.deeds(true) {
+                Some(draft) => draft,
+                None => self.orders(numbers),
+            },
+            Route::Question => match self.deeds(false) {
+                Some(draft) => draft,
+                None => self.question(),
+            },
         }
     }
 
@@ -175,7 +184,7 @@ impl Turn<'_> {
                 ("order_status", found.take(ORDERS_TOLD).collect())
             }
         });
-        draft.actions.push(Action {
+        draft.actions.push(ToolRun {
             tool: tool.to_owned(),
             arguments: json!({ "numbers": numbers }),
             result: json!({ "orders": orders.iter().map(|order| &order.id).collect::<Vec<_>>() }),
@@ -201,7 +210,7 @@ impl Turn<'_> {
         draft
     }
 
-    fn question(&mut self) -> Draft {
+    pub(super) fn question(&mut self) -> Draft {
         let earlier = self.earlier();
         let question = Question::read(&self.message, earlier.as_deref());
         let knowledge = self.knowledge;
@@ -237,7 +246,7 @@ impl Turn<'_> {
     }
 
     /// What the customer asked before, when this message hangs on it.
-    fn earlier(&self) -> Option<String> {
+    pub(super) fn earlier(&self) -> Option<String> {
         if !follows_up(&self.message) {
             return None;
         }
@@ -287,7 +296,7 @@ impl Turn<'_> {
         let result = json!({ "product": product.id });
         Some(Draft {
             said,
-            actions: vec![Action {
+            actions: vec![ToolRun {
                 tool: "product_facts".to_owned(),
                 arguments: json!({ "message": self.message }),
                 result,
@@ -476,6 +485,9 @@ impl Turn<'_> {
         for action in &draft.actions {
             stream.send(SupportEvent::Action(action.clone()));
         }
+        for proposal in &draft.proposals {
+            stream.send(SupportEvent::Proposal(Box::new(proposal.clone())));
+        }
         let mut text = String::new();
         let mut citations: Vec<Citation> = Vec::new();
         for part in &said {
@@ -498,6 +510,7 @@ impl Turn<'_> {
             language: language.clone(),
             citations,
             actions: draft.actions,
+            proposals: draft.proposals,
             handoff,
             abstained,
             confidence: draft.confidence,

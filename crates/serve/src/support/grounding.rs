@@ -18,6 +18,7 @@ pub enum Reference {
     OrderItems(Id),
     OrderTotal(Id),
     OrderTracking(Id),
+    CustomerAccount(Id),
     ProductTitle(Id),
     ProductPrice(Id),
     ProductAvailability(Id),
@@ -36,6 +37,7 @@ impl Reference {
             | Self::OrderItems(id)
             | Self::OrderTotal(id)
             | Self::OrderTracking(id) => format!("order:{id}"),
+            Self::CustomerAccount(id) => format!("customer:{id}"),
             Self::ProductTitle(id)
             | Self::ProductPrice(id)
             | Self::ProductAvailability(id)
@@ -54,6 +56,7 @@ impl Reference {
             | Self::OrderItems(id)
             | Self::OrderTotal(id)
             | Self::OrderTracking(id) => self.order_value(snapshot, snapshot.orders.get(id)?),
+            Self::CustomerAccount(id) => snapshot.customers.get(id).map(|one| one.id.to_string()),
             Self::ProductTitle(id)
             | Self::ProductPrice(id)
             | Self::ProductAvailability(id)

@@ -1,6 +1,7 @@
 //! Measurements, each by one command. A table goes to stderr; the keys of the
 //! contract, with what every measurement has, come back as one object.
 
+pub mod agent;
 mod classify;
 mod embed;
 mod generate;
@@ -26,6 +27,8 @@ pub enum BenchCommand {
     Search(search::SearchArguments),
     /// Text classification.
     Classify(classify::ClassifyArguments),
+    /// Tools and conversations on tau2's retail tasks.
+    Agent(agent::AgentArguments),
     /// Grounded answers and abstention.
     Support(support::SupportArguments),
     /// Training speed of the language model.
@@ -49,6 +52,7 @@ pub async fn run(command: BenchCommand) -> anyhow::Result<Value> {
         BenchCommand::Recommend(arguments) => blocking(move || recommend::run(&arguments)).await,
         BenchCommand::Search(arguments) => blocking(move || search::run(&arguments)).await,
         BenchCommand::Classify(arguments) => blocking(move || classify::run(&arguments)).await,
+        BenchCommand::Agent(arguments) => blocking(move || agent::run(&arguments)).await,
         BenchCommand::Support(arguments) => blocking(move || support::run(&arguments)).await,
         BenchCommand::TrainLm(arguments) => blocking(move || train_lm::run(&arguments)).await,
         BenchCommand::Generate(arguments) => blocking(move || generate::run(&arguments)).await,

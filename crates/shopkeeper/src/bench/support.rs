@@ -280,7 +280,8 @@ fn tempfile_folder() -> PathBuf {
     std::env::temp_dir().join(format!("shopkeeper-bench-support-{}", std::process::id()))
 }
 
-fn read_text(file: &Path) -> anyhow::Result<String> {
+/// The text of a file, plain, gz or zst.
+pub(super) fn read_text(file: &Path) -> anyhow::Result<String> {
     let place = || file.display().to_string();
     let bytes = std::fs::read(file).with_context(place)?;
     let mut text = String::new();

@@ -24,6 +24,8 @@ pub struct Config {
     pub currency: Currency,
     /// API keys by scope: `public`, `write`, `admin`.
     pub keys: Vec<ApiKey>,
+    /// Signs the tokens of customers; empty: one drawn at each start.
+    pub customer_secret: String,
 }
 
 /// A bearer key and what it opens.
@@ -58,6 +60,7 @@ impl Default for Config {
             threads: 0,
             currency: Currency::USD,
             keys: Vec::new(),
+            customer_secret: String::new(),
         }
     }
 }
@@ -136,6 +139,16 @@ pub const KEYS: &[Key] = &[
                 Without any, every local caller may do everything.",
         set: |config, value| {
             config.keys = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "customer_secret",
+        default: "\"\"",
+        about: "Signs the tokens with which customers speak for themselves; empty: one drawn at \
+                each start.",
+        set: |config, value| {
+            config.customer_secret = read(value)?;
             Ok(())
         },
     },

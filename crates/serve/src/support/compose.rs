@@ -501,6 +501,7 @@ impl Turn<'_> {
             }
         }
         let handoff = draft.handoff.is_some();
+        let handoff_reason = draft.handoff.as_ref().map(|one| one.reason.clone());
         if let Some(handoff) = draft.handoff {
             stream.send(SupportEvent::Handoff(handoff));
         }
@@ -512,6 +513,7 @@ impl Turn<'_> {
             actions: draft.actions,
             proposals: draft.proposals,
             handoff,
+            handoff_reason,
             abstained,
             confidence: draft.confidence,
             route: draft.route.to_owned(),

@@ -102,6 +102,9 @@ pub struct Reply {
     pub proposals: Vec<Proposal>,
     /// Whether the conversation goes to a person now.
     pub handoff: bool,
+    /// Why it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handoff_reason: Option<String>,
     /// Whether nothing supported an answer.
     pub abstained: bool,
     /// How likely the answer is right, by the calibration.

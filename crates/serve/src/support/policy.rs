@@ -109,6 +109,14 @@ impl Policy {
         }
     }
 
+    /// Rules that allow nothing.
+    pub fn nothing() -> Self {
+        Self {
+            limits: Limits::default(),
+            rules: BTreeMap::new(),
+        }
+    }
+
     /// The rule of a tool; `None` when the assistant may not use it to write.
     pub fn rule(&self, tool: Tool) -> Option<&Rule> {
         self.rules.get(&tool)

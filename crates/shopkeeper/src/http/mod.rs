@@ -1,12 +1,14 @@
 //! HTTP: JSON for programs, pages for people. Every route is one row of
 //! [`endpoints`].
 
+mod actions;
 pub mod answer;
 pub mod authorise;
 mod campaigns;
 mod chat;
 mod collect;
 pub mod conversations;
+pub mod customer_token;
 pub mod decisions;
 mod endpoint;
 mod error;
@@ -15,6 +17,7 @@ pub mod extract;
 mod feedback;
 mod health;
 pub mod idempotency;
+mod inbox;
 mod imports;
 pub mod insights;
 pub mod metrics;
@@ -72,7 +75,9 @@ pub fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(search::endpoints());
     endpoints.extend(recommendations::endpoints());
     endpoints.extend(chat::endpoints());
+    endpoints.extend(actions::endpoints());
     endpoints.extend(conversations::endpoints());
+    endpoints.extend(inbox::endpoints());
     endpoints.extend(feedback::endpoints());
     endpoints.extend(insights::endpoints());
     endpoints.extend(offers::endpoints());

@@ -8,6 +8,7 @@ mod generate;
 mod ingest;
 mod recommend;
 mod redeem;
+mod safety;
 mod search;
 mod serve;
 mod support;
@@ -29,6 +30,8 @@ pub enum BenchCommand {
     Classify(classify::ClassifyArguments),
     /// Tools and conversations on tau2's retail tasks.
     Agent(agent::AgentArguments),
+    /// Attacks in messages and in all texts that others write.
+    Safety(safety::SafetyArguments),
     /// Grounded answers and abstention.
     Support(support::SupportArguments),
     /// Training speed of the language model.
@@ -53,6 +56,7 @@ pub async fn run(command: BenchCommand) -> anyhow::Result<Value> {
         BenchCommand::Search(arguments) => blocking(move || search::run(&arguments)).await,
         BenchCommand::Classify(arguments) => blocking(move || classify::run(&arguments)).await,
         BenchCommand::Agent(arguments) => blocking(move || agent::run(&arguments)).await,
+        BenchCommand::Safety(arguments) => blocking(move || safety::run(&arguments)).await,
         BenchCommand::Support(arguments) => blocking(move || support::run(&arguments)).await,
         BenchCommand::TrainLm(arguments) => blocking(move || train_lm::run(&arguments)).await,
         BenchCommand::Generate(arguments) => blocking(move || generate::run(&arguments)).await,

@@ -6,14 +6,18 @@ use serde_json::json;
 use shop::{Id, ModelVersion, Role, Service};
 use store::Snapshot;
 
-use super::grounding::{Said, Support, is_supported};
+use super::catalogue::{self, Aggregate};
+use super::chooser::{Chooser, SHOWN};
+use super::grounding::{Reference, Said, Support, is_supported};
 use super::knowledge::{NamedProduct, product_source};
-use super::phrases::Phrase;
+use super::phrases::{FactPhrase, Phrase};
 use super::route::{Route, follows_up, route};
 use super::tools::{
     Asked, asked_facts, find_orders, hand_over, order_facts, order_status, product_facts,
 };
-use super::{Citation, Knowledge, Model, Reply, Proposal, Stream, SupportEvent, SupportRequest, ToolRun};
+use super::{
+    Citation, Knowledge, Model, Proposal, Reply, Stream, SupportEvent, SupportRequest, ToolRun,
+};
 use crate::{Context, Decision, ServeError, Stages};
 
 /// The longest message that is read, in characters; the rest is cut off.
@@ -42,12 +46,25 @@ pub fn answer(
     request: &SupportRequest,
     emit: &mut dyn FnMut(SupportEvent) -> ControlFlow<()>,
 ) -> Result<Decision<Reply>, ServeError> {
+    answer_with(context, knowledge, model, None, request, emit)
+}
+
+/// As [`answer`], with a larger model that chooses among what was found.
+pub fn answer_with(
+    context: &Context<'_>,
+    knowledge: &Knowledge,
+    model: Option<&Model>,
+    chooser: Option<&dyn Chooser>,
+    request: &SupportRequest,
+    emit: &mut dyn FnMut(SupportEvent) -> ControlFlow<()>,
+) -> Result<Decision<Reply>, ServeError> {
     let message: String = request.message.chars().take(LONGEST_MESSAGE).collect();
     let mut turn = Turn {
         snapshot: context.snapshot,
         context,
         knowledge,
         model,
+        chooser,
         request,
         language: language_of(request, &message, context.snapshot),
         message,
@@ -134,6 +151,7 @@ pub(super) struct Turn<'a> {
     pub context: &'a Context<'a>,
     pub knowledge: &'a Knowledge,
     pub model: Option<&'a Model>,
+    pub chooser: Option<&'a dyn Chooser>,
     pub request: &'a SupportRequest,
     pub language: String,
     pub message: String,
@@ -217,6 +235,9 @@ impl Turn<'_> {
         let named = self
             .stages
             .run("products", || knowledge.named_products(&question));
+        if let Some(draft) = self.aggregate() {
+            return draft;
+        }
         if let Some(draft) = self.product_fact(&named, earlier.as_deref()) {
             return draft;
         }
@@ -239,10 +260,68 @@ impl Turn<'_> {
         {
             (index, scored) = (products, found);
         }
+        if let Some(chosen) = self.chosen_elsewhere(&index, &scored) {
+            return match chosen.as_slice() {
+                [] => self.declined(0.0),
+                places => {
+                    let source = scored[places[0]].candidate.source;
+                    let same = scored
+                        .iter()
+                        .enumerate()
+                        .filter(|(place, one)| {
+                            places.contains(place) && one.candidate.source == source
+                        })
+                        .map(|(_, one)| Scored {
+                            candidate: one.candidate.clone(),
+                            probability: 1.0,
+                        });
+                    let same: Vec<Scored> = same.collect();
+                    self.quotes(&index, &same, threshold)
+                }
+            };
+        }
         match scored.first() {
             Some(best) if best.probability >= threshold => self.quotes(&index, &scored, threshold),
             best => self.declined(best.map_or(0.0, |best| best.probability)),
         }
+    }
+
+    /// A count or the cheapest of the catalogue, by a query over its records.
+    fn aggregate(&mut self) -> Option<Draft> {
+        let snapshot = self.snapshot;
+        let (aggregate, selection) = catalogue::read(&self.message, snapshot)?;
+        let arguments = json!({
+            "words": selection.words, "in_stock": selection.in_stock,
+        });
+        let (phrase, references, result) = match aggregate {
+            Aggregate::Count => {
+                let counted = Reference::CatalogueCount(selection);
+                (FactPhrase::Counted, vec![counted], json!("counted"))
+            }
+            Aggregate::Cheapest | Aggregate::Dearest => {
+                let id = self.stages.run("catalogue_query", || {
+                    catalogue::extreme(aggregate, &selection, snapshot)
+                })?;
+                let references = vec![
+                    Reference::ProductTitle(id.clone()),
+                    Reference::ProductPrice(id.clone()),
+                    Reference::ProductAvailability(id.clone()),
+                ];
+                (FactPhrase::Listed, references, json!({"product": id}))
+            }
+        };
+        let said = Said::facts(phrase, references, snapshot, &self.language)?;
+        Some(Draft {
+            said: vec![said],
+            actions: vec![ToolRun {
+                tool: "catalogue_query".to_owned(),
+                arguments,
+                result,
+            }],
+            confidence: 1.0,
+            route: "catalogue",
+            ..Draft::default()
+        })
     }
 
     /// What the customer asked before, when this message hangs on it.
@@ -379,6 +458,32 @@ impl Turn<'_> {
             .collect();
         scored.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         scored
+    }
+
+    /// What a larger model chose among the best; `None` when there is none, or
+    /// it failed, which the stages show.
+    fn chosen_elsewhere(&mut self, index: &Index, scored: &[Scored]) -> Option<Vec<usize>> {
+        let chooser = self.chooser.filter(|_| !scored.is_empty())?;
+        let sentences: Vec<&str> = scored
+            .iter()
+            .take(SHOWN)
+            .map(|one| index.text_of(one.candidate.source, one.candidate.unit))
+            .collect();
+        let message = &self.message;
+        self.stages.try_run("backend", || {
+            match chooser.choose(message, &sentences) {
+                // A number that was not shown is no choice.
+                Ok(places) if places.iter().all(|place| *place < sentences.len()) => Some(places),
+                Ok(_) => None,
+                Err(reason) => {
+                    tracing::warn!(
+                        reason,
+                        "the backend did not answer; the local model goes on"
+                    );
+                    None
+                }
+            }
+        })
     }
 
     /// Sources of earlier answers of this conversation that got a thumb down.

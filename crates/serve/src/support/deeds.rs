@@ -87,7 +87,9 @@ impl Turn<'_> {
             draft.said.extend(said);
         }
         if !draft.proposals.is_empty() {
-            draft.said.push(Said::phrase(Phrase::PleaseConfirm, &self.language));
+            draft
+                .said
+                .push(Said::phrase(Phrase::PleaseConfirm, &self.language));
         }
         for (tool, refusal) in &refusals {
             let said = Said::phrase(Phrase::Refused(refusal.reason), &self.language);
@@ -105,9 +107,14 @@ impl Turn<'_> {
                 .said
                 .push(Said::phrase(asked_back(&[*first]), &self.language));
         }
-        if refusals.iter().any(|(_, refusal)| refusal.reason == Refused::NeedsPerson) {
+        if refusals
+            .iter()
+            .any(|(_, refusal)| refusal.reason == Refused::NeedsPerson)
+        {
             draft.handoff = Some(hand_over(self.request, "policy"));
-            draft.said.push(Said::phrase(Phrase::HandedOver, &self.language));
+            draft
+                .said
+                .push(Said::phrase(Phrase::HandedOver, &self.language));
         }
         draft
     }
@@ -136,7 +143,10 @@ impl Turn<'_> {
             }
         }
         Err(first.unwrap_or_else(|| {
-            Refusal::new(Refused::Payment, "no payment method is known for this order")
+            Refusal::new(
+                Refused::Payment,
+                "no payment method is known for this order",
+            )
         }))
     }
 

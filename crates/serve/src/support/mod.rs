@@ -4,6 +4,8 @@
 //! only stretches of a source, facts read from a record and fixed phrases are
 //! ever said. What no source supports is declined, with a person offered.
 
+mod catalogue;
+mod chooser;
 mod compose;
 mod deeds;
 mod grounding;
@@ -23,7 +25,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shop::{Id, Role};
 
-pub use compose::answer;
+pub use catalogue::Selection;
+pub use chooser::Chooser;
+pub use compose::{answer, answer_with};
 pub use grounding::{Reference, Said, Support, is_supported};
 pub use knowledge::Knowledge;
 pub use model::Model;

@@ -104,7 +104,9 @@ fn refused(reason: Refused, language: &str) -> &'static str {
         (Refused::SignIn, "zh") => "请先登录。",
         (Refused::SignIn, _) => "Please sign in first.",
         (Refused::NotYours, "zh") => "在您登录的账户下没有找到。",
-        (Refused::NotYours, _) => "I cannot find this under the account that you are signed in with.",
+        (Refused::NotYours, _) => {
+            "I cannot find this under the account that you are signed in with."
+        }
         (Refused::Arguments, "zh") => "我没有完全明白您的要求，请说得更具体一些。",
         (Refused::Arguments, _) => "I did not fully understand this; please say it in more detail.",
         (Refused::Policy, "zh") => "本店的规定不允许这样做。",

@@ -1,5 +1,6 @@
 //! What every request shares: the store, the models that serve, the queues.
 
+mod backend;
 mod lane;
 mod loaded;
 mod recorder;
@@ -7,8 +8,8 @@ mod refresh;
 mod tasks;
 mod usage;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -16,6 +17,7 @@ use serve::support::{Policy, Proposals};
 use shop::{DecisionRecord, Id, Service, Timestamp};
 use store::{Snapshot, Store};
 
+pub use backend::Backend;
 pub use lane::{Lane, LaneError};
 pub use loaded::{InsightPart, Loaded, SupportPart};
 pub use recorder::{Place, Recorder};
@@ -65,6 +67,8 @@ pub struct App {
     pub policy: Arc<Policy>,
     /// How much each customer has asked for.
     pub usage: Usage,
+    /// A larger model elsewhere that chooses among sentences, if one is set.
+    pub backend: Option<Arc<Backend>>,
     /// Signs and reads the tokens of customers.
     pub signer: Signer,
     /// When this process began to serve.
@@ -95,6 +99,7 @@ impl App {
             gate: Gate::new(&config.keys, &config.host).with_signer(signer.clone()),
             usage: Usage::new(policy.limits.clone()),
             policy,
+            backend: Backend::of(&config).map(Arc::new),
             signer,
             proposals: Mutex::default(),
             lanes: Lanes {
@@ -131,7 +136,9 @@ impl App {
 
     /// The writes that wait for a customer's confirmation.
     pub fn proposals(&self) -> MutexGuard<'_, Proposals> {
-        self.proposals.lock().unwrap_or_else(PoisonError::into_inner)
+        self.proposals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for a decision, or `None` when the log cannot keep up.

@@ -106,7 +106,10 @@ impl Usage {
             (counts.minute, counts.in_minute) = (minute, 0);
         }
         add(counts).map_err(|what| {
-            ApiError::new(Code::RateLimited, format!("too many {what} for one customer"))
+            ApiError::new(
+                Code::RateLimited,
+                format!("too many {what} for one customer"),
+            )
         })
     }
 }

@@ -110,7 +110,10 @@ fn read_rows(files: &[PathBuf]) -> anyhow::Result<Vec<Row>> {
 fn learn(rows: &[Row]) -> anyhow::Result<LinearClassifier> {
     // The threshold is set for a stated error rate on known rows; what belongs
     // to no class is not learned from, so that no kind of it is favoured.
-    let known: Vec<&Row> = rows.iter().filter(|row| row.label != OUT_OF_SCOPE).collect();
+    let known: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.label != OUT_OF_SCOPE)
+        .collect();
     let classes: BTreeSet<&str> = known.iter().map(|row| row.label.as_str()).collect();
     let classes: Vec<String> = classes.into_iter().map(str::to_owned).collect();
     let pairs: Vec<(&str, usize)> = known

@@ -197,7 +197,8 @@ async fn confirm(
     let _held = app.lock_conversation(&owner).await;
     let waiting = app.proposals().of(&token, customer.as_ref()).cloned();
     let proposal = waiting.map_err(|refusal| refused(&refusal))?;
-    app.usage.write(&owner, app.policy.limits.confirmed_writes_per_day, now())?;
+    app.usage
+        .write(&owner, app.policy.limits.confirmed_writes_per_day, now())?;
     let planned = proposal.confirmed(&app.snapshot(), &app.policy, now());
     let actions = planned.map_err(|refusal| {
         note_refusal(&app, customer, proposal.tool, &proposal.arguments, &refusal);
@@ -219,7 +220,10 @@ async fn confirm(
 async fn carry_out(app: &App, proposal: &Proposal, actions: &[Action]) -> Result<Id, ApiError> {
     for action in actions {
         if let Action::Offer { command } = action {
-            let outcome = app.store.decide(command.clone(), now(), growth::decide).await;
+            let outcome = app
+                .store
+                .decide(command.clone(), now(), growth::decide)
+                .await;
             if let Answer::Refused(refusal) = outcome.map_err(store_error)?.answer {
                 return Err(ApiError::new(
                     Code::OfferRefused(refusal.code),
@@ -263,13 +267,7 @@ fn audit_line(
 }
 
 /// What was refused is written down too; a full log loses it and counts that.
-fn note_refusal(
-    app: &App,
-    customer: Option<Id>,
-    tool: Tool,
-    arguments: &Value,
-    refusal: &Refusal,
-) {
+fn note_refusal(app: &App, customer: Option<Id>, tool: Tool, arguments: &Value, refusal: &Refusal) {
     if let Some(place) = app.place() {
         let outcome = json!({"refused": refusal.reason, "message": refusal.message});
         place.record(audit_line(customer.as_ref(), tool, arguments, outcome));

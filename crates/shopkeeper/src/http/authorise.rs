@@ -143,7 +143,10 @@ impl Gate {
                 .and_then(|signer| signer.verify(token, now()))
                 .map(Caller::Customer)
                 .ok_or_else(|| {
-                    ApiError::new(Code::InvalidKey, "this customer token is not ours, or is over")
+                    ApiError::new(
+                        Code::InvalidKey,
+                        "this customer token is not ours, or is over",
+                    )
                 });
         }
         if self.open {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serve::support::{Reply, SupportEvent, SupportRequest};
+use serve::support::{Chooser, Reply, SupportEvent, SupportRequest};
 use shop::{Conversation, Id, Role, Service};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -232,26 +232,35 @@ async fn make_offering(
     let teller = app.clone();
     let offers = Arc::new(Mutex::new(Vec::new()));
     let noted = offers.clone();
+    let backend = app.backend.clone();
     let made = make(app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
-        serve::support::answer(context, &part.knowledge, model, &asked, &mut |event| {
-            let piece = match event {
-                SupportEvent::Proposal(mut proposal) => {
-                    proposal.conversation = Some(conversation.clone());
-                    let offer = offered(&teller, *proposal);
-                    noted
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(offer.clone());
-                    Piece::Offered(offer)
+        let chooser = backend.as_deref().map(|one| one as &dyn Chooser);
+        serve::support::answer_with(
+            context,
+            &part.knowledge,
+            model,
+            chooser,
+            &asked,
+            &mut |event| {
+                let piece = match event {
+                    SupportEvent::Proposal(mut proposal) => {
+                        proposal.conversation = Some(conversation.clone());
+                        let offer = offered(&teller, *proposal);
+                        noted
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(offer.clone());
+                        Piece::Offered(offer)
+                    }
+                    other => Piece::Heard(other),
+                };
+                match pieces.blocking_send(piece) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
                 }
-                other => Piece::Heard(other),
-            };
-            match pieces.blocking_send(piece) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
-        })
+            },
+        )
     })
     .await?;
     let offers = std::mem::take(&mut *offers.lock().unwrap_or_else(PoisonError::into_inner));

@@ -41,7 +41,11 @@ impl Signer {
 
     /// A token for this customer that ends at `expires`.
     pub fn sign(&self, customer: &Id, expires: Timestamp) -> String {
-        let body = format!("{}.{:x}", hex(customer.as_str().as_bytes()), expires.as_seconds());
+        let body = format!(
+            "{}.{:x}",
+            hex(customer.as_str().as_bytes()),
+            expires.as_seconds()
+        );
         let signature = hex(&self.code(body.as_bytes()));
         format!("{body}.{signature}")
     }
@@ -103,7 +107,12 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         .map(|digit| u8::try_from(digit.to_digit(16)?).ok())
         .collect();
     let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
-    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    Some(
+        digits
+            .chunks_exact(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect(),
+    )
 }
 
 #[cfg(test)]

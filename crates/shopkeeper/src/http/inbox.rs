@@ -193,7 +193,11 @@ async fn queue(State(app): State<Arc<App>>, parameters: Parameters) -> Answered 
     let shown: Vec<Value> = waiting
         .into_iter()
         .map(|one| {
-            let last = one.messages.iter().rev().find(|turn| turn.role == Role::Customer);
+            let last = one
+                .messages
+                .iter()
+                .rev()
+                .find(|turn| turn.role == Role::Customer);
             json!({
                 "id": one.id,
                 "customer": one.customer_id,
@@ -309,13 +313,22 @@ async fn reply(
         decision_id: None,
     };
     let customer = before.customer_id.clone();
-    let mut entries = continued(Some(&before), &id, customer.as_ref(), None, vec![turn], now());
+    let mut entries = continued(
+        Some(&before),
+        &id,
+        customer.as_ref(),
+        None,
+        vec![turn],
+        now(),
+    );
     for entry in &mut entries {
         if let Entry::Record(Record::Conversation(conversation)) = &mut entry.entry {
             put_state(conversation, "person", "replied", said.by.as_deref(), now());
             if let Some(last) = conversation.messages.last_mut() {
-                last.properties
-                    .insert("by".to_owned(), json!(said.by.as_deref().unwrap_or("person")));
+                last.properties.insert(
+                    "by".to_owned(),
+                    json!(said.by.as_deref().unwrap_or("person")),
+                );
             }
         }
     }
@@ -350,13 +363,10 @@ async fn suggest(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answere
     };
     let reply = look(&app, Service::Support, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
-        let decision = serve::support::answer(
-            context,
-            &part.knowledge,
-            model,
-            &request,
-            &mut |_| ControlFlow::Continue(()),
-        )?;
+        let decision =
+            serve::support::answer(context, &part.knowledge, model, &request, &mut |_| {
+                ControlFlow::Continue(())
+            })?;
         Ok(decision.content)
     })
     .await?;
@@ -383,7 +393,10 @@ async fn feedback(
 ) -> Answered {
     let id = path_id("id", &id)?;
     own(&app, &caller, &id)?;
-    if rated.rating.is_some_and(|rating| !(1..=5).contains(&rating)) {
+    if rated
+        .rating
+        .is_some_and(|rating| !(1..=5).contains(&rating))
+    {
         return Err(ApiError::field("rating", "1 to 5"));
     }
     change(&app, &id, |conversation| {

@@ -18,7 +18,10 @@ pub(super) fn own_customer<'a>(
 ) -> Result<&'a Arc<Customer>, Refusal> {
     let id = session.signed_in()?;
     snapshot.customers.get(id).ok_or_else(|| {
-        Refusal::new(Refused::NotYours, "the shop has no account of whoever is signed in")
+        Refusal::new(
+            Refused::NotYours,
+            "the shop has no account of whoever is signed in",
+        )
     })
 }
 
@@ -44,7 +47,10 @@ pub(super) fn check_order(rule: &Rule, order: &Order, session: Session<'_>) -> R
         let allowed = rule.statuses.join(", ");
         return Err(Refusal::new(
             Refused::State,
-            format!("order {} is {status:?}; this needs one that is {allowed}", order.id),
+            format!(
+                "order {} is {status:?}; this needs one that is {allowed}",
+                order.id
+            ),
         ));
     }
     let days = (session.now.as_seconds() - order.time.as_seconds()) / SECONDS_A_DAY;
@@ -127,7 +133,10 @@ pub(super) fn check_balance(method: &PaymentMethod, due: Money) -> Result<(), Re
     }
     Err(Refusal::new(
         Refused::Payment,
-        format!("the gift card {} holds {balance} and {due} is due", method.id),
+        format!(
+            "the gift card {} holds {balance} and {due} is due",
+            method.id
+        ),
     ))
 }
 
@@ -173,7 +182,10 @@ pub(super) fn variant_of<'a>(
         )
     };
     let found = snapshot.catalogue.by_id(id).ok_or_else(wrong)?;
-    let known = snapshot.catalogue.by_id(of).and_then(|one| one.group_id.as_ref());
+    let known = snapshot
+        .catalogue
+        .by_id(of)
+        .and_then(|one| one.group_id.as_ref());
     let group = known.map(Id::as_str).or(group);
     let same = found.group_id.as_ref().map(Id::as_str) == group && group.is_some();
     if !same {

@@ -74,7 +74,11 @@ impl Reader<'_> {
         let mut value = self.signed()?;
         while let Some(sign) = self.next_of(&['*', '/']) {
             let other = self.signed()?;
-            value = if sign == '*' { value * other } else { value / other };
+            value = if sign == '*' {
+                value * other
+            } else {
+                value / other
+            };
         }
         Ok(value)
     }
@@ -102,7 +106,11 @@ impl Reader<'_> {
             };
         }
         let start = self.at;
-        while self.letters.get(self.at).is_some_and(|c| c.is_ascii_digit() || *c == '.') {
+        while self
+            .letters
+            .get(self.at)
+            .is_some_and(|c| c.is_ascii_digit() || *c == '.')
+        {
             self.at += 1;
         }
         let number: String = self.letters[start..self.at].iter().collect();

@@ -37,7 +37,10 @@ pub(super) fn plan(
     let paid = payments.clone();
     let account = snapshot.customers.get(&order.customer_id);
     let mut after: Option<Customer> = None;
-    for payment in paid.iter().filter(|payment| payment.kind == PaymentKind::Payment) {
+    for payment in paid
+        .iter()
+        .filter(|payment| payment.kind == PaymentKind::Payment)
+    {
         payments.push(Payment {
             kind: PaymentKind::Refund,
             ..payment.clone()

@@ -59,12 +59,10 @@ pub(super) fn plan(
     let customer = own_customer(snapshot, session)?;
     let moved = move_balance(customer, &swap.method.id, due)?;
     // An exchange of equal worth leaves the card as it is.
-    actions.extend(
-        moved
-            .filter(|after| after != &**customer)
-            .map(|customer| Action::PutCustomer {
-                customer: Box::new(customer),
-            }),
-    );
+    actions.extend(moved.filter(|after| after != &**customer).map(|customer| {
+        Action::PutCustomer {
+            customer: Box::new(customer),
+        }
+    }));
     Ok(actions)
 }

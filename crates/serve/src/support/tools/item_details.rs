@@ -20,7 +20,10 @@ pub(super) fn plan(
 ) -> Result<Vec<Action>, Refusal> {
     let item = &arguments.item;
     let product = snapshot.catalogue.by_id(item).ok_or_else(|| {
-        Refusal::new(Refused::Arguments, format!("the catalogue has no item {item}"))
+        Refusal::new(
+            Refused::Arguments,
+            format!("the catalogue has no item {item}"),
+        )
     })?;
     Ok(vec![Action::Tell {
         found: described(product),

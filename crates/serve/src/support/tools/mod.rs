@@ -173,9 +173,7 @@ impl Tool {
             Self::OrderDetails => order_details::plan(snapshot, session, read(arguments)?),
             Self::ProductDetails => product_details::plan(snapshot, session, read(arguments)?),
             Self::ItemDetails => item_details::plan(snapshot, session, read(arguments)?),
-            Self::ListProductTypes => {
-                list_product_types::plan(snapshot, session, read(arguments)?)
-            }
+            Self::ListProductTypes => list_product_types::plan(snapshot, session, read(arguments)?),
             Self::Search => search::plan(snapshot, session, read(arguments)?),
             Self::Recommend => recommend::plan(snapshot, session, read(arguments)?),
             Self::Points => points::plan(snapshot, session, read(arguments)?),

@@ -40,7 +40,10 @@ pub(super) fn plan(
         .collect();
     liked.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.id.cmp(&other.1.id)));
     liked.truncate(arguments.limit.unwrap_or(LIMIT).min(MOST));
-    let items: Vec<Value> = liked.iter().map(|(_, product)| described(product)).collect();
+    let items: Vec<Value> = liked
+        .iter()
+        .map(|(_, product)| described(product))
+        .collect();
     Ok(vec![Action::Tell {
         found: json!({"items": items}),
     }])

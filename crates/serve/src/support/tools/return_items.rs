@@ -31,7 +31,11 @@ pub(super) fn plan(
     let customer = own_customer(snapshot, session)?;
     let method = own_payment(customer, &arguments.payment_method)?;
     let paid = order.payments()?;
-    check_refund(rule, &method, paid.first().map(|paid| &paid.payment_method_id))?;
+    check_refund(
+        rule,
+        &method,
+        paid.first().map(|paid| &paid.payment_method_id),
+    )?;
     check_items(rule, order, &arguments.items)?;
     let prices = arguments.items.iter().filter_map(|item| {
         let line = order.lines.iter().find(|line| line.product_id == *item)?;

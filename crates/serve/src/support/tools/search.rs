@@ -31,7 +31,12 @@ pub(super) fn plan(
     let mut found: Vec<(usize, &Product)> = snapshot
         .catalogue
         .iter()
-        .map(|(_, product)| (words(&text_of(product)).intersection(&wanted).count(), &**product))
+        .map(|(_, product)| {
+            (
+                words(&text_of(product)).intersection(&wanted).count(),
+                &**product,
+            )
+        })
         .filter(|(shared, _)| *shared > 0)
         .collect();
     found.sort_by(|(more, one), (less, other)| {
@@ -39,7 +44,10 @@ pub(super) fn plan(
         (less, order(other), &one.id).cmp(&(more, order(one), &other.id))
     });
     found.truncate(arguments.limit.unwrap_or(LIMIT).min(MOST));
-    let items: Vec<Value> = found.iter().map(|(_, product)| described(product)).collect();
+    let items: Vec<Value> = found
+        .iter()
+        .map(|(_, product)| described(product))
+        .collect();
     Ok(vec![Action::Tell {
         found: json!({"items": items}),
     }])

@@ -20,15 +20,19 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Whoever is signed in, or the refusal to go on without.
     pub fn signed_in(&self) -> Result<&'a Id, Refusal> {
-        self.customer
-            .ok_or_else(|| Refusal::new(Refused::SignIn, "sign in first: this belongs to a customer"))
+        self.customer.ok_or_else(|| {
+            Refusal::new(Refused::SignIn, "sign in first: this belongs to a customer")
+        })
     }
 
     /// The rule of a tool that writes, or the refusal of what has none.
     pub fn rule(&self, tool: Tool) -> Result<&'a Rule, Refusal> {
         self.policy.rule(tool).ok_or_else(|| {
             let name = tool.name();
-            Refusal::new(Refused::Policy, format!("the shop's policy does not allow {name}"))
+            Refusal::new(
+                Refused::Policy,
+                format!("the shop's policy does not allow {name}"),
+            )
         })
     }
 

@@ -32,7 +32,10 @@ pub(super) fn check_items(rule: &Rule, order: &Order, items: &[Id]) -> Result<()
     if rule.most_items > 0 && items.len() > rule.most_items {
         return Err(Refusal::new(
             Refused::NeedsPerson,
-            format!("more than {} items at once are left to a member of staff", rule.most_items),
+            format!(
+                "more than {} items at once are left to a member of staff",
+                rule.most_items
+            ),
         ));
     }
     let mut wanted: BTreeMap<&Id, i64> = BTreeMap::new();
@@ -44,7 +47,10 @@ pub(super) fn check_items(rule: &Rule, order: &Order, items: &[Id]) -> Result<()
         if held.map(|line| line.quantity).sum::<i64>() < count {
             return Err(Refusal::new(
                 Refused::Arguments,
-                format!("order {} does not hold {count} of the item {item}", order.id),
+                format!(
+                    "order {} does not hold {count} of the item {item}",
+                    order.id
+                ),
             ));
         }
     }
@@ -69,8 +75,11 @@ impl Swap {
                 "name one new item for each item, in the same order",
             ));
         }
-        let mut lines: Vec<(OrderLine, bool)> =
-            order.lines.iter().map(|line| (line.clone(), false)).collect();
+        let mut lines: Vec<(OrderLine, bool)> = order
+            .lines
+            .iter()
+            .map(|line| (line.clone(), false))
+            .collect();
         let mut difference: Option<Money> = None;
         for (item, wish) in items.iter().zip(wishes) {
             if item == wish {
@@ -85,12 +94,16 @@ impl Swap {
                 None => more,
             });
         }
-        let difference = difference
-            .ok_or_else(|| Refusal::new(Refused::Arguments, "name at least one item"))?;
+        let difference =
+            difference.ok_or_else(|| Refusal::new(Refused::Arguments, "name at least one item"))?;
         let customer = own_customer(snapshot, session)?;
         let method = own_payment(customer, payment)?;
         let paid = order.payments()?;
-        check_refund(rule, &method, paid.first().map(|paid| &paid.payment_method_id))?;
+        check_refund(
+            rule,
+            &method,
+            paid.first().map(|paid| &paid.payment_method_id),
+        )?;
         check_balance(&method, difference)?;
         check_approval(rule, Some(difference))?;
         Ok(Self {
@@ -136,6 +149,9 @@ fn replace(
         lines[place].0.quantity -= 1;
         lines.insert(place + 1, (fresh, true));
     }
-    let back = Money::new(old.amount.checked_neg().unwrap_or(i64::MIN + 1), old.currency);
+    let back = Money::new(
+        old.amount.checked_neg().unwrap_or(i64::MIN + 1),
+        old.currency,
+    );
     added(new, back)
 }

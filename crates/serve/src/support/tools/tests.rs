@@ -156,12 +156,27 @@ fn each_write_does_what_it_says() {
     .unwrap();
     let order = order_after(&cancelled);
     assert_eq!(order["status"], "cancelled");
-    assert_eq!(order["properties"]["payment_history"][1]["transaction_type"], "refund");
-    let changed = plan(Tool::ChangeOrderItems, Some("ann"), &swap("#p100-ann", "card-ann"));
+    assert_eq!(
+        order["properties"]["payment_history"][1]["transaction_type"],
+        "refund"
+    );
+    let changed = plan(
+        Tool::ChangeOrderItems,
+        Some("ann"),
+        &swap("#p100-ann", "card-ann"),
+    );
     let order = order_after(&changed.unwrap());
-    assert_eq!(order["lines"].as_array().unwrap().len(), 3, "one of the two kettles");
+    assert_eq!(
+        order["lines"].as_array().unwrap().len(),
+        3,
+        "one of the two kettles"
+    );
     assert_eq!(order["total"], usd(14_000));
-    let poor = plan(Tool::ChangeOrderItems, Some("ann"), &swap("#p100-ann", "gift-ann"));
+    let poor = plan(
+        Tool::ChangeOrderItems,
+        Some("ann"),
+        &swap("#p100-ann", "gift-ann"),
+    );
     assert_eq!(poor.unwrap_err().reason, Refused::Payment);
     let paid = json!({"order": "#p100-ann", "payment_method": "gift-ann"});
     let refused = plan(Tool::ChangeOrderPayment, Some("ann"), &paid).unwrap_err();
@@ -170,10 +185,19 @@ fn each_write_does_what_it_says() {
     let order = order_after(&plan(Tool::ReturnItems, Some("ann"), &back).unwrap());
     assert_eq!(order["status"], "return requested");
     let order = order_after(
-        &plan(Tool::ExchangeItems, Some("ann"), &swap("#d100-ann", "card-ann")).unwrap(),
+        &plan(
+            Tool::ExchangeItems,
+            Some("ann"),
+            &swap("#d100-ann", "card-ann"),
+        )
+        .unwrap(),
     );
     assert_eq!(order["properties"]["exchange_price_difference"], usd(1_000));
-    assert_eq!(order["lines"].as_array().unwrap().len(), 2, "nothing moves before it is back");
+    assert_eq!(
+        order["lines"].as_array().unwrap().len(),
+        2,
+        "nothing moves before it is back"
+    );
 }
 
 #[test]
@@ -215,11 +239,36 @@ fn what_is_refused_says_why() {
         })
     };
     for (tool, customer, arguments, reason) in [
-        (Tool::OrderDetails, None, json!({"order": "#p100-ann"}), Refused::SignIn),
-        (Tool::OrderDetails, Some("bob"), json!({"order": "#p100-ann"}), Refused::NotYours),
-        (Tool::OrderDetails, Some("bob"), json!({"order": "#x"}), Refused::NotYours),
-        (Tool::CustomerDetails, Some("bob"), json!({"customer": "ann"}), Refused::NotYours),
-        (Tool::FindCustomer, Some("bob"), json!({"email": "ann@example.com"}), Refused::NotYours),
+        (
+            Tool::OrderDetails,
+            None,
+            json!({"order": "#p100-ann"}),
+            Refused::SignIn,
+        ),
+        (
+            Tool::OrderDetails,
+            Some("bob"),
+            json!({"order": "#p100-ann"}),
+            Refused::NotYours,
+        ),
+        (
+            Tool::OrderDetails,
+            Some("bob"),
+            json!({"order": "#x"}),
+            Refused::NotYours,
+        ),
+        (
+            Tool::CustomerDetails,
+            Some("bob"),
+            json!({"customer": "ann"}),
+            Refused::NotYours,
+        ),
+        (
+            Tool::FindCustomer,
+            Some("bob"),
+            json!({"email": "ann@example.com"}),
+            Refused::NotYours,
+        ),
         (
             Tool::CancelOrder,
             Some("ann"),
@@ -256,11 +305,36 @@ fn what_is_refused_says_why() {
             json!({"order": "#d100-ann", "items": ["k-red"], "payment_method": "card-bob"}),
             Refused::Payment,
         ),
-        (Tool::ExchangeItems, Some("ann"), swap(json!(["k-red"]), json!(["l-white"])), Refused::Policy),
-        (Tool::ExchangeItems, Some("ann"), swap(json!(["k-red"]), json!(["k-gold"])), Refused::State),
-        (Tool::ExchangeItems, Some("ann"), swap(json!(["k-red"]), json!([])), Refused::Arguments),
-        (Tool::Calculate, None, json!({"expression": "rm -rf"}), Refused::Arguments),
-        (Tool::Search, None, json!({"query": "x", "customer": "ann"}), Refused::Arguments),
+        (
+            Tool::ExchangeItems,
+            Some("ann"),
+            swap(json!(["k-red"]), json!(["l-white"])),
+            Refused::Policy,
+        ),
+        (
+            Tool::ExchangeItems,
+            Some("ann"),
+            swap(json!(["k-red"]), json!(["k-gold"])),
+            Refused::State,
+        ),
+        (
+            Tool::ExchangeItems,
+            Some("ann"),
+            swap(json!(["k-red"]), json!([])),
+            Refused::Arguments,
+        ),
+        (
+            Tool::Calculate,
+            None,
+            json!({"expression": "rm -rf"}),
+            Refused::Arguments,
+        ),
+        (
+            Tool::Search,
+            None,
+            json!({"query": "x", "customer": "ann"}),
+            Refused::Arguments,
+        ),
     ] {
         let refused = plan(tool, customer, &arguments).unwrap_err();
         assert_eq!(refused.reason, reason, "{tool:?} {arguments}: {refused}");
@@ -275,12 +349,18 @@ fn the_policy_decides() {
         ("[return_items]\nstatuses = [\"delivered\"]", None),
         ("[return_items]\nwindow_days = 5", Some(Refused::Policy)),
         ("[return_items]\nwindow_days = 30", None),
-        ("[return_items]\napproved_by = \"person\"", Some(Refused::NeedsPerson)),
+        (
+            "[return_items]\napproved_by = \"person\"",
+            Some(Refused::NeedsPerson),
+        ),
         (
             "[return_items]\nperson_above = { amount = 2999, currency = \"USD\" }",
             Some(Refused::NeedsPerson),
         ),
-        ("[return_items]\nrefund_to = [\"gift_card\"]", Some(Refused::Payment)),
+        (
+            "[return_items]\nrefund_to = [\"gift_card\"]",
+            Some(Refused::Payment),
+        ),
     ] {
         let policy = Policy::parse(rule).unwrap();
         let refused = plan_by(&policy, Tool::ReturnItems, Some("ann"), &back).err();
@@ -295,7 +375,12 @@ fn a_proposal_is_confirmed_once_in_time_by_its_customer_and_while_it_holds() {
     let wish = json!({"order": "#p100-ann", "reason": "no longer needed"});
     let asking = session(Some(&ann), &policy, &key);
     let proposal = Proposal::make(Tool::CancelOrder, wish, &shop, asking).unwrap();
-    assert!(proposal.changes.iter().any(|change| change.field == "status"));
+    assert!(
+        proposal
+            .changes
+            .iter()
+            .any(|change| change.field == "status")
+    );
     let mut waiting = Proposals::default();
     waiting.keep("t".to_owned(), proposal.clone());
     let reason = |result: Result<&Proposal, Refusal>| result.map(|_| ()).unwrap_err().reason;
@@ -329,10 +414,31 @@ fn a_proposal_is_confirmed_once_in_time_by_its_customer_and_while_it_holds() {
 /// Any of the names in the shop, or noise.
 fn word() -> impl Strategy<Value = Value> {
     let known = [
-        "#p100-ann", "#d100-ann", "#c100-ann", "#p100-bob", "#d100-bob", "p100ann", "ann", "bob",
-        "k-red", "k-blue", "k-gold", "l-white", "kettle", "card-ann", "gift-ann", "card-bob",
-        "gift-bob", "no longer needed", "ordered by mistake", "ann@example.com", "lee", "80279",
-        "1+1", "", "SAVE10",
+        "#p100-ann",
+        "#d100-ann",
+        "#c100-ann",
+        "#p100-bob",
+        "#d100-bob",
+        "p100ann",
+        "ann",
+        "bob",
+        "k-red",
+        "k-blue",
+        "k-gold",
+        "l-white",
+        "kettle",
+        "card-ann",
+        "gift-ann",
+        "card-bob",
+        "gift-bob",
+        "no longer needed",
+        "ordered by mistake",
+        "ann@example.com",
+        "lee",
+        "80279",
+        "1+1",
+        "",
+        "SAVE10",
     ];
     prop_oneof![
         8 => proptest::sample::select(known.to_vec()).prop_map(|text| json!(text)),
@@ -352,28 +458,51 @@ fn value() -> impl Strategy<Value = Value> {
 
 fn arguments() -> impl Strategy<Value = Value> {
     let fields = [
-        "order", "items", "new_items", "payment_method", "reason", "customer", "address", "email",
-        "first_name", "last_name", "zip", "query", "product", "item", "code", "points",
-        "expression", "summary", "limit",
+        "order",
+        "items",
+        "new_items",
+        "payment_method",
+        "reason",
+        "customer",
+        "address",
+        "email",
+        "first_name",
+        "last_name",
+        "zip",
+        "query",
+        "product",
+        "item",
+        "code",
+        "points",
+        "expression",
+        "summary",
+        "limit",
     ];
     let pair = (proptest::sample::select(fields.to_vec()), value());
     proptest::collection::vec(pair, 0..5).prop_map(|pairs| {
-        let fields = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let fields = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
         Value::Object(fields.collect())
     })
 }
 
 /// Arguments of the right shape: they get past the first check more often.
 fn shaped() -> impl Strategy<Value = Value> {
-    (word(), proptest::collection::vec(word(), 1..3), word(), word(), any::<bool>()).prop_map(
-        |(order, items, wish, payment, swap)| {
+    (
+        word(),
+        proptest::collection::vec(word(), 1..3),
+        word(),
+        word(),
+        any::<bool>(),
+    )
+        .prop_map(|(order, items, wish, payment, swap)| {
             let mut arguments = json!({"order": order, "items": items, "payment_method": payment});
             if swap {
                 arguments["new_items"] = json!(vec![wish; items.len()]);
             }
             arguments
-        },
-    )
+        })
 }
 
 proptest! {

@@ -30,8 +30,15 @@ static WRITTEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 const DEFAULT: &[&str] = &[
-    "default address", "user address", "account address", "profile address", "my profile",
-    "address in my account", "my account's address", "default user address", "默认地址",
+    "default address",
+    "user address",
+    "account address",
+    "profile address",
+    "my profile",
+    "address in my account",
+    "my account's address",
+    "default user address",
+    "默认地址",
 ];
 
 impl Goal {
@@ -88,12 +95,20 @@ fn goal(
 ) -> Option<Address> {
     let of_order = |order: &&Arc<Order>| order.address_parts().ok().flatten();
     if let [named] = same_as {
-        return orders.iter().find(|order| order.id == *named).and_then(of_order);
+        return orders
+            .iter()
+            .find(|order| order.id == *named)
+            .and_then(of_order);
     }
     if let Some(written) = written(text, home, orders) {
         return Some(written);
     }
-    if !of_customer && DEFAULT.iter().chain(&["default"]).any(|word| text.contains(word)) {
+    if !of_customer
+        && DEFAULT
+            .iter()
+            .chain(&["default"])
+            .any(|word| text.contains(word))
+    {
         return home.cloned();
     }
     // "the Chicago one": of all addresses they have used the one there.
@@ -113,7 +128,10 @@ fn goal(
 
 fn is_there(text: &str, address: &Address) -> bool {
     let city = address.city.to_lowercase();
-    let initials: String = city.split(' ').filter_map(|word| word.chars().next()).collect();
+    let initials: String = city
+        .split(' ')
+        .filter_map(|word| word.chars().next())
+        .collect();
     let short = initials.len() > 1 && {
         let with_city = format!("{initials}c");
         text.split(|c: char| !c.is_alphanumeric())

@@ -29,15 +29,43 @@ const SWAP: &[&str] = &[
     "改成", "更换", "修改",
 ];
 /// Words before a verb that turn it round.
-const NOT: &[&str] = &["not", "don't", "dont", "never", "won't", "without", "不", "别"];
+const NOT: &[&str] = &[
+    "not", "don't", "dont", "never", "won't", "without", "不", "别",
+];
 /// Words that come before a verb in a question about the rules.
 const QUESTION: &[&str] = &[
-    "how do i", "how can i", "how to", "can i ", "could i ", "may i ", "what happens", "what is",
-    "what's", "policy", "do you ", "is it possible", "怎么", "如何", "能不能", "可以", "政策",
+    "how do i",
+    "how can i",
+    "how to",
+    "can i ",
+    "could i ",
+    "may i ",
+    "what happens",
+    "what is",
+    "what's",
+    "policy",
+    "do you ",
+    "is it possible",
+    "怎么",
+    "如何",
+    "能不能",
+    "可以",
+    "政策",
 ];
 const WANT: &[&str] = &[
-    "i want", "i would like", "i'd like", "please", "i need", "i wish", "can you", "could you",
-    "i am returning", "我要", "我想", "请", "帮我",
+    "i want",
+    "i would like",
+    "i'd like",
+    "please",
+    "i need",
+    "i wish",
+    "can you",
+    "could you",
+    "i am returning",
+    "我要",
+    "我想",
+    "请",
+    "帮我",
 ];
 
 /// The words of a text: lower case, stemmed, in order, function words too.
@@ -160,17 +188,24 @@ fn parts(sentence: &str) -> Vec<Clause> {
 
 fn preceded_by_article(before: &str) -> bool {
     let last = before.split_whitespace().next_back().unwrap_or_default();
-    ["a", "an", "the", "any", "my", "this", "for", "full", "of", "total"].contains(&last)
+    [
+        "a", "an", "the", "any", "my", "this", "for", "full", "of", "total",
+    ]
+    .contains(&last)
 }
 
 fn chinese_verb(sentence: &str) -> Option<(usize, Deed)> {
-    [(CANCEL, Deed::Cancel), (RETURN, Deed::Return), (SWAP, Deed::Swap)]
-        .into_iter()
-        .find_map(|(verbs, deed)| {
-            let chinese = verbs.iter().filter(|verb| !verb.is_ascii());
-            let at = chinese.filter_map(|verb| sentence.find(verb)).min()?;
-            Some((at, deed))
-        })
+    [
+        (CANCEL, Deed::Cancel),
+        (RETURN, Deed::Return),
+        (SWAP, Deed::Swap),
+    ]
+    .into_iter()
+    .find_map(|(verbs, deed)| {
+        let chinese = verbs.iter().filter(|verb| !verb.is_ascii());
+        let at = chinese.filter_map(|verb| sentence.find(verb)).min()?;
+        Some((at, deed))
+    })
 }
 
 /// Changing an address or a payment method is no change of items.
@@ -181,7 +216,14 @@ fn refined(deed: Deed, text: &str) -> Deed {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if has(&["address", "地址"]) {
         Deed::Address
-    } else if has(&["payment method", "pay with", "paid with", "payment to", "付款方式", "支付方式"]) {
+    } else if has(&[
+        "payment method",
+        "pay with",
+        "paid with",
+        "payment to",
+        "付款方式",
+        "支付方式",
+    ]) {
         Deed::Payment
     } else {
         Deed::Swap

@@ -57,9 +57,12 @@ fn mentions<'a>(items: &[Item<'a>], text: &[String]) -> Vec<Mention<'a>> {
         let parts = words(title);
         let joined = parts.concat();
         for at in 0..text.len() {
-            let whole = (1..=parts.len() + 1)
-                .find(|length| at + length <= text.len() && joined == text[at..at + length].concat());
-            let part = parts.iter().any(|part| *part == text[at] && part.chars().count() > 2);
+            let whole = (1..=parts.len() + 1).find(|length| {
+                at + length <= text.len() && joined == text[at..at + length].concat()
+            });
+            let part = parts
+                .iter()
+                .any(|part| *part == text[at] && part.chars().count() > 2);
             let length = match whole {
                 Some(length) => length,
                 None if part && is_telling(&text[at]) => 0,
@@ -84,8 +87,10 @@ fn mentions<'a>(items: &[Item<'a>], text: &[String]) -> Vec<Mention<'a>> {
 
 /// Words that stand in names and tell none from another.
 fn is_telling(word: &str) -> bool {
-    !["set", "kit", "light", "smart", "digit", "electr", "water", "wireless", "indoor"]
-        .contains(&word)
+    ![
+        "set", "kit", "light", "smart", "digit", "electr", "water", "wireless", "indoor",
+    ]
+    .contains(&word)
 }
 
 /// The titles that the words name.

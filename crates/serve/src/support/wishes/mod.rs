@@ -55,12 +55,7 @@ impl Wanted {
 }
 
 /// What a customer's message asks to have done with what is theirs.
-pub(crate) fn read(
-    message: &str,
-    snapshot: &Snapshot,
-    customer: &Id,
-    policy: &Policy,
-) -> Wanted {
+pub(crate) fn read(message: &str, snapshot: &Snapshot, customer: &Id, policy: &Policy) -> Wanted {
     let mut orders: Vec<&Arc<Order>> = super::tools::find_orders(snapshot, customer, usize::MAX);
     orders.sort_by(|one, other| one.id.cmp(&other.id));
     let reader = Reader {
@@ -164,7 +159,10 @@ impl Reader<'_> {
                 .iter()
                 .filter(|item| item.order == order.id)
                 .collect();
-            let hit = of_order.iter().filter(|item| is_named(&named, item)).count();
+            let hit = of_order
+                .iter()
+                .filter(|item| is_named(&named, item))
+                .count();
             if !all && hit == 0 {
                 continue;
             }

@@ -88,7 +88,9 @@ fn values(text: &[String], variants: &[&Product]) -> Values {
     for (length, at, option, value) in hits {
         let longer = taken[at..at + length].iter().any(|taken| *taken > length);
         if !longer {
-            taken[at..at + length].iter_mut().for_each(|taken| *taken = length);
+            taken[at..at + length]
+                .iter_mut()
+                .for_each(|taken| *taken = length);
             let values = found.entry(option.to_owned()).or_default();
             if !values.contains(&value) {
                 values.push(value);
@@ -144,7 +146,8 @@ pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> O
     let said = values(text, &all);
     let has = |any: &[&str]| text.iter().any(|word| any.contains(&word.as_str()));
     let pair = |one: &str, other: &str| {
-        text.windows(2).any(|two| two[0] == one && two[1].starts_with(other))
+        text.windows(2)
+            .any(|two| two[0] == one && two[1].starts_with(other))
     };
     let cheapest = has(CHEAPEST) || pair("least", "expens") || has(&["cheap"]);
     let dearest = has(DEAREST) || pair("most", "expens");
@@ -173,12 +176,20 @@ pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> O
             said.iter()
                 .map(|(option, values)| {
                     let value = value_of(product, option);
-                    values.iter().position(|one| *one == value).unwrap_or(values.len())
+                    values
+                        .iter()
+                        .position(|one| *one == value)
+                        .unwrap_or(values.len())
                 })
                 .collect()
         };
         fitting.sort_by_key(|product| {
-            (std::cmp::Reverse(kept(product)), rank(product), price(product), product.id.clone())
+            (
+                std::cmp::Reverse(kept(product)),
+                rank(product),
+                price(product),
+                product.id.clone(),
+            )
         });
     }
     fitting.first().map(|product| product.id.clone())

@@ -177,7 +177,9 @@ fn script(task: &Task, manner: usize) -> Vec<String> {
     match manner {
         0 => vec![reason, known],
         1 => {
-            let sentences = reason.split_inclusive(". ").map(|part| part.trim().to_owned());
+            let sentences = reason
+                .split_inclusive(". ")
+                .map(|part| part.trim().to_owned());
             sentences.filter(|part| !part.is_empty()).collect()
         }
         2 => vec![

@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shop::Id;
 
-
 /// What `bench agent` takes.
 #[derive(Debug, Args)]
 pub struct AgentArguments {
@@ -84,7 +83,10 @@ pub fn run(arguments: &AgentArguments) -> anyhow::Result<Value> {
 }
 
 fn print_table(replayed: &replay::Replayed) {
-    eprintln!("replay: {} of {} tasks end as expected", replayed.passed, replayed.total);
+    eprintln!(
+        "replay: {} of {} tasks end as expected",
+        replayed.passed, replayed.total
+    );
     for failed in &replayed.failed {
         eprintln!("  {failed}");
     }
@@ -95,7 +97,10 @@ fn print_table(replayed: &replay::Replayed) {
         }
     }
     eprintln!("{table}");
-    eprintln!("unauthorised: {} of {} refused", replayed.refused, replayed.attempts);
+    eprintln!(
+        "unauthorised: {} of {} refused",
+        replayed.refused, replayed.attempts
+    );
     for (kind, names) in &replayed.slipped {
         eprintln!("  went through, {kind}: {}", names.join(", "));
     }
@@ -149,7 +154,10 @@ fn caller(whole: &Value, calls: &[Call], scenario: &Scenario) -> Option<String> 
     };
     let found = calls.iter().find_map(|call| {
         let given = &call.arguments;
-        if let Some(id) = given["user_id"].as_str().filter(|id| users.contains_key(*id)) {
+        if let Some(id) = given["user_id"]
+            .as_str()
+            .filter(|id| users.contains_key(*id))
+        {
             return Some(id.to_owned());
         }
         if call.name.starts_with("find_user") {
@@ -157,9 +165,15 @@ fn caller(whole: &Value, calls: &[Call], scenario: &Scenario) -> Option<String> 
             return found.map(|(id, _)| id.clone());
         }
         let order = given["order_id"].as_str()?;
-        whole["orders"][order]["user_id"].as_str().map(str::to_owned)
+        whole["orders"][order]["user_id"]
+            .as_str()
+            .map(str::to_owned)
     });
-    let text = scenario.known_info.clone().unwrap_or_default().to_lowercase();
+    let text = scenario
+        .known_info
+        .clone()
+        .unwrap_or_default()
+        .to_lowercase();
     let said = || {
         let says = |part: &Value| {
             let part = part.as_str().unwrap_or_default().to_lowercase();

@@ -90,7 +90,10 @@ fn cancel(database: &mut Value, arguments: &Value) -> Result<(), String> {
         return Err("not a reason".to_owned());
     }
     let user = text(&found["user_id"]);
-    let paid = found["payment_history"].as_array().cloned().unwrap_or_default();
+    let paid = found["payment_history"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let mut history = paid.clone();
     for payment in paid {
         let method = text(&payment["payment_method_id"]);
@@ -122,7 +125,10 @@ fn held(order: &Value, wanted: &[String]) -> Result<(), String> {
             .collect::<Vec<_>>()
     ));
     let count = |list: &[String], id: &String| list.iter().filter(|one| *one == id).count();
-    match wanted.iter().find(|id| count(wanted, id) > count(&there, id)) {
+    match wanted
+        .iter()
+        .find(|id| count(wanted, id) > count(&there, id))
+    {
         Some(id) => Err(format!("{id} is not in the order")),
         None => Ok(()),
     }
@@ -174,7 +180,12 @@ fn modify_items(database: &mut Value, arguments: &Value) -> Result<(), String> {
         return Err("not pending".to_owned());
     }
     let old_and_new = (ids(&arguments["item_ids"]), ids(&arguments["new_item_ids"]));
-    if old_and_new.0.iter().zip(&old_and_new.1).any(|(old, new)| old == new) {
+    if old_and_new
+        .0
+        .iter()
+        .zip(&old_and_new.1)
+        .any(|(old, new)| old == new)
+    {
         return Err("the same item".to_owned());
     }
     let (items, difference) = swapped(database, &found, arguments)?;
@@ -199,11 +210,17 @@ fn modify_items(database: &mut Value, arguments: &Value) -> Result<(), String> {
 fn modify_payment(database: &mut Value, arguments: &Value) -> Result<(), String> {
     let found = order(database, arguments)?.clone();
     let method = text(&arguments["payment_method_id"]);
-    let history = found["payment_history"].as_array().cloned().unwrap_or_default();
+    let history = found["payment_history"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     if !status(&found).contains("pending") || history.len() != 1 {
         return Err("not pending, or not paid once".to_owned());
     }
-    let (before, amount) = (text(&history[0]["payment_method_id"]), history[0]["amount"].clone());
+    let (before, amount) = (
+        text(&history[0]["payment_method_id"]),
+        history[0]["amount"].clone(),
+    );
     let user = text(&found["user_id"]);
     let gift = pays(database, &found, &method, cents(&amount))?;
     if before == method {

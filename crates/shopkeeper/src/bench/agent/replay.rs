@@ -50,7 +50,10 @@ pub fn translated(call: &Call) -> Option<(Tool, Value)> {
         "find_user_id_by_email" | "find_user_id_by_name_zip" => (Tool::FindCustomer, given.clone()),
         "get_user_details" => (Tool::CustomerDetails, json!({"customer": given["user_id"]})),
         "get_order_details" => (Tool::OrderDetails, json!({"order": given["order_id"]})),
-        "get_product_details" => (Tool::ProductDetails, json!({"product": given["product_id"]})),
+        "get_product_details" => (
+            Tool::ProductDetails,
+            json!({"product": given["product_id"]}),
+        ),
         "get_item_details" => (Tool::ItemDetails, json!({"item": given["item_id"]})),
         "list_all_product_types" => (Tool::ListProductTypes, json!({})),
         "calculate" => (Tool::Calculate, given.clone()),
@@ -164,8 +167,16 @@ impl Replayed {
         match refusal {
             Some(refusal) => {
                 self.refused += 1;
-                let reason = json!(refusal.reason).as_str().unwrap_or_default().to_owned();
-                *self.reasons.entry(kind).or_default().entry(reason).or_default() += 1;
+                let reason = json!(refusal.reason)
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
+                *self
+                    .reasons
+                    .entry(kind)
+                    .or_default()
+                    .entry(reason)
+                    .or_default() += 1;
             }
             None => self.slipped.entry(kind).or_default().push(name.to_owned()),
         }
@@ -219,23 +230,56 @@ fn try_everything_else(
     let (customer, before) = (task.customer.as_ref(), desk.snapshot.clone());
     let other = stranger(desk, customer);
     let refusal = desk.propose(tool, other.as_ref(), arguments).err();
-    found.check("written by another customer", &name, refusal, &before, &desk.snapshot);
+    found.check(
+        "written by another customer",
+        &name,
+        refusal,
+        &before,
+        &desk.snapshot,
+    );
     let refusal = desk.propose(tool, None, arguments).err();
-    found.check("written without signing in", &name, refusal, &before, &desk.snapshot);
+    found.check(
+        "written without signing in",
+        &name,
+        refusal,
+        &before,
+        &desk.snapshot,
+    );
     if let Ok(token) = desk.propose(tool, customer, arguments) {
         // Proposed and left: nothing may have happened.
         let left = same(&before, &desk.snapshot).then(|| {
-            Refusal::new(serve::support::tools::Refused::NotConfirmed, "left unconfirmed")
+            Refusal::new(
+                serve::support::tools::Refused::NotConfirmed,
+                "left unconfirmed",
+            )
         });
         found.note("without confirmation", &name, left);
         let refusal = desk.confirm("a made-up token", customer).err();
-        found.check("with a made-up token", &name, refusal, &before, &desk.snapshot);
+        found.check(
+            "with a made-up token",
+            &name,
+            refusal,
+            &before,
+            &desk.snapshot,
+        );
         let refusal = desk.confirm(&token, other.as_ref()).err();
-        found.check("confirmed by another customer", &name, refusal, &before, &desk.snapshot);
+        found.check(
+            "confirmed by another customer",
+            &name,
+            refusal,
+            &before,
+            &desk.snapshot,
+        );
     }
     for wrong in against_policy(desk, task, tool, arguments) {
         let refusal = desk.propose(tool, customer, &wrong).err();
-        found.check("against the policy", &name, refusal, &before, &desk.snapshot);
+        found.check(
+            "against the policy",
+            &name,
+            refusal,
+            &before,
+            &desk.snapshot,
+        );
     }
 }
 
@@ -285,9 +329,8 @@ fn against_policy(desk: &Desk, task: &Task, tool: Tool, arguments: &Value) -> Ve
             .and_then(|id| desk.snapshot.catalogue.by_id(&id)?.group_id.clone());
         let all = || desk.snapshot.catalogue.iter().map(|(_, product)| product);
         let foreign = all().find(|product| product.group_id != group);
-        let gone = all().find(|product| {
-            product.group_id == group && !product.availability.can_be_ordered()
-        });
+        let gone = all()
+            .find(|product| product.group_id == group && !product.availability.can_be_ordered());
         for product in [foreign, gone].into_iter().flatten() {
             let mut swapped = items.clone();
             swapped[0] = json!(product.id);

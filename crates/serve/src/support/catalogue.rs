@@ -194,7 +194,7 @@ fn subject(lower: &str) -> String {
     }
     let words: Vec<&str> = rest
         .split(|c: char| c.is_whitespace() || "？。，！".contains(c))
-        .filter(|word| !word.is_empty())
+        .filter(|word| corpus::support::terms(word).iter().any(|term| term.content))
         .collect();
     words.join(" ")
 }

@@ -41,25 +41,24 @@ const DEFAULT: &[&str] = &[
     "默认地址",
 ];
 
+/// "I would like to" turns to no address.
+const OPENING_BYTES: usize = 16;
+
 impl Goal {
     pub fn read(
         clause: &Clause,
+        message: &str,
         snapshot: &Snapshot,
         customer: &Id,
         orders: &[&Arc<Order>],
     ) -> Self {
         let text = clause.text.as_str();
         // What stands before "to" is changed, what stands after it is the goal.
-        let (object, target) = match text.find(" to ").filter(|at| *at > 6) {
-            Some(first) => {
-                let at = [" to be ", " to the ", " to my "]
-                    .iter()
-                    .filter_map(|to| text.find(to))
-                    .filter(|at| *at > 6)
-                    .min()
-                    .unwrap_or(first);
-                text.split_at(at)
-            }
+        let said = text.find("address").unwrap_or(0);
+        let after = text[said..].find(" to ").map(|at| said + at);
+        let before = || text[..said].rfind(" to ").filter(|at| *at > OPENING_BYTES);
+        let (object, target) = match after.or_else(before) {
+            Some(at) => text.split_at(at),
             None => (text, text),
         };
         let numbers = |part: &str| -> Vec<Id> {
@@ -77,7 +76,8 @@ impl Goal {
         let has = |part: &str, any: &[&str]| any.iter().any(|word| part.contains(word));
         let of_customer = has(object, DEFAULT);
         Self {
-            address: goal(target, home.as_ref(), orders, &numbers(target), of_customer),
+            address: goal(target, home.as_ref(), orders, &numbers(target), of_customer)
+                .or_else(|| written(message, home.as_ref(), orders)),
             of_customer,
             of_orders: has(object, &["order", "订单"]) || !of_customer,
             orders: numbers(object),

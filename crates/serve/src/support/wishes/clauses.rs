@@ -20,6 +20,8 @@ pub(super) struct Clause {
     pub words: Vec<String>,
     /// Place of the deed's verb in `words`.
     pub verb: usize,
+    /// The words of the sentences before: what "them" and "one" stand for.
+    pub context: Vec<String>,
 }
 
 const CANCEL: &[&str] = &["cancel", "取消"];
@@ -98,7 +100,7 @@ fn sentences(message: &str) -> Vec<&str> {
         let next = letters.peek().map(|(_, next)| *next);
         let ends = match letter {
             '.' => next.is_none_or(char::is_whitespace),
-            '!' | '?' | ';' | '\n' | '。' | '！' | '？' | '；' => true,
+            '!' | '?' | '\n' | '。' | '！' | '？' | '；' => true,
             _ => false,
         };
         if ends {
@@ -110,26 +112,37 @@ fn sentences(message: &str) -> Vec<&str> {
     found
 }
 
-/// The clauses that ask to have something done.
+/// The clauses that ask to have something done. What should happen only if
+/// something else does not ("if not, cancel it") counts where nothing else is
+/// asked for.
 pub(super) fn split(message: &str) -> Vec<Clause> {
+    let now = clauses(message, false);
+    if now.is_empty() {
+        clauses(message, true)
+    } else {
+        now
+    }
+}
+
+fn clauses(message: &str, conditional: bool) -> Vec<Clause> {
     let mut found = Vec::new();
     let lower = message.to_lowercase().replace('’', "'");
     let wants = WANT.iter().any(|want| lower.contains(want));
+    let mut context: Vec<String> = Vec::new();
     for sentence in sentences(&lower) {
         let trimmed = sentence.trim_start();
-        // What should happen if something else does not is for later.
         let hangs = trimmed.starts_with("if ") || trimmed.starts_with("如果");
         let asks = QUESTION.iter().any(|question| sentence.contains(question));
         let says = WANT.iter().any(|want| sentence.contains(want));
-        if hangs || (asks && !says) {
-            continue;
-        }
-        for part in parts(sentence) {
-            let commands = wants || part.verb <= 2;
-            if commands {
-                found.push(part);
+        if hangs == conditional && (!asks || says) {
+            for mut part in parts(sentence) {
+                if wants || part.verb <= 2 {
+                    part.context.clone_from(&context);
+                    found.push(part);
+                }
             }
         }
+        context.extend(words(sentence));
     }
     found
 }
@@ -175,12 +188,13 @@ fn parts(sentence: &str) -> Vec<Clause> {
         let text = sentence[start..end].to_owned();
         let verb = words(&sentence[start..*at]).len();
         let clause_words = words(&text);
-        let deed = refined(*deed, &text);
+        let deed = refined(*deed, &text, &sentence[*at..end]);
         found.push(Clause {
             deed,
             text,
             words: clause_words,
             verb,
+            context: Vec::new(),
         });
     }
     found
@@ -208,22 +222,20 @@ fn chinese_verb(sentence: &str) -> Option<(usize, Deed)> {
     })
 }
 
+/// The verb and so many words after it say what is changed.
+const OBJECT_WORDS: usize = 5;
+
 /// Changing an address or a payment method is no change of items.
-fn refined(deed: Deed, text: &str) -> Deed {
+fn refined(deed: Deed, text: &str, after_verb: &str) -> Deed {
     if deed != Deed::Swap {
         return deed;
     }
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let object: Vec<&str> = after_verb.split_whitespace().take(OBJECT_WORDS).collect();
+    let object = object.join(" ");
     if has(&["address", "地址"]) {
         Deed::Address
-    } else if has(&[
-        "payment method",
-        "pay with",
-        "paid with",
-        "payment to",
-        "付款方式",
-        "支付方式",
-    ]) {
+    } else if object.contains("payment") || has(&["付款方式", "支付方式"]) {
         Deed::Payment
     } else {
         Deed::Swap

@@ -119,6 +119,9 @@ pub(super) struct Segment<'a> {
     pub after: Vec<String>,
 }
 
+/// Words between an item as it is and what it should become.
+const TURNS: &[&str] = &["to", "for", "into", "成", "为"];
+
 /// The clause cut where another item is named. Between an item's name and a
 /// "to" it is described as it is; without a "to" all after its name is wished.
 pub(super) fn segments<'a>(items: &[Item<'a>], clause: &Clause) -> Vec<Segment<'a>> {
@@ -126,18 +129,27 @@ pub(super) fn segments<'a>(items: &[Item<'a>], clause: &Clause) -> Vec<Segment<'
     let mut found: Vec<Segment> = Vec::new();
     let mut start = clause.verb;
     for (number, mention) in mentions.iter().enumerate() {
-        if found.last().is_some_and(|last| last.title == mention.title) {
+        let turn = |from: usize, to: usize| {
+            let words = clause.words.get(from..to).unwrap_or_default();
+            words.iter().any(|word| TURNS.contains(&word.as_str()))
+        };
+        // "for a red jacket" says what the jacket becomes; "and another
+        // kettle to" begins anew.
+        let anew = |earlier: usize, other: &Mention<'_>| {
+            other.title != mention.title
+                || turn(earlier, other.at) && turn(other.at, clause.words.len())
+        };
+        let same = found.last().is_some_and(|last| last.title == mention.title);
+        if same && mention.at < start {
             continue;
         }
-        let next = mentions[number..]
+        let next = mentions[number + 1..]
             .iter()
-            .find(|other| other.title != mention.title)
+            .find(|other| anew(mention.at, other))
             .map_or(clause.words.len(), |other| other.at);
         let from = mention.at + mention.length.max(1);
         let text = &clause.words[from.min(next)..next];
-        let to = text
-            .iter()
-            .position(|word| ["to", "for", "into", "成", "为"].contains(&word.as_str()));
+        let to = text.iter().position(|word| TURNS.contains(&word.as_str()));
         let (described, wished) = text.split_at(to.unwrap_or(0));
         let mut before = clause.words[start.min(mention.at)..mention.at].to_vec();
         before.extend_from_slice(described);

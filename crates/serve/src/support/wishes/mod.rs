@@ -147,7 +147,7 @@ impl Reader<'_> {
             .into_iter()
             .filter(|order| self.status_allows(Tool::CancelOrder, order))
             .collect();
-        let named = items::named(&self.items, &clause.words);
+        let named = self.named_or_meant(clause);
         let all = clause.says(&["all", "every", "everything", "全部", "所有"])
             || self.names_an_order(clause)
             || open.len() == 1 && named.is_empty();
@@ -210,10 +210,10 @@ impl Reader<'_> {
     }
 
     fn give_back(&self, clause: &Clause, deeds: &mut Deeds, wanted: &mut Wanted) {
-        let named = items::named(&self.items, &clause.words);
+        let named = self.named_or_meant(clause);
         let (but, all) = clause.exception(&self.items);
         let scope = self.orders_named(clause);
-        let mut found = false;
+        let mut meant_items: Vec<&Item> = Vec::new();
         for item in &self.items {
             let Some(order) = scope.iter().find(|order| order.id == item.order) else {
                 continue;
@@ -227,17 +227,67 @@ impl Reader<'_> {
                 is_named(&named, &item)
             };
             if meant {
-                found = true;
-                let key = (Tool::ReturnItems, item.order.clone());
-                deeds
-                    .entry(key)
-                    .or_default()
-                    .push((item.product.clone(), None));
+                meant_items.push(item);
             }
         }
-        if !found {
+        self.keep_by_price(clause, &mut meant_items);
+        if meant_items.is_empty() {
             wanted.missing.push(Missing::Item);
         }
+        for item in meant_items {
+            let key = (Tool::ReturnItems, item.order.clone());
+            deeds
+                .entry(key)
+                .or_default()
+                .push((item.product.clone(), None));
+        }
+    }
+
+    /// The titles that the clause names; where it names none and only points
+    /// ("return them"), those that were named before.
+    fn named_or_meant(&self, clause: &Clause) -> Vec<&str> {
+        let named = items::named(&self.items, &clause.words);
+        let points = ["them", "it", "one", "they", "both", "whole"];
+        if !named.is_empty() || !clause.says(&points) {
+            return named;
+        }
+        items::named(&self.items, &clause.context)
+    }
+
+    /// "The more expensive one" of several.
+    fn keep_by_price(&self, clause: &Clause, items: &mut Vec<&Item<'_>>) {
+        let text = clause.text.as_str();
+        let says = |any: &[&str]| any.iter().any(|words| text.contains(words));
+        let cheap = says(&[
+            "less expensive",
+            "least expensive",
+            "cheaper one",
+            "cheapest one",
+        ]);
+        let dear = says(&["more expensive", "most expensive", "pricier"]);
+        if items.len() < 2 || cheap == dear {
+            return;
+        }
+        let price = |item: &Item<'_>| {
+            let order = self.snapshot.orders.get(&item.order)?;
+            let line = order
+                .lines
+                .iter()
+                .find(|line| line.product_id == item.product)?;
+            line.price.map(|price| price.amount)
+        };
+        let best = if cheap {
+            items
+                .iter()
+                .copied()
+                .min_by_key(|item| price(item).unwrap_or(i64::MAX))
+        } else {
+            items
+                .iter()
+                .copied()
+                .max_by_key(|item| price(item).unwrap_or(i64::MIN))
+        };
+        *items = best.into_iter().collect();
     }
 
     fn swap(&self, clause: &Clause, deeds: &mut Deeds, wanted: &mut Wanted) {
@@ -246,7 +296,13 @@ impl Reader<'_> {
         if segments.is_empty() {
             wanted.missing.push(Missing::Item);
         }
-        for segment in segments {
+        let mut used: Vec<usize> = Vec::new();
+        for segment in &segments {
+            let several = segments
+                .iter()
+                .filter(|other| other.title == segment.title)
+                .count()
+                > 1;
             let mut tools = [Tool::ChangeOrderItems, Tool::ExchangeItems];
             if clause.says(&["exchange", "received", "got", "换货"]) {
                 tools.reverse();
@@ -270,7 +326,14 @@ impl Reader<'_> {
                 wanted.missing.push(Missing::Item);
                 continue;
             };
-            let items = options::described(&items, &segment.before, self.snapshot);
+            let mut items = options::described(&items, &segment.before, self.snapshot);
+            if several {
+                // Spoken of one by one: each time the next of them.
+                let place = |item: &&Item<'_>| std::ptr::from_ref(*item) as usize;
+                items.retain(|item| !used.contains(&place(item)));
+                items.truncate(1);
+                used.extend(items.iter().map(place));
+            }
             for item in items {
                 match options::wished(item, &segment.after, self.snapshot) {
                     Some(wish) => deeds
@@ -295,7 +358,7 @@ impl Reader<'_> {
             let names: &[&str] = match method.source {
                 PaymentSource::CreditCard => &["credit card", "信用卡"],
                 PaymentSource::Paypal => &["paypal"],
-                PaymentSource::GiftCard => &["gift card", "giftcard", "礼品卡"],
+                PaymentSource::GiftCard => &["gift card", "giftcard", " gc", "礼品卡"],
                 PaymentSource::BankTransfer => &["bank transfer"],
                 PaymentSource::Other => &[],
             };
@@ -369,7 +432,13 @@ impl Reader<'_> {
     }
 
     fn address(&self, clause: &Clause, wanted: &mut Wanted) {
-        let goal = addresses::Goal::read(clause, self.snapshot, self.customer, &self.orders);
+        let goal = addresses::Goal::read(
+            clause,
+            &self.message,
+            self.snapshot,
+            self.customer,
+            &self.orders,
+        );
         let Some(address) = goal.address else {
             wanted.missing.push(Missing::Address);
             return;

@@ -143,7 +143,20 @@ pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> O
     if let Some(product) = named {
         return Some(product.id.clone());
     }
-    let said = values(text, &all);
+    // "Google Home instead of Apple HomeKit" wishes for the one before.
+    let end = text
+        .windows(2)
+        .position(|two| two[0] == "instead" && two[1] == "of");
+    let text = &text[..end.unwrap_or(text.len())];
+    let mut said = values(text, &all);
+    for (option, values) in &mut said {
+        // Of several values the present one is what it should no longer be.
+        if values.len() > 1 {
+            let now = value_of(present, option);
+            values.retain(|value| *value != now);
+        }
+    }
+    let said = said;
     let has = |any: &[&str]| text.iter().any(|word| any.contains(&word.as_str()));
     let pair = |one: &str, other: &str| {
         text.windows(2)

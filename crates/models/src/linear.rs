@@ -90,17 +90,6 @@ impl LinearClassifier {
         classes: Vec<String>,
         options: &LinearOptions,
     ) -> Result<Self, ModelError> {
-        Self::train_open(rows, &[], classes, options)
-    }
-
-    /// As [`LinearClassifier::train`], with texts that belong to none of the
-    /// classes: they help to choose the threshold.
-    pub fn train_open(
-        rows: &[(&str, usize)],
-        unknown: &[&str],
-        classes: Vec<String>,
-        options: &LinearOptions,
-    ) -> Result<Self, ModelError> {
         check(rows, &classes)?;
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(options.seed));
@@ -112,12 +101,12 @@ impl LinearClassifier {
         };
         let (held_rows, kept_rows) = (choose(held), choose(rest));
         let mut rehearsal = Self::untrained(&kept_rows, classes.clone(), options);
-        let mut best = Held::measure(&rehearsal, &held_rows, unknown);
+        let mut best = Held::measure(&rehearsal, &held_rows);
         let mut epochs = options.epochs.max(1);
         if !held_rows.is_empty() {
             let mut chosen = 1;
             rehearsal.fit(&kept_rows, options, |epoch, model| {
-                let held = Held::measure(model, &held_rows, unknown);
+                let held = Held::measure(model, &held_rows);
                 if epoch == 1 || held.better_than(&best) {
                     (best, chosen) = (held, epoch);
                 }
@@ -436,16 +425,8 @@ mod tests {
             .iter()
             .map(|(text, class)| (text.as_str(), *class))
             .collect();
-        let unknown = [
-            "who won the match",
-            "what is the weather",
-            "tell me a joke",
-            "sing a song",
-        ];
         let classes = vec!["status".into(), "refund".into()];
-        let model =
-            LinearClassifier::train_open(&rows, &unknown, classes, &LinearOptions::default())
-                .unwrap();
+        let model = LinearClassifier::train(&rows, classes, &LinearOptions::default()).unwrap();
         assert!(model.best_known("where is my order 77").is_some());
         assert!(model.best_known("zzz qqq").is_none());
     }

@@ -6,6 +6,7 @@
 //! keeps fields that it does not know under `properties`.
 #![forbid(unsafe_code)]
 
+mod account;
 mod conversation;
 mod customer;
 mod decision;
@@ -23,6 +24,7 @@ mod records;
 mod review;
 mod time;
 
+pub use account::{AccountError, Address, Payment, PaymentKind, PaymentMethod, PaymentSource};
 pub use conversation::{Conversation, Message, Role};
 pub use customer::{Consent, Customer};
 pub use decision::{DecisionRecord, Metric, ModelVersion, Service, Stage, StageOutcome};

@@ -24,6 +24,19 @@ pub struct Config {
     pub currency: Currency,
     /// API keys by scope: `public`, `write`, `admin`.
     pub keys: Vec<ApiKey>,
+    /// Signs the tokens of customers; empty: one drawn at each start.
+    pub customer_secret: String,
+    /// An OpenAI-compatible server whose model chooses among the sentences
+    /// found; empty: none.
+    pub backend_url: String,
+    /// The model to ask it for.
+    pub backend_model: String,
+    /// Its key; empty: none.
+    pub backend_key: String,
+    /// How long one answer may take in all.
+    pub backend_timeout_ms: u64,
+    /// Tokens that it may use in a day.
+    pub backend_tokens_per_day: u64,
 }
 
 /// A bearer key and what it opens.
@@ -58,6 +71,12 @@ impl Default for Config {
             threads: 0,
             currency: Currency::USD,
             keys: Vec::new(),
+            customer_secret: String::new(),
+            backend_url: String::new(),
+            backend_model: String::new(),
+            backend_key: String::new(),
+            backend_timeout_ms: 1_500,
+            backend_tokens_per_day: 1_000_000,
         }
     }
 }
@@ -136,6 +155,62 @@ pub const KEYS: &[Key] = &[
                 Without any, every local caller may do everything.",
         set: |config, value| {
             config.keys = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "customer_secret",
+        default: "\"\"",
+        about: "Signs the tokens with which customers speak for themselves; empty: one drawn at \
+                each start.",
+        set: |config, value| {
+            config.customer_secret = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "backend_url",
+        default: "\"\"",
+        about: "An OpenAI-compatible server, as http://127.0.0.1:8000/v1, whose model chooses among the \
+                sentences found; empty: none.",
+        set: |config, value| {
+            config.backend_url = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "backend_model",
+        default: "\"\"",
+        about: "The model to ask that server for.",
+        set: |config, value| {
+            config.backend_model = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "backend_key",
+        default: "\"\"",
+        about: "Its key, sent as a bearer token; empty: none.",
+        set: |config, value| {
+            config.backend_key = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "backend_timeout_ms",
+        default: "1500",
+        about: "How long that server may take in all before the local model goes on.",
+        set: |config, value| {
+            config.backend_timeout_ms = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "backend_tokens_per_day",
+        default: "1000000",
+        about: "Tokens that it may use in a day; then the local model goes on alone.",
+        set: |config, value| {
+            config.backend_tokens_per_day = read(value)?;
             Ok(())
         },
     },

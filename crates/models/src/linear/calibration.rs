@@ -13,7 +13,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub fn measure(model: &LinearClassifier, rows: &[(&str, usize)], unknown: &[&str]) -> Self {
+    pub fn measure(model: &LinearClassifier, rows: &[(&str, usize)]) -> Self {
         let logits: Vec<(Vec<f32>, usize)> = rows
             .iter()
             .map(|(text, class)| (model.logits(text), *class))
@@ -25,12 +25,11 @@ impl Held {
             .map(|(_, class)| importance[*class])
             .sum();
         let temperature = temperature(&logits);
-        let strangers: Vec<Vec<f32>> = unknown.iter().map(|text| model.logits(text)).collect();
         Self {
             correct,
             loss: loss(&logits, temperature),
             temperature,
-            threshold: threshold(&logits, &strangers, temperature),
+            threshold: threshold(&logits, temperature),
         }
     }
 
@@ -70,10 +69,15 @@ fn temperature(logits: &[(Vec<f32>, usize)]) -> f32 {
     best.1
 }
 
-/// With strangers at hand, the threshold with the largest sum of the share of
-/// known rows answered rightly and the share of strangers turned away;
-/// without, the one that 95 of 100 rightly answered rows pass.
-fn threshold(logits: &[(Vec<f32>, usize)], strangers: &[Vec<f32>], temperature: f32) -> f32 {
+/// Of rows that would be answered rightly this share may be turned away: an
+/// error rate that a shop can be told. The sum of the shares of known rows
+/// kept and strangers caught was maximised before; on CLINC150 that turned 8
+/// of 100 known rows away to catch 91 of 100 strangers.
+const TURNED_AWAY: f32 = 0.005;
+
+/// The highest threshold that turns away no more than the stated share of the
+/// held-out rows that are answered rightly.
+fn threshold(logits: &[(Vec<f32>, usize)], temperature: f32) -> f32 {
     let top = |scores: &[f32]| largest(&scaled(scores, temperature));
     let mut right: Vec<f32> = logits
         .iter()
@@ -85,20 +89,5 @@ fn threshold(logits: &[(Vec<f32>, usize)], strangers: &[Vec<f32>], temperature: 
     if right.is_empty() {
         return 0.0;
     }
-    if strangers.is_empty() {
-        return right[right.len() / 20];
-    }
-    let mut outside: Vec<f32> = strangers.iter().map(|scores| top(scores).1).collect();
-    outside.sort_by(f32::total_cmp);
-    let mut best = (f64::NEG_INFINITY, 0.0);
-    for step in 1..100 {
-        let threshold = step as f32 / 100.0;
-        let passed = right.len() - right.partition_point(|value| *value < threshold);
-        let refused = outside.partition_point(|value| *value < threshold);
-        let sum = passed as f64 / logits.len() as f64 + refused as f64 / outside.len() as f64;
-        if sum > best.0 {
-            best = (sum, threshold);
-        }
-    }
-    best.1
+    right[(right.len() as f32 * TURNED_AWAY) as usize]
 }

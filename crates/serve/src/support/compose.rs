@@ -6,14 +6,18 @@ use serde_json::json;
 use shop::{Id, ModelVersion, Role, Service};
 use store::Snapshot;
 
-use super::grounding::{Said, Support, is_supported};
+use super::catalogue::{self, Aggregate};
+use super::chooser::{Chooser, SHOWN};
+use super::grounding::{Reference, Said, Support, is_supported};
 use super::knowledge::{NamedProduct, product_source};
-use super::phrases::Phrase;
+use super::phrases::{FactPhrase, Phrase};
 use super::route::{Route, follows_up, route};
 use super::tools::{
     Asked, asked_facts, find_orders, hand_over, order_facts, order_status, product_facts,
 };
-use super::{Action, Citation, Knowledge, Model, Reply, Stream, SupportEvent, SupportRequest};
+use super::{
+    Citation, Knowledge, Model, Proposal, Reply, Stream, SupportEvent, SupportRequest, ToolRun,
+};
 use crate::{Context, Decision, ServeError, Stages};
 
 /// The longest message that is read, in characters; the rest is cut off.
@@ -42,11 +46,25 @@ pub fn answer(
     request: &SupportRequest,
     emit: &mut dyn FnMut(SupportEvent) -> ControlFlow<()>,
 ) -> Result<Decision<Reply>, ServeError> {
+    answer_with(context, knowledge, model, None, request, emit)
+}
+
+/// As [`answer`], with a larger model that chooses among what was found.
+pub fn answer_with(
+    context: &Context<'_>,
+    knowledge: &Knowledge,
+    model: Option<&Model>,
+    chooser: Option<&dyn Chooser>,
+    request: &SupportRequest,
+    emit: &mut dyn FnMut(SupportEvent) -> ControlFlow<()>,
+) -> Result<Decision<Reply>, ServeError> {
     let message: String = request.message.chars().take(LONGEST_MESSAGE).collect();
     let mut turn = Turn {
         snapshot: context.snapshot,
+        context,
         knowledge,
         model,
+        chooser,
         request,
         language: language_of(request, &message, context.snapshot),
         message,
@@ -101,17 +119,18 @@ fn language_of(request: &SupportRequest, message: &str, snapshot: &Snapshot) -> 
 
 /// An answer before the checker has seen it.
 #[derive(Default)]
-struct Draft {
-    said: Vec<Said>,
-    actions: Vec<Action>,
-    handoff: Option<super::HandOver>,
-    abstained: bool,
-    confidence: f64,
-    route: &'static str,
+pub(super) struct Draft {
+    pub said: Vec<Said>,
+    pub actions: Vec<ToolRun>,
+    pub proposals: Vec<Proposal>,
+    pub handoff: Option<super::HandOver>,
+    pub abstained: bool,
+    pub confidence: f64,
+    pub route: &'static str,
 }
 
 impl Draft {
-    fn phrase(route: &'static str, phrase: Phrase, language: &str) -> Self {
+    pub(super) fn phrase(route: &'static str, phrase: Phrase, language: &str) -> Self {
         Self {
             said: vec![Said::phrase(phrase, language)],
             confidence: 1.0,
@@ -127,14 +146,16 @@ struct Scored {
     probability: f64,
 }
 
-struct Turn<'a> {
-    snapshot: &'a Snapshot,
-    knowledge: &'a Knowledge,
-    model: Option<&'a Model>,
-    request: &'a SupportRequest,
-    language: String,
-    message: String,
-    stages: Stages,
+pub(super) struct Turn<'a> {
+    pub snapshot: &'a Snapshot,
+    pub context: &'a Context<'a>,
+    pub knowledge: &'a Knowledge,
+    pub model: Option<&'a Model>,
+    pub chooser: Option<&'a dyn Chooser>,
+    pub request: &'a SupportRequest,
+    pub language: String,
+    pub message: String,
+    pub stages: Stages,
     used_model: bool,
 }
 
@@ -150,8 +171,14 @@ impl Turn<'_> {
                 draft.handoff = Some(hand_over(self.request, reason));
                 draft
             }
-            Route::Orders(numbers) => self.orders(numbers),
-            Route::Question => self.question(),
+            Route::Orders(numbers) => match self.deeds(true) {
+                Some(draft) => draft,
+                None => self.orders(numbers),
+            },
+            Route::Question => match self.deeds(false) {
+                Some(draft) => draft,
+                None => self.question(),
+            },
         }
     }
 
@@ -175,7 +202,7 @@ impl Turn<'_> {
                 ("order_status", found.take(ORDERS_TOLD).collect())
             }
         });
-        draft.actions.push(Action {
+        draft.actions.push(ToolRun {
             tool: tool.to_owned(),
             arguments: json!({ "numbers": numbers }),
             result: json!({ "orders": orders.iter().map(|order| &order.id).collect::<Vec<_>>() }),
@@ -201,13 +228,16 @@ impl Turn<'_> {
         draft
     }
 
-    fn question(&mut self) -> Draft {
+    pub(super) fn question(&mut self) -> Draft {
         let earlier = self.earlier();
         let question = Question::read(&self.message, earlier.as_deref());
         let knowledge = self.knowledge;
         let named = self
             .stages
             .run("products", || knowledge.named_products(&question));
+        if let Some(draft) = self.aggregate() {
+            return draft;
+        }
         if let Some(draft) = self.product_fact(&named, earlier.as_deref()) {
             return draft;
         }
@@ -230,14 +260,72 @@ impl Turn<'_> {
         {
             (index, scored) = (products, found);
         }
+        if let Some(chosen) = self.chosen_elsewhere(&index, &scored) {
+            return match chosen.as_slice() {
+                [] => self.declined(0.0),
+                places => {
+                    let source = scored[places[0]].candidate.source;
+                    let same = scored
+                        .iter()
+                        .enumerate()
+                        .filter(|(place, one)| {
+                            places.contains(place) && one.candidate.source == source
+                        })
+                        .map(|(_, one)| Scored {
+                            candidate: one.candidate.clone(),
+                            probability: 1.0,
+                        });
+                    let same: Vec<Scored> = same.collect();
+                    self.quotes(&index, &same, threshold)
+                }
+            };
+        }
         match scored.first() {
             Some(best) if best.probability >= threshold => self.quotes(&index, &scored, threshold),
             best => self.declined(best.map_or(0.0, |best| best.probability)),
         }
     }
 
+    /// A count or the cheapest of the catalogue, by a query over its records.
+    fn aggregate(&mut self) -> Option<Draft> {
+        let snapshot = self.snapshot;
+        let (aggregate, selection) = catalogue::read(&self.message, snapshot)?;
+        let arguments = json!({
+            "words": selection.words, "in_stock": selection.in_stock,
+        });
+        let (phrase, references, result) = match aggregate {
+            Aggregate::Count => {
+                let counted = Reference::CatalogueCount(selection);
+                (FactPhrase::Counted, vec![counted], json!("counted"))
+            }
+            Aggregate::Cheapest | Aggregate::Dearest => {
+                let id = self.stages.run("catalogue_query", || {
+                    catalogue::extreme(aggregate, &selection, snapshot)
+                })?;
+                let references = vec![
+                    Reference::ProductTitle(id.clone()),
+                    Reference::ProductPrice(id.clone()),
+                    Reference::ProductAvailability(id.clone()),
+                ];
+                (FactPhrase::Listed, references, json!({"product": id}))
+            }
+        };
+        let said = Said::facts(phrase, references, snapshot, &self.language)?;
+        Some(Draft {
+            said: vec![said],
+            actions: vec![ToolRun {
+                tool: "catalogue_query".to_owned(),
+                arguments,
+                result,
+            }],
+            confidence: 1.0,
+            route: "catalogue",
+            ..Draft::default()
+        })
+    }
+
     /// What the customer asked before, when this message hangs on it.
-    fn earlier(&self) -> Option<String> {
+    pub(super) fn earlier(&self) -> Option<String> {
         if !follows_up(&self.message) {
             return None;
         }
@@ -287,7 +375,7 @@ impl Turn<'_> {
         let result = json!({ "product": product.id });
         Some(Draft {
             said,
-            actions: vec![Action {
+            actions: vec![ToolRun {
                 tool: "product_facts".to_owned(),
                 arguments: json!({ "message": self.message }),
                 result,
@@ -370,6 +458,32 @@ impl Turn<'_> {
             .collect();
         scored.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         scored
+    }
+
+    /// What a larger model chose among the best; `None` when there is none, or
+    /// it failed, which the stages show.
+    fn chosen_elsewhere(&mut self, index: &Index, scored: &[Scored]) -> Option<Vec<usize>> {
+        let chooser = self.chooser.filter(|_| !scored.is_empty())?;
+        let sentences: Vec<&str> = scored
+            .iter()
+            .take(SHOWN)
+            .map(|one| index.text_of(one.candidate.source, one.candidate.unit))
+            .collect();
+        let message = &self.message;
+        self.stages.try_run("backend", || {
+            match chooser.choose(message, &sentences) {
+                // A number that was not shown is no choice.
+                Ok(places) if places.iter().all(|place| *place < sentences.len()) => Some(places),
+                Ok(_) => None,
+                Err(reason) => {
+                    tracing::warn!(
+                        reason,
+                        "the backend did not answer; the local model goes on"
+                    );
+                    None
+                }
+            }
+        })
     }
 
     /// Sources of earlier answers of this conversation that got a thumb down.
@@ -476,6 +590,9 @@ impl Turn<'_> {
         for action in &draft.actions {
             stream.send(SupportEvent::Action(action.clone()));
         }
+        for proposal in &draft.proposals {
+            stream.send(SupportEvent::Proposal(Box::new(proposal.clone())));
+        }
         let mut text = String::new();
         let mut citations: Vec<Citation> = Vec::new();
         for part in &said {
@@ -489,6 +606,7 @@ impl Turn<'_> {
             }
         }
         let handoff = draft.handoff.is_some();
+        let handoff_reason = draft.handoff.as_ref().map(|one| one.reason.clone());
         if let Some(handoff) = draft.handoff {
             stream.send(SupportEvent::Handoff(handoff));
         }
@@ -498,7 +616,9 @@ impl Turn<'_> {
             language: language.clone(),
             citations,
             actions: draft.actions,
+            proposals: draft.proposals,
             handoff,
+            handoff_reason,
             abstained,
             confidence: draft.confidence,
             route: draft.route.to_owned(),

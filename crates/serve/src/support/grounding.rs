@@ -4,6 +4,7 @@ use serde_json::Value;
 use shop::{Id, Order, Product};
 use store::Snapshot;
 
+use super::catalogue::{Selection, counted};
 use super::phrases::{FactPhrase, Phrase, availability};
 use super::{Citation, Knowledge};
 
@@ -18,6 +19,9 @@ pub enum Reference {
     OrderItems(Id),
     OrderTotal(Id),
     OrderTracking(Id),
+    CustomerAccount(Id),
+    /// How many products a query over the catalogue finds.
+    CatalogueCount(Selection),
     ProductTitle(Id),
     ProductPrice(Id),
     ProductAvailability(Id),
@@ -36,6 +40,8 @@ impl Reference {
             | Self::OrderItems(id)
             | Self::OrderTotal(id)
             | Self::OrderTracking(id) => format!("order:{id}"),
+            Self::CustomerAccount(id) => format!("customer:{id}"),
+            Self::CatalogueCount(_) => "catalogue".to_owned(),
             Self::ProductTitle(id)
             | Self::ProductPrice(id)
             | Self::ProductAvailability(id)
@@ -54,6 +60,8 @@ impl Reference {
             | Self::OrderItems(id)
             | Self::OrderTotal(id)
             | Self::OrderTracking(id) => self.order_value(snapshot, snapshot.orders.get(id)?),
+            Self::CatalogueCount(selection) => Some(counted(selection, snapshot, language)),
+            Self::CustomerAccount(id) => snapshot.customers.get(id).map(|one| one.id.to_string()),
             Self::ProductTitle(id)
             | Self::ProductPrice(id)
             | Self::ProductAvailability(id)

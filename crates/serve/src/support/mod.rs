@@ -4,25 +4,36 @@
 //! only stretches of a source, facts read from a record and fixed phrases are
 //! ever said. What no source supports is declined, with a person offered.
 
+mod catalogue;
+mod chooser;
 mod compose;
+mod deeds;
 mod grounding;
 mod knowledge;
 mod model;
 mod phrases;
+mod policy;
+mod proposal;
 mod route;
-mod tools;
+pub mod tools;
+mod wishes;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shop::{Id, Role};
 
-pub use compose::answer;
+pub use catalogue::Selection;
+pub use chooser::Chooser;
+pub use compose::{answer, answer_with};
 pub use grounding::{Reference, Said, Support, is_supported};
 pub use knowledge::Knowledge;
 pub use model::Model;
 pub use phrases::{FactPhrase, Phrase};
+pub use policy::{Approver, DEFAULT_POLICY, Limits, Policy, RefundTo, Rule};
+pub use proposal::{Open, Proposal, Proposals};
 pub use tools::HandOver;
 
 /// What a customer says, and what is known about them.
@@ -42,6 +53,9 @@ pub struct SupportRequest {
     /// The decisions behind the earlier answers of this conversation: a
     /// source with a thumb down on one of them sinks.
     pub decisions: Vec<Id>,
+    /// The shop's rules for what may be done.
+    #[serde(skip)]
+    pub policy: Arc<Policy>,
 }
 
 /// Where a sentence of an answer comes from.
@@ -66,7 +80,7 @@ pub struct Citation {
 
 /// A tool that ran for the answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Action {
+pub struct ToolRun {
     /// As `order_status`.
     pub tool: String,
     /// What it was asked.
@@ -85,9 +99,16 @@ pub struct Reply {
     /// What it rests on.
     pub citations: Vec<Citation>,
     /// The tools that ran.
-    pub actions: Vec<Action>,
+    pub actions: Vec<ToolRun>,
+    /// Writes that wait for the customer's confirmation; the program hands
+    /// out their tokens.
+    #[serde(skip)]
+    pub proposals: Vec<Proposal>,
     /// Whether the conversation goes to a person now.
     pub handoff: bool,
+    /// Why it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handoff_reason: Option<String>,
     /// Whether nothing supported an answer.
     pub abstained: bool,
     /// How likely the answer is right, by the calibration.
@@ -127,7 +148,8 @@ impl Reply {
 pub enum SupportEvent {
     Token(String),
     Citation(Citation),
-    Action(Action),
+    Action(ToolRun),
+    Proposal(Box<Proposal>),
     Handoff(HandOver),
     Done,
 }

@@ -1,5 +1,7 @@
 use shop::Availability;
 
+use super::tools::{Refused, Tool};
+
 /// What support says by itself: everything else is quoted or read from a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -15,6 +17,12 @@ pub enum Phrase {
     NoOrders,
     OriginalLanguage,
     SayMore,
+    PleaseConfirm,
+    WhichItem,
+    WhichOption,
+    WhichAddress,
+    WholeOrder,
+    Refused(Refused),
 }
 
 /// A sentence with gaps that only facts of a record may fill.
@@ -31,6 +39,12 @@ pub enum FactPhrase {
     ProductBrand,
     ProductRating,
     ProductAttribute,
+    /// A write that waits for the customer's confirmation.
+    Proposed(Tool),
+    /// How many kinds or products a query found.
+    Counted,
+    /// A product that a query over the catalogue found.
+    Listed,
 }
 
 impl Phrase {
@@ -65,7 +79,78 @@ impl Phrase {
             (Self::OriginalLanguage, _) => "In the words of the original:",
             (Self::SayMore, "zh") => "请告诉我您想了解什么。",
             (Self::SayMore, _) => "Please tell me what you would like to know.",
+            (Self::PleaseConfirm, "zh") => "请核对所示内容并确认；确认之前不会有任何更改。",
+            (Self::PleaseConfirm, _) => {
+                "Please check what is shown and confirm it; nothing changes before you do."
+            }
+            (Self::WhichItem, "zh") => "请问是哪个订单、哪件商品？",
+            (Self::WhichItem, _) => "Which order and which item do you mean?",
+            (Self::WhichOption, "zh") => "请问您想换成哪种规格？",
+            (Self::WhichOption, _) => "Which of its options would you like instead?",
+            (Self::WhichAddress, "zh") => "请问改成哪个地址？",
+            (Self::WhichAddress, _) => "Which address do you mean? Please write it in full.",
+            (Self::WholeOrder, "zh") => "只能取消整个订单。需要取消整个订单吗？",
+            (Self::WholeOrder, _) => {
+                "Only a whole order can be cancelled. Shall I cancel the whole order?"
+            }
+            (Self::Refused(reason), language) => refused(reason, language),
         }
+    }
+}
+
+/// Why something is not done, in a sentence.
+fn refused(reason: Refused, language: &str) -> &'static str {
+    match (reason, language) {
+        (Refused::SignIn, "zh") => "请先登录。",
+        (Refused::SignIn, _) => "Please sign in first.",
+        (Refused::NotYours, "zh") => "在您登录的账户下没有找到。",
+        (Refused::NotYours, _) => {
+            "I cannot find this under the account that you are signed in with."
+        }
+        (Refused::Arguments, "zh") => "我没有完全明白您的要求，请说得更具体一些。",
+        (Refused::Arguments, _) => "I did not fully understand this; please say it in more detail.",
+        (Refused::Policy, "zh") => "本店的规定不允许这样做。",
+        (Refused::Policy, _) => "The shop's policy does not allow this.",
+        (Refused::State, "zh") => "以订单或商品目前的状态，这无法办理。",
+        (Refused::State, _) => "This is not possible as the order or the item stands now.",
+        (Refused::Payment, "zh") => "这种付款方式不能用于此项。",
+        (Refused::Payment, _) => "This payment method cannot be used for this.",
+        (Refused::NothingToChange, "zh") => "已经是这样了，无需更改。",
+        (Refused::NothingToChange, _) => "It is so already; there is nothing to change.",
+        (Refused::NeedsPerson, "zh") => "这需要由我们的工作人员办理。",
+        (Refused::NeedsPerson, _) => "A member of our staff has to do this.",
+        (Refused::NotConfirmed, "zh") => "这一项还没有得到确认。",
+        (Refused::NotConfirmed, _) => "This has not been confirmed.",
+        (Refused::AlreadyDone, "zh") => "这一项已经办理过了。",
+        (Refused::AlreadyDone, _) => "This has been done already.",
+        (Refused::Records, "zh") => "记录不完整，暂时无法办理。",
+        (Refused::Records, _) => "The shop's records are not complete enough for this.",
+    }
+}
+
+fn proposed(tool: Tool, language: &str) -> &'static str {
+    match (tool, language) {
+        (Tool::CancelOrder, "zh") => "取消订单{0}。",
+        (Tool::CancelOrder, _) => "Cancel order {0}.",
+        (Tool::ReturnItems, "zh") => "订单{0}退货。",
+        (Tool::ReturnItems, _) => "Return items of order {0}.",
+        (Tool::ExchangeItems, "zh") => "订单{0}换货。",
+        (Tool::ExchangeItems, _) => "Exchange items of order {0}.",
+        (Tool::ChangeOrderItems, "zh") => "更改订单{0}的商品规格。",
+        (Tool::ChangeOrderItems, _) => "Change items of order {0}.",
+        (Tool::ChangeOrderAddress, "zh") => "更改订单{0}的收货地址。",
+        (Tool::ChangeOrderAddress, _) => "Change the address of order {0}.",
+        (Tool::ChangeOrderPayment, "zh") => "更改订单{0}的付款方式。",
+        (Tool::ChangeOrderPayment, _) => "Change the payment of order {0}.",
+        (Tool::ChangeCustomerAddress, "zh") => "更改账户{0}的地址。",
+        (Tool::ChangeCustomerAddress, _) => "Change the address of the account {0}.",
+        (Tool::RedeemCoupon, "zh") => "在订单{0}上使用优惠券。",
+        (Tool::RedeemCoupon, _) => "Redeem a coupon on order {0}.",
+        (Tool::SpendPoints, "zh") => "账户{0}使用积分。",
+        (Tool::SpendPoints, _) => "Spend points of the account {0}.",
+        // Tools that only read are never proposed.
+        (_, "zh") => "{0}。",
+        (_, _) => "{0}.",
     }
 }
 
@@ -92,6 +177,11 @@ impl FactPhrase {
             (Self::ProductRating, _) => "Customers rate {0} {1} out of 5 on average.",
             (Self::ProductAttribute, "zh") => "{0}，{1}。",
             (Self::ProductAttribute, _) => "{0}, {1}.",
+            (Self::Proposed(tool), language) => proposed(tool, language),
+            (Self::Counted, "zh") => "{0}。",
+            (Self::Counted, _) => "{0}.",
+            (Self::Listed, "zh") => "{0}：{1}，{2}。",
+            (Self::Listed, _) => "{0}: {1}, {2}.",
         }
     }
 

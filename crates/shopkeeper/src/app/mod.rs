@@ -1,27 +1,33 @@
 //! What every request shares: the store, the models that serve, the queues.
 
+mod backend;
 mod lane;
 mod loaded;
 mod recorder;
 mod refresh;
 mod tasks;
+mod usage;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use serve::support::{Policy, Proposals};
 use shop::{DecisionRecord, Id, Service, Timestamp};
 use store::{Snapshot, Store};
 
+pub use backend::Backend;
 pub use lane::{Lane, LaneError};
-pub use loaded::{InsightPart, Loaded};
+pub use loaded::{InsightPart, Loaded, SupportPart};
 pub use recorder::{Place, Recorder};
 pub use refresh::refresh_once;
 pub use tasks::{Status, Task, TaskProgress, Tasks};
+pub use usage::Usage;
 
 use crate::config::Config;
 use crate::http::authorise::Gate;
+use crate::http::customer_token::Signer;
 use crate::http::idempotency::Answers;
 
 /// How many requests of one service may wait for a thread.
@@ -57,11 +63,20 @@ pub struct App {
     pub tasks: Arc<Tasks>,
     /// Answers to writes, for those who ask twice.
     pub answers: Answers,
+    /// What support may do for a customer.
+    pub policy: Arc<Policy>,
+    /// How much each customer has asked for.
+    pub usage: Usage,
+    /// A larger model elsewhere that chooses among sentences, if one is set.
+    pub backend: Option<Arc<Backend>>,
+    /// Signs and reads the tokens of customers.
+    pub signer: Signer,
     /// When this process began to serve.
     pub started: Instant,
     services: Vec<Service>,
     loaded: ArcSwap<Loaded>,
     recorder: Recorder,
+    proposals: Mutex<Proposals>,
     stopping: AtomicBool,
     conversations: [Arc<tokio::sync::Mutex<()>>; CONVERSATION_LOCKS],
 }
@@ -78,8 +93,15 @@ impl App {
     pub async fn start_for(store: Arc<Store>, config: Config, services: &[Service]) -> Arc<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         crate::http::metrics::recorder();
+        let policy = Arc::new(read_policy(store.folder()));
+        let signer = Signer::new(&config.customer_secret);
         let app = Arc::new(Self {
-            gate: Gate::new(&config.keys, &config.host),
+            gate: Gate::new(&config.keys, &config.host).with_signer(signer.clone()),
+            usage: Usage::new(policy.limits.clone()),
+            policy,
+            backend: Backend::of(&config).map(Arc::new),
+            signer,
+            proposals: Mutex::default(),
             lanes: Lanes {
                 search: Lane::new("search", threads, WAITING),
                 recommend: Lane::new("recommend", threads, WAITING),
@@ -110,6 +132,13 @@ impl App {
     /// The models that serve now.
     pub fn loaded(&self) -> Arc<Loaded> {
         self.loaded.load_full()
+    }
+
+    /// The writes that wait for a customer's confirmation.
+    pub fn proposals(&self) -> MutexGuard<'_, Proposals> {
+        self.proposals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for a decision, or `None` when the log cannot keep up.
@@ -166,6 +195,26 @@ impl App {
         self.stopping.store(true, Ordering::Relaxed);
         self.tasks.stop();
     }
+}
+
+/// The shop's `policy.toml`, or the rules that ship with the program. A file
+/// that cannot be read allows nothing: rules in doubt are no rules.
+fn read_policy(folder: &std::path::Path) -> Policy {
+    let path = folder.join("policy.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Policy::default(),
+        Err(error) => return refuse_all(&path, &error.to_string()),
+    };
+    match Policy::parse(&text) {
+        Ok(policy) => policy,
+        Err(error) => refuse_all(&path, &error),
+    }
+}
+
+fn refuse_all(path: &std::path::Path, error: &str) -> Policy {
+    tracing::error!(path = %path.display(), error, "no rule holds until this file is mended");
+    Policy::nothing()
 }
 
 /// The time of the wall clock.

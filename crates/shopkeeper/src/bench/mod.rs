@@ -1,12 +1,14 @@
 //! Measurements, each by one command. A table goes to stderr; the keys of the
 //! contract, with what every measurement has, come back as one object.
 
+pub mod agent;
 mod classify;
 mod embed;
 mod generate;
 mod ingest;
 mod recommend;
 mod redeem;
+mod safety;
 mod search;
 mod serve;
 mod support;
@@ -26,6 +28,10 @@ pub enum BenchCommand {
     Search(search::SearchArguments),
     /// Text classification.
     Classify(classify::ClassifyArguments),
+    /// Tools and conversations on tau2's retail tasks.
+    Agent(agent::AgentArguments),
+    /// Attacks in messages and in all texts that others write.
+    Safety(safety::SafetyArguments),
     /// Grounded answers and abstention.
     Support(support::SupportArguments),
     /// Training speed of the language model.
@@ -49,6 +55,8 @@ pub async fn run(command: BenchCommand) -> anyhow::Result<Value> {
         BenchCommand::Recommend(arguments) => blocking(move || recommend::run(&arguments)).await,
         BenchCommand::Search(arguments) => blocking(move || search::run(&arguments)).await,
         BenchCommand::Classify(arguments) => blocking(move || classify::run(&arguments)).await,
+        BenchCommand::Agent(arguments) => blocking(move || agent::run(&arguments)).await,
+        BenchCommand::Safety(arguments) => blocking(move || safety::run(&arguments)).await,
         BenchCommand::Support(arguments) => blocking(move || support::run(&arguments)).await,
         BenchCommand::TrainLm(arguments) => blocking(move || train_lm::run(&arguments)).await,
         BenchCommand::Generate(arguments) => blocking(move || generate::run(&arguments)).await,

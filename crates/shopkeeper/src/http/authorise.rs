@@ -15,8 +15,9 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use shop::Id;
 
+use super::customer_token::{self, Signer};
 use super::error::{ApiError, Code};
-use crate::app::App;
+use crate::app::{App, now};
 use crate::config::{ApiKey, Scope};
 
 /// The cookie in which the console keeps its key.
@@ -31,6 +32,8 @@ pub enum Caller {
     Anonymous,
     /// Somebody with a key of this scope.
     Key(Scope),
+    /// A customer with a token that the shop's own server asked for.
+    Customer(Id),
 }
 
 impl Caller {
@@ -39,6 +42,11 @@ impl Caller {
         match self {
             Self::Local => Ok(()),
             Self::Anonymous => Err(ApiError::new(Code::MissingKey, "this needs a key")),
+            Self::Customer(_) if scope == Scope::Public => Ok(()),
+            Self::Customer(_) => Err(ApiError::new(
+                Code::ScopeInsufficient,
+                format!("this needs the scope {scope:?}; a customer's token has none"),
+            )),
             Self::Key(has) if *has >= scope => Ok(()),
             Self::Key(has) => Err(ApiError::new(
                 Code::ScopeInsufficient,
@@ -47,15 +55,15 @@ impl Caller {
         }
     }
 
-    /// Whether this caller may speak for `customer`. A signed customer token
-    /// will be one more case of [`Caller`], and one more arm here.
+    /// Whether this caller may speak for `customer`.
     pub fn may_act_for(&self, customer: Option<&Id>) -> Result<(), ApiError> {
         let Some(customer) = customer else {
             return Ok(());
         };
         match self {
             Self::Local | Self::Key(Scope::Write | Scope::Admin) => Ok(()),
-            Self::Key(Scope::Public) | Self::Anonymous => Err(ApiError {
+            Self::Customer(own) if own == customer => Ok(()),
+            Self::Customer(_) | Self::Key(Scope::Public) | Self::Anonymous => Err(ApiError {
                 param: Some("customer".to_owned()),
                 ..ApiError::new(
                     Code::CustomerNotVerified,
@@ -66,12 +74,25 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// For whom this caller speaks: a token says it, others have to name whom
+    /// they may speak for.
+    pub fn speaks_for(&self, named: Option<&Id>) -> Result<Option<Id>, ApiError> {
+        self.may_act_for(named)?;
+        Ok(match self {
+            Self::Customer(own) => Some(own.clone()),
+            Self::Local | Self::Anonymous | Self::Key(_) => named.cloned(),
+        })
+    }
+}
+
 /// How requests are admitted.
 #[derive(Debug, Clone)]
 pub struct Gate {
     keys: Vec<([u8; 32], Scope)>,
     open: bool,
     public_key: Option<String>,
+    signer: Option<Signer>,
 }
 
 impl Gate {
@@ -91,7 +112,14 @@ impl Gate {
                 .iter()
                 .find(|key| key.scope == Scope::Public)
                 .map(|key| key.key.clone()),
+            signer: None,
         }
+    }
+
+    /// Reads the tokens of customers too.
+    pub fn with_signer(mut self, signer: Signer) -> Self {
+        self.signer = Some(signer);
+        self
     }
 
     /// Whether callers need no key.
@@ -108,6 +136,19 @@ impl Gate {
     /// Who sent these headers. A wrong key in the header is an error; a stale
     /// cookie is as good as none, so that its owner can sign in again.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        if let Some(token) = headers.get(customer_token::HEADER) {
+            let token = token.to_str().unwrap_or_default();
+            let signer = self.signer.as_ref();
+            return signer
+                .and_then(|signer| signer.verify(token, now()))
+                .map(Caller::Customer)
+                .ok_or_else(|| {
+                    ApiError::new(
+                        Code::InvalidKey,
+                        "this customer token is not ours, or is over",
+                    )
+                });
+        }
         if self.open {
             return Ok(Caller::Local);
         }

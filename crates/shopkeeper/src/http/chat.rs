@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -11,21 +11,23 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serve::support::{SupportEvent, SupportRequest};
+use serve::support::{Chooser, Reply, SupportEvent, SupportRequest};
 use shop::{Conversation, Id, Role, Service};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{StreamExt, once};
 
-use super::answer::{Audience, make};
+use super::actions::offered;
+use super::answer::{Audience, Made, make};
 use super::authorise::Caller;
 use super::conversations::{Turn, continued};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::events::store_error;
 use super::extract::JsonBody;
+use super::inbox::{hand_to_person, is_with_person};
 use super::openapi::schema;
-use crate::app::{App, fresh_id, now};
+use crate::app::{App, SupportPart, fresh_id, now};
 use crate::config::Scope;
 
 /// The longest message, in characters.
@@ -69,6 +71,8 @@ struct ChatRequest {
 /// What goes to the reader.
 enum Piece {
     Heard(SupportEvent),
+    /// A write that waits for the customer, with its one-time token.
+    Offered(Value),
     Done(Value),
     Failed(ApiError),
 }
@@ -79,7 +83,8 @@ async fn chat(
     headers: HeaderMap,
     JsonBody(request): JsonBody<ChatRequest>,
 ) -> Result<Response, ApiError> {
-    caller.may_act_for(request.customer.as_ref())?;
+    let mut request = request;
+    request.customer = caller.speaks_for(request.customer.as_ref())?;
     if request.message.trim().is_empty() {
         return Err(ApiError::field("message", "empty, and it is required"));
     }
@@ -89,6 +94,9 @@ async fn chat(
             format!("longer than {LONGEST_MESSAGE} characters"),
         ));
     }
+    let length = request.message.chars().count() as u64;
+    let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
+    app.usage.message(customer, session, length, now())?;
     let (pieces, mut heard) = mpsc::channel(PIECES);
     // Goes on when the reader leaves: what was said is still written down.
     tokio::spawn(async move {
@@ -122,7 +130,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
 async fn whole(mut heard: mpsc::Receiver<Piece>) -> Result<Response, ApiError> {
     while let Some(piece) = heard.recv().await {
         match piece {
-            Piece::Heard(_) => {}
+            Piece::Heard(_) | Piece::Offered(_) => {}
             Piece::Done(done) => return Ok(Json(done).into_response()),
             Piece::Failed(error) => return Err(error),
         }
@@ -144,6 +152,9 @@ fn event(piece: Piece) -> Event {
         Piece::Heard(SupportEvent::Citation(citation)) => ("citation", json!(citation)),
         Piece::Heard(SupportEvent::Action(action)) => ("action", json!(action)),
         Piece::Heard(SupportEvent::Handoff(handoff)) => ("handoff", json!(handoff)),
+        // Goes out as an offer, with its token.
+        Piece::Heard(SupportEvent::Proposal(_)) => return Event::default().comment("offered"),
+        Piece::Offered(offer) => ("action", offer),
         // The service is done; `done` follows when the log has the turns.
         Piece::Heard(SupportEvent::Done) => return Event::default().comment("written down next"),
         Piece::Done(done) => ("done", done),
@@ -162,23 +173,19 @@ async fn answer(
     let _turn = app.lock_conversation(&id).await;
     let before = app.snapshot().conversations.get(&id).cloned();
     check_owner(&id, before.as_deref(), &request)?;
+    if is_with_person(before.as_deref()) {
+        return keep_silent(app, &request, &id, before.as_deref()).await;
+    }
     let Some(part) = app.loaded().support.clone() else {
         return Err(ApiError::not_trained(Service::Support));
     };
-    let asked = support_request(&request, before.as_deref());
+    let mut asked = support_request(&request, before.as_deref());
+    asked.policy = app.policy.clone();
     let version = part.model.as_ref().map(|model| model.version.clone());
-    let made =
-        make(app, Service::Support, version, move |context| {
-            let model = part.model.as_ref().map(|model| &*model.model);
-            serve::support::answer(context, &part.knowledge, model, &asked, &mut |event| {
-                match pieces.blocking_send(Piece::Heard(event)) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
-                }
-            })
-        })
-        .await?;
+    let (made, offers) = make_offering(app, part, version, asked, pieces, id.clone()).await?;
     let reply = made.decision.content.clone();
+    let reply_hands_over = reply.handoff;
+    let reason = reply.handoff_reason.clone();
     let mut explanation = reply.explanation();
     explanation["request"] = json!({"message": request.message, "conversation": id});
     explanation["answer"] = json!(reply.text);
@@ -200,11 +207,83 @@ async fn answer(
         },
     ];
     let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
-    let entries = continued(before.as_deref(), &id, customer, session, turns, now());
+    let mut entries = continued(before.as_deref(), &id, customer, session, turns, now());
+    if reply_hands_over {
+        hand_to_person(&mut entries, reason.as_deref().unwrap_or("asked"), now());
+    }
     app.store.append(entries).await.map_err(store_error)?;
     let mut done = serde_json::to_value(&decision).map_err(ApiError::internal)?;
     done["conversation"] = json!(id);
+    if !offers.is_empty() {
+        done["proposals"] = json!(offers);
+    }
     Ok(done)
+}
+
+/// Answers in the lane; each proposal gets its token on the way out.
+async fn make_offering(
+    app: &Arc<App>,
+    part: SupportPart,
+    version: Option<String>,
+    asked: SupportRequest,
+    pieces: mpsc::Sender<Piece>,
+    conversation: Id,
+) -> Result<(Made<Reply>, Vec<Value>), ApiError> {
+    let teller = app.clone();
+    let offers = Arc::new(Mutex::new(Vec::new()));
+    let noted = offers.clone();
+    let backend = app.backend.clone();
+    let made = make(app, Service::Support, version, move |context| {
+        let model = part.model.as_ref().map(|model| &*model.model);
+        let chooser = backend.as_deref().map(|one| one as &dyn Chooser);
+        serve::support::answer_with(
+            context,
+            &part.knowledge,
+            model,
+            chooser,
+            &asked,
+            &mut |event| {
+                let piece = match event {
+                    SupportEvent::Proposal(mut proposal) => {
+                        proposal.conversation = Some(conversation.clone());
+                        let offer = offered(&teller, *proposal);
+                        noted
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(offer.clone());
+                        Piece::Offered(offer)
+                    }
+                    other => Piece::Heard(other),
+                };
+                match pieces.blocking_send(piece) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            },
+        )
+    })
+    .await?;
+    let offers = std::mem::take(&mut *offers.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((made, offers))
+}
+
+/// While a person answers, the assistant writes down what the customer says
+/// and says nothing itself.
+async fn keep_silent(
+    app: &App,
+    request: &ChatRequest,
+    id: &Id,
+    before: Option<&Conversation>,
+) -> Result<Value, ApiError> {
+    let turn = Turn {
+        role: Role::Customer,
+        text: request.message.clone(),
+        decision_id: None,
+    };
+    let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
+    let entries = continued(before, id, customer, session, vec![turn], now());
+    app.store.append(entries).await.map_err(store_error)?;
+    Ok(json!({"conversation": id, "text": "", "handoff": true, "silent": true}))
 }
 
 /// A conversation of a customer goes on with that customer alone. Whoever
@@ -244,5 +323,6 @@ fn support_request(request: &ChatRequest, before: Option<&Conversation>) -> Supp
         session: request.session.clone(),
         language: request.language.clone(),
         decisions,
+        ..SupportRequest::default()
     }
 }

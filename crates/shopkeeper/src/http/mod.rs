@@ -1,12 +1,15 @@
 //! HTTP: JSON for programs, pages for people. Every route is one row of
 //! [`endpoints`].
 
+mod actions;
 pub mod answer;
 pub mod authorise;
 mod campaigns;
 mod chat;
 mod collect;
+mod completions;
 pub mod conversations;
+pub mod customer_token;
 pub mod decisions;
 mod endpoint;
 mod error;
@@ -16,6 +19,7 @@ mod feedback;
 mod health;
 pub mod idempotency;
 mod imports;
+mod inbox;
 pub mod insights;
 pub mod metrics;
 mod offers;
@@ -72,7 +76,10 @@ pub fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(search::endpoints());
     endpoints.extend(recommendations::endpoints());
     endpoints.extend(chat::endpoints());
+    endpoints.extend(actions::endpoints());
+    endpoints.extend(completions::endpoints());
     endpoints.extend(conversations::endpoints());
+    endpoints.extend(inbox::endpoints());
     endpoints.extend(feedback::endpoints());
     endpoints.extend(insights::endpoints());
     endpoints.extend(offers::endpoints());

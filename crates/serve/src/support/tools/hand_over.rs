@@ -1,7 +1,29 @@
 use serde::{Deserialize, Serialize};
 use shop::Role;
+use store::Snapshot;
 
 use super::super::SupportRequest;
+use super::{Action, Refusal, Session};
+
+/// What it is about.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Arguments {
+    summary: String,
+}
+
+/// The longest summary, in characters.
+const LONGEST_SUMMARY: usize = 1_000;
+
+/// Precondition: none; anybody may ask for a person.
+pub(super) fn plan(
+    _snapshot: &Snapshot,
+    _session: Session<'_>,
+    arguments: Arguments,
+) -> Result<Vec<Action>, Refusal> {
+    let summary = arguments.summary.chars().take(LONGEST_SUMMARY).collect();
+    Ok(vec![Action::HandOver { summary }])
+}
 
 /// What the person who takes over gets to see first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

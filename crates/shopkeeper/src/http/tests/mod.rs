@@ -1,5 +1,6 @@
 //! The interface from outside: requests in, answers and state out.
 
+mod assistant;
 mod chat;
 mod errors;
 mod events;

@@ -1,0 +1,378 @@
+//! Questions about the catalogue as a whole ("how many kinds of lamps", "the
+//! cheapest kettle in stock") are answered by a query over its records, not by
+//! looking for a text that says it.
+
+use std::collections::BTreeSet;
+
+use shop::{Availability, Id, Product};
+use store::Snapshot;
+
+/// Which products a question is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// Stems that a product's name, category, tags or options have to hold;
+    /// none: every product.
+    pub words: Vec<String>,
+    /// The words as they were asked, for saying them again.
+    pub said: String,
+    /// Only what can be had at once.
+    pub in_stock: bool,
+}
+
+/// What is asked about them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aggregate {
+    Count,
+    Cheapest,
+    Dearest,
+}
+
+const COUNT: &[&str] = &[
+    "how many",
+    "number of",
+    "多少种",
+    "几种",
+    "多少款",
+    "几款",
+    "多少个",
+];
+const CHEAPEST: &[&str] = &[
+    "cheapest",
+    "least expensive",
+    "lowest price",
+    "lowest priced",
+    "最便宜",
+    "价格最低",
+];
+const DEAREST: &[&str] = &[
+    "most expensive",
+    "priciest",
+    "highest price",
+    "dearest",
+    "最贵",
+    "价格最高",
+];
+const IN_STOCK: &[&str] = &["in stock", "available", "有货", "现货"];
+/// Words of the question itself, which no product is called by.
+const ASKING: &[&str] = &[
+    "how many",
+    "number of",
+    "cheapest",
+    "least expensive",
+    "most expensive",
+    "lowest priced",
+    "lowest price",
+    "highest price",
+    "priciest",
+    "dearest",
+    "in stock",
+    "available",
+    "kinds of",
+    "kind of",
+    "types of",
+    "type of",
+    "different",
+    "options",
+    "option",
+    "variants",
+    "models of",
+    "sorts of",
+    "do you",
+    "sell",
+    "have",
+    "offer",
+    "carry",
+    "is there",
+    "are there",
+    "right now",
+    "your",
+    "you",
+    "what",
+    "which",
+    "show me",
+    "online",
+    "store",
+    "shop",
+    "exactly",
+    "currently",
+    "price",
+    "cost",
+    "costs",
+    "products",
+    "product",
+    "items",
+    "item",
+    "and",
+    "much",
+    "多少种",
+    "几种",
+    "多少款",
+    "几款",
+    "多少个",
+    "最便宜的",
+    "最便宜",
+    "最贵的",
+    "最贵",
+    "价格最低的",
+    "价格最高的",
+    "有货的",
+    "有货",
+    "现货",
+    "你们",
+    "店里",
+    "本店",
+    "一共",
+    "总共",
+    "有",
+    "的",
+    "是",
+    "哪个",
+    "哪款",
+    "什么",
+    "商品",
+    "产品",
+    "吗",
+];
+
+/// The question about the catalogue that a message asks; `None` when it asks
+/// none, or about nothing that the catalogue holds.
+pub(super) fn read(message: &str, snapshot: &Snapshot) -> Option<(Aggregate, Selection)> {
+    if snapshot.catalogue.is_empty() {
+        return None;
+    }
+    let lower = message.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let aggregate = if has(CHEAPEST) {
+        Aggregate::Cheapest
+    } else if has(DEAREST) {
+        Aggregate::Dearest
+    } else if has(COUNT) {
+        Aggregate::Count
+    } else {
+        return None;
+    };
+    let said = subject(&lower);
+    let words: Vec<String> = corpus::support::terms(&said)
+        .into_iter()
+        .filter(|term| term.content)
+        .map(|term| term.word)
+        .collect();
+    // "How many points do I get?" asks for no product.
+    let about_all = words.is_empty() && has(&["product", "item", "商品", "产品"]);
+    let selection = Selection {
+        words,
+        said,
+        in_stock: has(IN_STOCK),
+    };
+    let wide = Selection {
+        in_stock: false,
+        ..selection.clone()
+    };
+    let holds = selected(&wide, snapshot).next().is_some();
+    (about_all || (!selection.words.is_empty() && holds)).then_some((aggregate, selection))
+}
+
+/// What is left of a question without the words of asking.
+fn subject(lower: &str) -> String {
+    let mut rest = format!(" {lower} ");
+    for phrase in ASKING {
+        rest = if phrase.is_ascii() {
+            let padded: String = rest
+                .chars()
+                .map(|c| {
+                    if c.is_ascii_punctuation() && c != '-' {
+                        ' '
+                    } else {
+                        c
+                    }
+                })
+                .collect();
+            padded.replace(&format!(" {phrase} "), " ")
+        } else {
+            rest.replace(phrase, " ")
+        };
+    }
+    let words: Vec<&str> = rest
+        .split(|c: char| c.is_whitespace() || "？。，！".contains(c))
+        .filter(|word| corpus::support::terms(word).iter().any(|term| term.content))
+        .collect();
+    words.join(" ")
+}
+
+fn words_of(product: &Product) -> BTreeSet<String> {
+    let mut text = product.title.clone();
+    let options = product
+        .attributes
+        .values()
+        .filter_map(|value| value.as_str());
+    let more = product.category.iter().map(String::as_str);
+    let tags = product.tags.iter().map(String::as_str);
+    for part in more
+        .chain(tags)
+        .chain(options)
+        .chain(product.brand.as_deref())
+    {
+        text.push(' ');
+        text.push_str(part);
+    }
+    let mut words: BTreeSet<String> = corpus::support::terms(&text)
+        .into_iter()
+        .map(|term| term.word)
+        .collect();
+    // "tshirt" finds a "T-Shirt".
+    let joined: Vec<String> = corpus::support::terms(&product.title)
+        .into_iter()
+        .map(|term| term.word)
+        .collect();
+    words.insert(joined.concat());
+    words
+}
+
+/// The products of a selection, in the order of the catalogue.
+fn selected<'a>(
+    selection: &'a Selection,
+    snapshot: &'a Snapshot,
+) -> impl Iterator<Item = &'a Product> {
+    snapshot
+        .catalogue
+        .iter()
+        .map(|(_, product)| &**product)
+        .filter(move |product| {
+            let at_once = matches!(
+                product.availability,
+                Availability::InStock | Availability::LimitedStock
+            );
+            (at_once || !selection.in_stock) && {
+                let held = words_of(product);
+                selection.words.iter().all(|word| held.contains(word))
+            }
+        })
+}
+
+/// How many kinds there are, and how many options of them.
+pub(super) fn counted(selection: &Selection, snapshot: &Snapshot, language: &str) -> String {
+    let mut kinds: BTreeSet<&Id> = BTreeSet::new();
+    let mut options = 0;
+    for product in selected(selection, snapshot) {
+        kinds.insert(product.group_id.as_ref().unwrap_or(&product.id));
+        options += 1;
+    }
+    let said = &selection.said;
+    match (language, selection.in_stock) {
+        ("zh", false) => format!("{said}：{}种，{options}个规格", kinds.len()),
+        ("zh", true) => format!("{said}（有货）：{}种，{options}个规格", kinds.len()),
+        (_, false) => format!("{said}: {} kinds, {options} options in all", kinds.len()),
+        (_, true) => format!(
+            "{said}, in stock: {} kinds, {options} options in all",
+            kinds.len()
+        ),
+    }
+}
+
+/// The cheapest or dearest of a selection; prices in different currencies are
+/// not compared.
+pub(super) fn extreme(
+    aggregate: Aggregate,
+    selection: &Selection,
+    snapshot: &Snapshot,
+) -> Option<Id> {
+    let mut priced: Vec<(i64, &Product)> = Vec::new();
+    let mut currency = None;
+    for product in selected(selection, snapshot) {
+        let Some(price) = product.price else {
+            continue;
+        };
+        if *currency.get_or_insert(price.currency) != price.currency {
+            return None;
+        }
+        priced.push((price.amount, product));
+    }
+    let best = match aggregate {
+        Aggregate::Dearest => priced
+            .into_iter()
+            .max_by(|one, other| one.0.cmp(&other.0).then(other.1.id.cmp(&one.1.id))),
+        Aggregate::Cheapest | Aggregate::Count => priced
+            .into_iter()
+            .min_by(|one, other| one.0.cmp(&other.0).then(one.1.id.cmp(&other.1.id))),
+    };
+    best.map(|(_, product)| product.id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use shop::{Kind, Record, Timestamp};
+    use store::{Entry, LogEntry};
+
+    fn shop() -> Snapshot {
+        let rows = [
+            ("l1", "Desk Lamp", "lamp-a", 3_000, "in_stock"),
+            ("l2", "Desk Lamp", "lamp-a", 2_000, "out_of_stock"),
+            ("l3", "Floor Lamp", "lamp-b", 9_000, "in_stock"),
+            ("k1", "Electric Kettle", "kettle", 4_000, "in_stock"),
+            ("t1", "T-Shirt", "shirt", 1_000, "in_stock"),
+            ("z1", "台灯", "zh-lamp", 5_000, "in_stock"),
+        ];
+        let entries: Vec<LogEntry> = (1..)
+            .zip(rows)
+            .map(|(sequence, (id, title, group, price, stock))| {
+                let row = json!({
+                    "id": id, "title": title, "group_id": group, "availability": stock,
+                    "price": {"amount": price, "currency": "USD"},
+                });
+                let serde_json::Value::Object(row) = row else {
+                    unreachable!()
+                };
+                let now = Timestamp::from_seconds(1_700_000_000);
+                LogEntry {
+                    sequence,
+                    id: sequence.to_string(),
+                    entry: Entry::Record(Record::from_json(Kind::Products, row, now).unwrap()),
+                }
+            })
+            .collect();
+        Snapshot::default().apply(&entries)
+    }
+
+    #[test]
+    fn questions_about_the_whole_catalogue() {
+        let shop = shop();
+        for (message, expected) in [
+            (
+                "How many kinds of lamps do you sell?",
+                "lamps: 2 kinds, 3 options in all",
+            ),
+            (
+                "how many tshirt options are available right now",
+                "tshirt, in stock: 1 kinds, 1 options in all",
+            ),
+            ("你们有多少种台灯？", "台灯: 1 kinds, 1 options in all"),
+        ] {
+            let (aggregate, selection) = read(message, &shop).unwrap();
+            assert_eq!(aggregate, Aggregate::Count);
+            assert_eq!(counted(&selection, &shop, "en"), expected, "{message}");
+        }
+        for (message, expected) in [
+            ("What is the cheapest lamp?", "l2"),
+            ("cheapest lamp in stock", "l1"),
+            ("Which is your most expensive lamp", "l3"),
+            ("最便宜的台灯是哪个？", "z1"),
+        ] {
+            let (aggregate, selection) = read(message, &shop).unwrap();
+            let found = extreme(aggregate, &selection, &shop);
+            assert_eq!(found.unwrap().as_str(), expected, "{message}");
+        }
+        for message in [
+            "How many days do I have to return a lamp bought last year?",
+            "How many loyalty points do I earn per dollar?",
+            "Do you have lamps?",
+        ] {
+            assert_eq!(read(message, &shop), None, "{message}");
+        }
+        assert_eq!(
+            read("how many products do you sell", &Snapshot::default()),
+            None
+        );
+    }
+}

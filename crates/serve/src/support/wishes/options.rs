@@ -1,0 +1,209 @@
+//! Which option of a product a text describes.
+
+use std::collections::BTreeMap;
+
+use shop::{Id, Product};
+use store::Snapshot;
+
+use super::clauses::words;
+use super::items::Item;
+
+/// The values that a text names, by option.
+type Values = BTreeMap<String, Vec<String>>;
+
+const CHEAPEST: &[&str] = &["cheapest", "最便宜"];
+const DEAREST: &[&str] = &["dearest", "priciest", "最贵"];
+
+fn variants<'a>(item: &Item<'_>, snapshot: &'a Snapshot) -> Vec<&'a Product> {
+    let Some(group) = snapshot
+        .catalogue
+        .by_id(&item.product)
+        .and_then(|product| product.group_id.as_ref())
+    else {
+        return Vec::new();
+    };
+    let all = snapshot.catalogue.iter().map(|(_, product)| &**product);
+    all.filter(|product| product.group_id.as_ref() == Some(group))
+        .collect()
+}
+
+fn value_of(product: &Product, option: &str) -> String {
+    let value = product.attributes.get(option);
+    value
+        .and_then(|value| value.as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The letters that stand for a size spoken out.
+fn spoken(value: &str) -> Option<&'static str> {
+    Some(match value {
+        "S" => "small",
+        "M" => "medium",
+        "L" => "large",
+        _ => return None,
+    })
+}
+
+/// The values of the product's options that the words name. A short value
+/// (`8`, `S`) counts only beside the name of its option.
+fn values(text: &[String], variants: &[&Product]) -> Values {
+    let mut known: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for product in variants {
+        for option in product.attributes.keys() {
+            let values = known.entry(option).or_default();
+            let value = value_of(product, option);
+            if !value.is_empty() && !values.contains(&value) {
+                values.push(value);
+            }
+        }
+    }
+    let mut found = Values::new();
+    let mut taken = vec![0_usize; text.len()];
+    let mut hits: Vec<(usize, usize, &str, String)> = Vec::new();
+    for (option, values) in &known {
+        let name = words(option);
+        for value in values {
+            let forms = std::iter::once(words(value)).chain(spoken(value).map(words));
+            for form in forms {
+                let joined = form.concat();
+                for at in 0..text.len() {
+                    let length = (1..=form.len() + 1).find(|length| {
+                        at + length <= text.len() && text[at..at + length].concat() == joined
+                    });
+                    let Some(length) = length else {
+                        continue;
+                    };
+                    let short = joined.chars().count() < 3;
+                    let near = &text[at.saturating_sub(2)..(at + length + 2).min(text.len())];
+                    if !short || near.iter().any(|word| name.contains(word)) {
+                        hits.push((length, at, option, value.clone()));
+                    }
+                }
+            }
+        }
+    }
+    // The longest first: "space grey" is not grey.
+    hits.sort_by(|one, other| other.0.cmp(&one.0).then(one.cmp(other)));
+    for (length, at, option, value) in hits {
+        let longer = taken[at..at + length].iter().any(|taken| *taken > length);
+        if !longer {
+            taken[at..at + length]
+                .iter_mut()
+                .for_each(|taken| *taken = length);
+            let values = found.entry(option.to_owned()).or_default();
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+    }
+    found
+}
+
+fn fits(product: &Product, wished: &Values) -> bool {
+    wished
+        .iter()
+        .all(|(option, values)| values.contains(&value_of(product, option)))
+}
+
+/// Of items of one kind those that the words describe; all when they describe
+/// none of them.
+pub(super) fn described<'a, 'b>(
+    items: &[&'a Item<'b>],
+    text: &[String],
+    snapshot: &Snapshot,
+) -> Vec<&'a Item<'b>> {
+    let Some(first) = items.first() else {
+        return Vec::new();
+    };
+    let said = values(text, &variants(first, snapshot));
+    let fitting: Vec<&Item> = items
+        .iter()
+        .copied()
+        .filter(|item| {
+            let product = snapshot.catalogue.by_id(&item.product);
+            product.is_some_and(|product| fits(product, &said))
+        })
+        .collect();
+    if fitting.is_empty() {
+        items.to_vec()
+    } else {
+        fitting
+    }
+}
+
+/// The variant that the words wish for: all that is said holds, the rest stays
+/// as it is where it can.
+pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> Option<Id> {
+    let present = snapshot.catalogue.by_id(&item.product)?;
+    let all = variants(item, snapshot);
+    let named = all
+        .iter()
+        .find(|product| text.contains(&product.id.as_str().to_lowercase()));
+    if let Some(product) = named {
+        return Some(product.id.clone());
+    }
+    // "Google Home instead of Apple HomeKit" wishes for the one before.
+    let end = text
+        .windows(2)
+        .position(|two| two[0] == "instead" && two[1] == "of");
+    let text = &text[..end.unwrap_or(text.len())];
+    let mut said = values(text, &all);
+    for (option, values) in &mut said {
+        // Of several values the present one is what it should no longer be.
+        if values.len() > 1 {
+            let now = value_of(present, option);
+            values.retain(|value| *value != now);
+        }
+    }
+    let said = said;
+    let has = |any: &[&str]| text.iter().any(|word| any.contains(&word.as_str()));
+    let pair = |one: &str, other: &str| {
+        text.windows(2)
+            .any(|two| two[0] == one && two[1].starts_with(other))
+    };
+    let cheapest = has(CHEAPEST) || pair("least", "expens") || has(&["cheap"]);
+    let dearest = has(DEAREST) || pair("most", "expens");
+    if said.is_empty() && !cheapest && !dearest {
+        return None;
+    }
+    let mut fitting: Vec<&&Product> = all
+        .iter()
+        .filter(|product| product.id != item.product && product.availability.can_be_ordered())
+        .filter(|product| fits(product, &said))
+        .collect();
+    let kept = |product: &Product| {
+        let options = present.attributes.keys();
+        options
+            .filter(|option| value_of(present, option) == value_of(product, option))
+            .count()
+    };
+    let price = |product: &Product| product.price.map_or(i64::MAX, |price| price.amount);
+    if cheapest {
+        fitting.sort_by_key(|product| (price(product), product.id.clone()));
+    } else if dearest {
+        fitting.sort_by_key(|product| (std::cmp::Reverse(price(product)), product.id.clone()));
+    } else {
+        let rank = |product: &Product| -> Vec<usize> {
+            // Of several values said, the first is the most wanted.
+            said.iter()
+                .map(|(option, values)| {
+                    let value = value_of(product, option);
+                    values
+                        .iter()
+                        .position(|one| *one == value)
+                        .unwrap_or(values.len())
+                })
+                .collect()
+        };
+        fitting.sort_by_key(|product| {
+            (
+                std::cmp::Reverse(kept(product)),
+                rank(product),
+                price(product),
+                product.id.clone(),
+            )
+        });
+    }
+    fitting.first().map(|product| product.id.clone())
+}

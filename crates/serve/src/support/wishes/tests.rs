@@ -1,0 +1,261 @@
+#![allow(clippy::unwrap_used)]
+
+use serde_json::{Value, json};
+use shop::{Id, Kind, Record, Timestamp};
+use store::{Entry, LogEntry, Snapshot};
+
+use super::super::policy::Policy;
+use super::{Missing, asks_for_deeds, read};
+
+fn usd(amount: i64) -> Value {
+    json!({"amount": amount, "currency": "USD"})
+}
+
+fn address(street: &str, city: &str) -> Value {
+    json!({
+        "address1": street, "address2": "", "city": city, "state": "IL", "country": "USA",
+        "zip": "60621",
+    })
+}
+
+/// Ann's pending order of a kettle and a shirt, and her delivered one of a
+/// desk lamp and two tablets.
+fn shop() -> Snapshot {
+    let mut rows = Vec::new();
+    for (item, title, options, price) in [
+        (
+            "k-red",
+            "Electric Kettle",
+            json!({"color": "red", "capacity": "1L"}),
+            5_000,
+        ),
+        (
+            "k-blue",
+            "Electric Kettle",
+            json!({"color": "blue", "capacity": "1L"}),
+            6_000,
+        ),
+        (
+            "k-blue2",
+            "Electric Kettle",
+            json!({"color": "blue", "capacity": "2L"}),
+            4_000,
+        ),
+        (
+            "s-s",
+            "T-Shirt",
+            json!({"color": "black", "size": "S"}),
+            2_000,
+        ),
+        (
+            "s-l",
+            "T-Shirt",
+            json!({"color": "black", "size": "L"}),
+            2_000,
+        ),
+        ("l-usb", "Desk Lamp", json!({"power source": "USB"}), 3_000),
+        (
+            "l-ac",
+            "Desk Lamp",
+            json!({"power source": "AC adapter"}),
+            3_500,
+        ),
+        ("t-1", "Tablet", json!({"storage": "32GB"}), 30_000),
+        ("t-2", "Tablet", json!({"storage": "64GB"}), 40_000),
+    ] {
+        rows.push((
+            Kind::Products,
+            json!({
+                "id": item, "title": title, "group_id": title, "price": usd(price),
+                "attributes": options,
+            }),
+        ));
+    }
+    rows.push((
+        Kind::Customers,
+        json!({
+            "id": "ann", "address": address("1 Elm Street", "Denver"),
+            "payment_methods": [
+                {"id": "card", "source": "credit_card", "brand": "visa"},
+                {"id": "pal", "source": "paypal"},
+            ],
+        }),
+    ));
+    for (order, status, city, items) in [
+        ("#W1000001", "pending", "Chicago", vec!["k-red", "s-s"]),
+        (
+            "#W1000002",
+            "delivered",
+            "Denver",
+            vec!["l-usb", "t-1", "t-2"],
+        ),
+    ] {
+        let lines: Vec<Value> = items
+            .into_iter()
+            .map(|item| {
+                let price = if item == "t-2" { 40_000 } else { 30_000 };
+                json!({"product_id": item, "quantity": 1, "price": usd(price)})
+            })
+            .collect();
+        rows.push((
+            Kind::Orders,
+            json!({
+                "id": order, "customer_id": "ann", "time": "2024-05-01T00:00:00Z",
+                "status": status, "address": address("9 Lake Road", city), "lines": lines,
+                "payment_history": [{
+                    "transaction_type": "payment", "amount": usd(7_000), "payment_method_id": "card",
+                }],
+            }),
+        ));
+    }
+    let now = Timestamp::from_seconds(1_715_731_200);
+    let entries: Vec<LogEntry> = (1..)
+        .zip(rows)
+        .map(|(sequence, (kind, row))| {
+            let Value::Object(row) = row else {
+                unreachable!()
+            };
+            LogEntry {
+                sequence,
+                id: sequence.to_string(),
+                entry: Entry::Record(Record::from_json(kind, row, now).unwrap()),
+            }
+        })
+        .collect();
+    Snapshot::default().apply(&entries)
+}
+
+/// Tool and first arguments of each wish.
+fn wished(message: &str) -> Vec<(String, Value)> {
+    let wanted = read(
+        message,
+        &shop(),
+        &Id::new("ann").unwrap(),
+        &Policy::default(),
+    );
+    let wishes = wanted.wishes.into_iter();
+    wishes
+        .map(|wish| (wish.tool.name().to_owned(), wish.candidates[0].clone()))
+        .collect()
+}
+
+#[test]
+fn wishes_are_read_from_the_customer_s_words_and_orders() {
+    let lamp = |payment: &str| {
+        json!({
+            "order": "#W1000002", "items": ["l-usb"], "new_items": ["l-ac"],
+            "payment_method": payment,
+        })
+    };
+    for (message, tool, arguments) in [
+        (
+            "Please cancel order #W1000001, I no longer need it.",
+            "cancel_order",
+            json!({"order": "#W1000001", "reason": "no longer needed"}),
+        ),
+        (
+            "I want to cancel W1000001, it was ordered by mistake",
+            "cancel_order",
+            json!({"order": "#W1000001", "reason": "ordered by mistake"}),
+        ),
+        (
+            "I want to return the desk lamp and get the money on my PayPal.",
+            "return_items",
+            json!({"order": "#W1000002", "items": ["l-usb"], "payment_method": "pal"}),
+        ),
+        (
+            "I want to return everything except the tablets.",
+            "return_items",
+            json!({"order": "#W1000002", "items": ["l-usb"], "payment_method": "card"}),
+        ),
+        (
+            "I received two tablets. I want to return the more expensive one.",
+            "return_items",
+            json!({"order": "#W1000002", "items": ["t-2"], "payment_method": "card"}),
+        ),
+        (
+            "I want to exchange the lamp for one with an AC adapter instead of USB, paid with my visa",
+            "exchange_items",
+            lamp("card"),
+        ),
+        (
+            "I would like to change my kettle to blue, please",
+            "change_order_items",
+            json!({
+                "order": "#W1000001", "items": ["k-red"], "new_items": ["k-blue"],
+                "payment_method": "card",
+            }),
+        ),
+        (
+            "I want to modify the kettle to the cheapest one",
+            "change_order_items",
+            json!({
+                "order": "#W1000001", "items": ["k-red"], "new_items": ["k-blue2"],
+                "payment_method": "card",
+            }),
+        ),
+        (
+            "I want to change the t-shirt to size L.",
+            "change_order_items",
+            json!({
+                "order": "#W1000001", "items": ["s-s"], "new_items": ["s-l"],
+                "payment_method": "card",
+            }),
+        ),
+        (
+            "I want to change the address of my order #W1000001 to my default address",
+            "change_order_address",
+            json!({"order": "#W1000001", "address": address("1 Elm Street", "Denver")}),
+        ),
+        (
+            "I want to change my default address to 12 Oak Avenue, Springfield, IL, 62701",
+            "change_customer_address",
+            json!({"address": {
+                "address1": "12 Oak Avenue", "address2": "", "city": "Springfield", "state": "IL",
+                "country": "USA", "zip": "62701",
+            }}),
+        ),
+    ] {
+        assert_eq!(wished(message), [(tool.to_owned(), arguments)], "{message}");
+    }
+}
+
+#[test]
+fn what_is_not_asked_for_is_not_wished() {
+    for message in [
+        "How do I cancel my order?",
+        "What is the return policy?",
+        "Can I return a lamp after 40 days?",
+        "Where is my order #W1000001?",
+        "Do not cancel my order.",
+        "The return label has not arrived.",
+        "Hello!",
+    ] {
+        assert!(
+            wished(message).is_empty(),
+            "{message}: {:?}",
+            wished(message)
+        );
+    }
+    assert!(!asks_for_deeds("What is the exchange rate?"));
+    assert!(asks_for_deeds("Please return the lamp"));
+}
+
+#[test]
+fn what_is_left_open_is_asked_back() {
+    for (message, missing) in [
+        ("I want to return something", Missing::Item),
+        ("I want to exchange the lamp", Missing::Option),
+        ("I want to change the address of my order", Missing::Address),
+        ("I want to cancel the kettle", Missing::WholeOrder),
+    ] {
+        let wanted = read(
+            message,
+            &shop(),
+            &Id::new("ann").unwrap(),
+            &Policy::default(),
+        );
+        assert!(wanted.wishes.is_empty(), "{message}");
+        assert_eq!(wanted.missing, [missing], "{message}");
+    }
+}

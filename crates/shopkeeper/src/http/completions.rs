@@ -1,0 +1,224 @@
+//! `POST /v1/chat/completions` and `GET /v1/models`: the assistant for programs
+//! that speak OpenAI's protocol. It answers through the same grounding as
+//! `POST /v1/chat`; who asks comes from the customer's token, never from
+//! `user` or a message, and `system` messages change nothing.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use serve::support::{Chooser, Reply, SupportEvent, SupportRequest};
+use shop::{Role, Service};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::answer::{Audience, make};
+use super::authorise::Caller;
+use super::endpoint::Endpoint;
+use super::error::ApiError;
+use super::extract::JsonBody;
+use crate::app::{App, now};
+use crate::config::Scope;
+
+/// The name under which the assistant is asked for.
+const MODEL: &str = "shopkeeper-support";
+/// Turns that the assistant gets to read.
+const CONTEXT_TURNS: usize = 20;
+/// Pieces that may wait for a slow reader.
+const PIECES: usize = 256;
+/// Characters that count as one token in `usage`; there is no tokenizer in
+/// the way of an answer made of sources.
+const CHARACTERS_PER_TOKEN: usize = 4;
+
+/// The routes of this file.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post(
+            "/v1/chat/completions",
+            Some(Scope::Public),
+            "The grounded assistant in OpenAI's protocol; streams when asked to",
+            complete,
+        ),
+        Endpoint::get(
+            "/v1/models",
+            Some(Scope::Public),
+            "The models that /v1/chat/completions answers for",
+            models,
+        ),
+    ]
+}
+
+// Clients send many more fields (temperature, tools, …); those that an answer
+// made of sources cannot follow are left unread.
+#[derive(Debug, Deserialize)]
+struct Completion {
+    messages: Vec<Message>,
+    #[serde(default)]
+    stream: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Message {
+    role: String,
+    #[serde(default)]
+    content: Value,
+}
+
+impl Message {
+    /// The text, in one piece or in parts.
+    fn text(&self) -> String {
+        match &self.content {
+            Value::String(text) => text.clone(),
+            Value::Array(parts) => {
+                let texts = parts.iter().filter_map(|part| part["text"].as_str());
+                texts.collect::<Vec<_>>().join("\n")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+async fn models(State(app): State<Arc<App>>) -> Json<Value> {
+    let created = now().as_seconds() - app.started.elapsed().as_secs().cast_signed();
+    Json(json!({"object": "list", "data": [
+        {"id": MODEL, "object": "model", "created": created, "owned_by": "shopkeeper"},
+    ]}))
+}
+
+async fn complete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    JsonBody(completion): JsonBody<Completion>,
+) -> Result<Response, ApiError> {
+    let customer = caller.speaks_for(None)?;
+    let place = completion
+        .messages
+        .iter()
+        .rposition(|message| message.role == "user")
+        .ok_or_else(|| ApiError::field("messages", "none of them is of the role `user`"))?;
+    let message = completion.messages[place].text();
+    if message.trim().is_empty() {
+        return Err(ApiError::field(
+            "messages",
+            "the last user message is empty",
+        ));
+    }
+    let length = message.chars().count() as u64;
+    app.usage.message(customer.as_ref(), None, length, now())?;
+    let earlier = completion.messages[..place].iter().filter_map(|turn| {
+        let role = match turn.role.as_str() {
+            "user" => Role::Customer,
+            "assistant" => Role::Agent,
+            _ => return None,
+        };
+        Some((role, turn.text()))
+    });
+    let mut conversation: Vec<(Role, String)> = earlier.collect();
+    conversation.drain(..conversation.len().saturating_sub(CONTEXT_TURNS));
+    let request = SupportRequest {
+        message,
+        conversation,
+        customer,
+        policy: app.policy.clone(),
+        ..SupportRequest::default()
+    };
+    let (pieces, heard) = mpsc::channel(PIECES);
+    if !completion.stream {
+        drop(heard);
+        let (id, reply, stages) = answered(&app, request, pieces).await?;
+        return Ok(Json(whole(&id, &reply, &stages)).into_response());
+    }
+    let created = now().as_seconds();
+    tokio::spawn(async move {
+        // What was said is written down even when the reader has left.
+        let last = match answered(&app, request, pieces.clone()).await {
+            Ok((id, ..)) => chunk(&id, created, json!({}), Some("stop")),
+            Err(error) => error.to_json(),
+        };
+        let _ = pieces.send(last.to_string()).await;
+        let _ = pieces.send("[DONE]".to_owned()).await;
+    });
+    let events = ReceiverStream::new(heard)
+        .map(move |data| Ok::<_, Infallible>(Event::default().data(data)));
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::default())
+        .into_response())
+}
+
+/// Answers, records the decision and returns its id with the reply and stages.
+async fn answered(
+    app: &Arc<App>,
+    request: SupportRequest,
+    pieces: mpsc::Sender<String>,
+) -> Result<(String, Reply, Value), ApiError> {
+    let Some(part) = app.loaded().support.clone() else {
+        return Err(ApiError::not_trained(Service::Support));
+    };
+    let version = part.model.as_ref().map(|model| model.version.clone());
+    let customer = request.customer.clone();
+    let created = now().as_seconds();
+    let backend = app.backend.clone();
+    let made = make(app, Service::Support, version, move |context| {
+        let model = part.model.as_ref().map(|model| &*model.model);
+        let id = context.decision_id.to_string();
+        let chooser = backend.as_deref().map(|one| one as &dyn Chooser);
+        serve::support::answer_with(
+            context,
+            &part.knowledge,
+            model,
+            chooser,
+            &request,
+            &mut |event| {
+                let SupportEvent::Token(text) = event else {
+                    return ControlFlow::Continue(());
+                };
+                let chunk = chunk(&id, created, json!({"content": text}), None);
+                match pieces.blocking_send(chunk.to_string()) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            },
+        )
+    })
+    .await?;
+    let explanation = made.decision.content.explanation();
+    let audience = Audience {
+        customer,
+        session: None,
+    };
+    let decision = made.record(audience, Vec::new(), explanation);
+    let stages = json!(decision.stages);
+    Ok((decision.decision_id.to_string(), decision.content, stages))
+}
+
+fn chunk(id: &str, created: i64, delta: Value, finish: Option<&str>) -> Value {
+    json!({
+        "id": id, "object": "chat.completion.chunk", "created": created, "model": MODEL,
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    })
+}
+
+fn whole(id: &str, reply: &Reply, stages: &Value) -> Value {
+    let tokens = reply.text.chars().count().div_ceil(CHARACTERS_PER_TOKEN);
+    json!({
+        "id": id,
+        "object": "chat.completion",
+        "created": now().as_seconds(),
+        "model": MODEL,
+        "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": reply.text},
+            "finish_reason": "stop",
+        }],
+        "usage": {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens},
+        "citations": reply.citations,
+        "stages": stages,
+    })
+}

@@ -1,0 +1,458 @@
+//! The inbox: conversations that wait for a person, what the assistant would
+//! say, and what the person says instead. While a conversation is with a
+//! person the assistant is silent.
+//!
+//! Where a conversation stands is kept in its own record, under `handling`:
+//! `state` (`waiting`, `person`, `assistant`), `reason`, `since`, `by`.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use serve::support::SupportRequest;
+use shop::{Conversation, Id, Record, Role, Service, Timestamp};
+use store::{Entry, NewEntry};
+
+use super::answer::look;
+use super::authorise::Caller;
+use super::conversations::{Turn, continued};
+use super::endpoint::Endpoint;
+use super::error::{ApiError, Code};
+use super::events::store_error;
+use super::extract::{JsonBody, Parameters, path_id};
+use crate::app::{App, now};
+use crate::config::Scope;
+
+type Answered = Result<Json<Value>, ApiError>;
+
+const HANDLING: &str = "handling";
+const NOTES: &str = "notes";
+/// The longest reply or note, in characters.
+const LONGEST_TEXT: usize = 10_000;
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// The routes of this file.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/v1/inbox",
+            Some(Scope::Write),
+            "Conversations that wait for a person, the longest waiting first",
+            queue,
+        )
+        .query("state", "string", "`waiting` (default), `person` or `all`"),
+        Endpoint::get(
+            "/v1/inbox/figures",
+            Some(Scope::Write),
+            "How conversations ended: resolved and not reopened, beside plain containment",
+            figures,
+        ),
+        Endpoint::post(
+            "/v1/conversations/{id}/handoff",
+            Some(Scope::Public),
+            "Asks for a person",
+            handoff,
+        ),
+        Endpoint::post(
+            "/v1/conversations/{id}/take",
+            Some(Scope::Write),
+            "A person takes a conversation over; the assistant is silent from now on",
+            take,
+        ),
+        Endpoint::post(
+            "/v1/conversations/{id}/suggest",
+            Some(Scope::Write),
+            "What the assistant would say to the customer's last message; nothing is sent",
+            suggest,
+        ),
+        Endpoint::post(
+            "/v1/conversations/{id}/reply",
+            Some(Scope::Write),
+            "Sends a person's reply: their own, or a suggested one, as it is or edited",
+            reply,
+        ),
+        Endpoint::post(
+            "/v1/conversations/{id}/notes",
+            Some(Scope::Write),
+            "Adds a note that the customer never sees",
+            note,
+        ),
+        Endpoint::post(
+            "/v1/conversations/{id}/resume",
+            Some(Scope::Write),
+            "Gives the conversation back to the assistant, which knows what was said",
+            resume,
+        ),
+        Endpoint::post(
+            "/v1/conversations/{id}/feedback",
+            Some(Scope::Public),
+            "The customer's rating, 1 to 5, and whether it is resolved",
+            feedback,
+        ),
+    ]
+}
+
+/// Where a conversation stands; `assistant` unless somebody asked for a person.
+fn state_of(conversation: &Conversation) -> &str {
+    let handling = conversation.properties.get(HANDLING);
+    handling
+        .and_then(|handling| handling["state"].as_str())
+        .unwrap_or("assistant")
+}
+
+/// Whether the assistant has to be silent.
+pub fn is_with_person(conversation: Option<&Conversation>) -> bool {
+    conversation.is_some_and(|conversation| state_of(conversation) == "person")
+}
+
+/// Marks the conversation among these entries as waiting for a person.
+pub fn hand_to_person(entries: &mut [NewEntry], reason: &str, now: Timestamp) {
+    for entry in entries {
+        if let Entry::Record(Record::Conversation(conversation)) = &mut entry.entry {
+            put_state(conversation, "waiting", reason, None, now);
+        }
+    }
+}
+
+fn put_state(
+    conversation: &mut Conversation,
+    state: &str,
+    reason: &str,
+    by: Option<&str>,
+    now: Timestamp,
+) {
+    let handling = json!({"state": state, "reason": reason, "since": now, "by": by});
+    conversation
+        .properties
+        .insert(HANDLING.to_owned(), handling);
+}
+
+fn unknown(id: &Id) -> ApiError {
+    ApiError::new(
+        Code::UnknownConversation,
+        format!("there is no conversation {id}"),
+    )
+}
+
+fn found(app: &App, id: &Id) -> Result<Arc<Conversation>, ApiError> {
+    let snapshot = app.snapshot();
+    snapshot
+        .conversations
+        .get(id)
+        .cloned()
+        .ok_or_else(|| unknown(id))
+}
+
+/// The conversation, when it is the caller's own or they may see all.
+fn own(app: &App, caller: &Caller, id: &Id) -> Result<Arc<Conversation>, ApiError> {
+    let conversation = found(app, id)?;
+    match (&conversation.customer_id, caller) {
+        (Some(owner), _) if caller.may_act_for(Some(owner)).is_err() => Err(unknown(id)),
+        _ => Ok(conversation),
+    }
+}
+
+/// Changes a conversation; nobody else adds to it meanwhile.
+async fn change(
+    app: &App,
+    id: &Id,
+    how: impl FnOnce(&mut Conversation) -> Result<(), ApiError>,
+) -> Answered {
+    let _turn = app.lock_conversation(id).await;
+    let mut conversation = (*found(app, id)?).clone();
+    how(&mut conversation)?;
+    let shown = json!(conversation);
+    let entry = NewEntry::from(Record::Conversation(conversation));
+    app.store.append(vec![entry]).await.map_err(store_error)?;
+    Ok(Json(shown))
+}
+
+async fn queue(State(app): State<Arc<App>>, parameters: Parameters) -> Answered {
+    let wanted = parameters.text("state").unwrap_or("waiting").to_owned();
+    if !["waiting", "person", "all"].contains(&wanted.as_str()) {
+        return Err(ApiError::field("state", "waiting, person or all"));
+    }
+    let snapshot = app.snapshot();
+    let since = |conversation: &Conversation| {
+        let handling = conversation.properties.get(HANDLING);
+        let since = handling.and_then(|handling| handling["since"].as_str());
+        since.unwrap_or_default().to_owned()
+    };
+    let mut waiting: Vec<&Arc<Conversation>> = snapshot
+        .conversations
+        .values()
+        .filter(|one| match wanted.as_str() {
+            "all" => state_of(one) != "assistant",
+            state => state_of(one) == state,
+        })
+        .collect();
+    waiting.sort_by_key(|one| (since(one), one.id.clone()));
+    let shown: Vec<Value> = waiting
+        .into_iter()
+        .map(|one| {
+            let last = one
+                .messages
+                .iter()
+                .rev()
+                .find(|turn| turn.role == Role::Customer);
+            json!({
+                "id": one.id,
+                "customer": one.customer_id,
+                "handling": one.properties.get(HANDLING),
+                "turns": one.messages.len(),
+                "last_message": last.map(|turn| &turn.text),
+                "notes": one.properties.get(NOTES),
+            })
+        })
+        .collect();
+    Ok(Json(json!({"conversations": shown})))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Said {
+    text: String,
+    by: Option<String>,
+    reason: Option<String>,
+}
+
+async fn handoff(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    JsonBody(said): JsonBody<Said>,
+) -> Answered {
+    let id = path_id("id", &id)?;
+    own(&app, &caller, &id)?;
+    change(&app, &id, |conversation| {
+        if state_of(conversation) == "assistant" {
+            let reason = said.reason.as_deref().unwrap_or("asked");
+            put_state(conversation, "waiting", reason, None, now());
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn take(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    JsonBody(said): JsonBody<Said>,
+) -> Answered {
+    let id = path_id("id", &id)?;
+    change(&app, &id, |conversation| {
+        put_state(conversation, "person", "taken", said.by.as_deref(), now());
+        Ok(())
+    })
+    .await
+}
+
+async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
+    let id = path_id("id", &id)?;
+    change(&app, &id, |conversation| {
+        put_state(conversation, "assistant", "resumed", None, now());
+        Ok(())
+    })
+    .await
+}
+
+fn checked(text: &str) -> Result<(), ApiError> {
+    if text.trim().is_empty() {
+        return Err(ApiError::field("text", "empty, and it is required"));
+    }
+    if text.chars().count() > LONGEST_TEXT {
+        return Err(ApiError::field(
+            "text",
+            format!("longer than {LONGEST_TEXT} characters"),
+        ));
+    }
+    Ok(())
+}
+
+async fn note(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    JsonBody(said): JsonBody<Said>,
+) -> Answered {
+    let id = path_id("id", &id)?;
+    checked(&said.text)?;
+    change(&app, &id, |conversation| {
+        let notes = conversation
+            .properties
+            .entry(NOTES)
+            .or_insert_with(|| json!([]));
+        if let Some(notes) = notes.as_array_mut() {
+            notes.push(json!({"text": said.text, "by": said.by, "time": now()}));
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn reply(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    JsonBody(said): JsonBody<Said>,
+) -> Answered {
+    let id = path_id("id", &id)?;
+    checked(&said.text)?;
+    let _turn = app.lock_conversation(&id).await;
+    let before = found(&app, &id)?;
+    if state_of(&before) == "assistant" {
+        return Err(ApiError::new(
+            Code::PersonAnswers,
+            "the assistant answers this conversation: take it over first",
+        ));
+    }
+    let turn = Turn {
+        role: Role::Agent,
+        text: said.text,
+        decision_id: None,
+    };
+    let customer = before.customer_id.clone();
+    let mut entries = continued(
+        Some(&before),
+        &id,
+        customer.as_ref(),
+        None,
+        vec![turn],
+        now(),
+    );
+    for entry in &mut entries {
+        if let Entry::Record(Record::Conversation(conversation)) = &mut entry.entry {
+            put_state(conversation, "person", "replied", said.by.as_deref(), now());
+            if let Some(last) = conversation.messages.last_mut() {
+                last.properties.insert(
+                    "by".to_owned(),
+                    json!(said.by.as_deref().unwrap_or("person")),
+                );
+            }
+        }
+    }
+    app.store.append(entries).await.map_err(store_error)?;
+    Ok(Json(json!({"sent": true, "conversation": id})))
+}
+
+/// Turns that the assistant gets to read.
+const CONTEXT_TURNS: usize = 20;
+
+async fn suggest(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
+    let id = path_id("id", &id)?;
+    let conversation = found(&app, &id)?;
+    let Some(part) = app.loaded().support.clone() else {
+        return Err(ApiError::not_trained(Service::Support));
+    };
+    let place = conversation
+        .messages
+        .iter()
+        .rposition(|turn| turn.role == Role::Customer)
+        .ok_or_else(|| ApiError::field("id", "the customer has said nothing yet"))?;
+    let earlier = &conversation.messages[place.saturating_sub(CONTEXT_TURNS)..place];
+    let request = SupportRequest {
+        message: conversation.messages[place].text.clone(),
+        conversation: earlier
+            .iter()
+            .map(|turn| (turn.role, turn.text.clone()))
+            .collect(),
+        customer: conversation.customer_id.clone(),
+        policy: app.policy.clone(),
+        ..SupportRequest::default()
+    };
+    let reply = look(&app, Service::Support, move |context| {
+        let model = part.model.as_ref().map(|model| &*model.model);
+        let decision =
+            serve::support::answer(context, &part.knowledge, model, &request, &mut |_| {
+                ControlFlow::Continue(())
+            })?;
+        Ok(decision.content)
+    })
+    .await?;
+    Ok(Json(json!({
+        "text": reply.text,
+        "citations": reply.citations,
+        "confidence": reply.confidence,
+        "abstained": reply.abstained,
+    })))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Rated {
+    rating: Option<i64>,
+    resolved: Option<bool>,
+}
+
+async fn feedback(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    JsonBody(rated): JsonBody<Rated>,
+) -> Answered {
+    let id = path_id("id", &id)?;
+    own(&app, &caller, &id)?;
+    if rated
+        .rating
+        .is_some_and(|rating| !(1..=5).contains(&rating))
+    {
+        return Err(ApiError::field("rating", "1 to 5"));
+    }
+    change(&app, &id, |conversation| {
+        if let Some(rating) = rated.rating {
+            conversation.rating = Some(rating as f32);
+        }
+        if let Some(resolved) = rated.resolved {
+            conversation.resolved = Some(resolved);
+            conversation
+                .properties
+                .insert("resolved_at".to_owned(), json!(now()));
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Resolved counts when the customer said so and did not come back within the
+/// days of the policy; contained is whatever no person touched.
+async fn figures(State(app): State<Arc<App>>) -> Answered {
+    let days = i64::from(app.policy.limits.reopened_within_days);
+    let snapshot = app.snapshot();
+    let (mut all, mut contained, mut said, mut kept) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut ratings, mut rated) = (0.0, 0_u64);
+    for conversation in snapshot.conversations.values() {
+        all += 1;
+        contained += u64::from(!conversation.properties.contains_key(HANDLING));
+        if let Some(rating) = conversation.rating {
+            ratings += f64::from(rating);
+            rated += 1;
+        }
+        if conversation.resolved != Some(true) {
+            continue;
+        }
+        said += 1;
+        let at = conversation
+            .properties
+            .get("resolved_at")
+            .and_then(|at| at.as_str()?.parse::<Timestamp>().ok());
+        let reopened = at.is_some_and(|at| {
+            conversation.messages.iter().any(|turn| {
+                turn.role == Role::Customer
+                    && turn.time.is_some_and(|time| {
+                        time > at && time < at.plus_seconds(days * SECONDS_A_DAY)
+                    })
+            })
+        });
+        kept += u64::from(!reopened);
+    }
+    let mean = (rated > 0).then(|| ratings / rated as f64);
+    Ok(Json(json!({
+        "conversations": all,
+        "contained": contained,
+        "said_resolved": said,
+        "resolved_and_not_reopened": kept,
+        "rating": mean,
+        "rated": rated,
+    })))
+}

@@ -3,6 +3,8 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
+use evaluate::gate::Verdict;
+
 use crate::jobs::Outcome;
 
 /// A table with these headings.
@@ -36,12 +38,15 @@ pub fn outcomes(outcomes: &[Outcome]) -> Table {
                 metrics,
                 promoted,
                 version,
-                ..
+                verdict,
             } => {
-                let mut stands = match (promoted, metrics.is_empty()) {
+                let mut stands = match (promoted, verdict) {
                     (true, _) => "serves",
-                    (false, true) => "kept: nothing to measure it on",
-                    (false, false) => "refused",
+                    (false, Verdict::Passed) => "passes; does not serve yet",
+                    (false, Verdict::Refused { .. }) if metrics.is_empty() => {
+                        "kept: nothing to measure it on"
+                    }
+                    (false, Verdict::Refused { .. }) => "refused",
                 }
                 .to_owned();
                 for metric in metrics {

@@ -24,7 +24,7 @@ use shop::{EventKind, Id, Metric, Timestamp};
 
 use crate::{Job, TrainError, Trained};
 
-pub use fit::{Epoch, FitOptions, Fitted, Run, fit, judge_decoder};
+pub use fit::{Epoch, FitOptions, Fitted, Run, fit, judge_decoder, sample_of};
 pub use holdout::Holdout;
 pub use lists::{ListChoice, ease_fits, ease_lambdas, weigh};
 

@@ -29,7 +29,8 @@ pub struct RecommendArguments {
     /// between; or orders or events as JSON Lines. Plain or .gz.
     #[arg(long, value_name = "FILE")]
     pub sequences: PathBuf,
-    /// Products as JSON Lines: those that nobody touched count for coverage.
+    /// Products as JSON Lines: their texts are one more voice of the blend, and
+    /// those that nobody touched count for coverage.
     #[arg(long, value_name = "FILE")]
     pub items: Option<PathBuf>,
     /// How many seeds to train with.
@@ -127,8 +128,14 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let items = data.items();
     eprintln!("choosing item-to-item lists on validation");
-    let (choice, lists) =
-        ListChoice::choose(&holdout.training, &holdout.validation, items, threads);
+    let text = data.text_lists();
+    let (choice, lists) = ListChoice::choose(
+        &holdout.training,
+        &holdout.validation,
+        items,
+        text.as_ref(),
+        threads,
+    );
     if ease_fits(items) {
         eprintln!("solving EASE");
     } else {
@@ -136,7 +143,7 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     }
     let ease = choice.ease(&holdout.histories, items, threads);
     let bench = Bench {
-        refitted_lists: choice.voices(&holdout.histories, items, ease.as_ref()),
+        refitted_lists: choice.voices(&holdout.histories, items, ease.as_ref(), text.as_ref()),
         lists,
         data,
         holdout,
@@ -256,7 +263,7 @@ impl Bench {
         let lists = self.lists.clone();
         let mut model = NextItemModel {
             items: self.items,
-            decoder: Some(fitted.decoder),
+            decoders: vec![fitted.decoder],
             weights: VoiceWeights {
                 decoder: 1.0,
                 lists: vec![0.0; lists.len()],

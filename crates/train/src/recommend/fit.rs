@@ -2,8 +2,8 @@ use std::ops::ControlFlow;
 
 use models::next_item::{Example, NextItemFigures, judge, next_logits};
 use models::{Loss, Sequence, Trainer, TrainerOptions, Transformer, TransformerConfig};
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -37,14 +37,6 @@ pub struct FitOptions {
     pub weight_decay: f32,
     /// Items that each right answer is told from; all when 0.
     pub negatives: usize,
-    /// The share of the items of a sequence that an epoch passes over: what
-    /// comes after the next item is then a target too, and the exact order,
-    /// which in sparse data is half chance, is not learned by heart.
-    pub skipped: f32,
-    /// How much of the averaged weights a step keeps; none without them.
-    pub ema_decay: Option<f32>,
-    /// Whether each branch ends in a learned gain (gated residuals).
-    pub gates: bool,
     /// Threads that compute.
     pub threads: usize,
     /// The same seed on the same data gives the same decoder.
@@ -74,9 +66,6 @@ impl FitOptions {
             learning_rate: 1e-3,
             weight_decay: 0.1,
             negatives: if items > 2_048 { 1_024 } else { 0 },
-            skipped: 0.0,
-            ema_decay: None,
-            gates: false,
             threads: 1,
             seed: 0,
         }
@@ -148,7 +137,6 @@ impl Run {
         let mut config =
             TransformerConfig::new(options.layers, options.width, heads, options.context, items);
         config.dropout = options.dropout;
-        config.residual_gates = options.gates;
         let decoder = Transformer::new(config, options.seed).map_err(engine)?;
         let sequences = windows(training, options.context);
         if sequences.is_empty() {
@@ -231,12 +219,9 @@ impl Run {
     pub fn epoch(&mut self, stop: &dyn Fn() -> bool) -> ControlFlow<(), Epoch> {
         let seed = self.options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.state.done as u64;
         self.sequences.sort_unstable_by(by_items);
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        self.sequences.shuffle(&mut random);
+        self.sequences.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
         let (mut loss, mut scored) = (0.0, 0);
-        let thinned = thinned(&self.sequences, self.options.skipped, &mut random);
-        let sequences = thinned.as_ref().unwrap_or(&self.sequences);
-        for batch in batches(sequences, self.options.batch_items) {
+        for batch in batches(&self.sequences, self.options.batch_items) {
             if stop() {
                 return ControlFlow::Break(());
             }
@@ -320,24 +305,6 @@ fn windows(training: &[Vec<u32>], context: usize) -> Vec<Sequence> {
     sequences
 }
 
-/// The sequences without a share of their items, drawn anew; none to leave
-/// them as they are. One that would lose all its targets stays whole.
-fn thinned(sequences: &[Sequence], skipped: f32, random: &mut ChaCha8Rng) -> Option<Vec<Sequence>> {
-    let kept = 1.0 - f64::from(skipped.clamp(0.0, 0.9));
-    (skipped > 0.0).then(|| {
-        let thin = |sequence: &Sequence| {
-            let last = sequence.targets.last();
-            let items = sequence.inputs.iter().chain(last).copied();
-            let some: Vec<u32> = items.filter(|_| random.random_bool(kept)).collect();
-            if some.len() < 2 {
-                return sequence.clone();
-            }
-            Sequence::next_tokens(&some)
-        };
-        sequences.iter().map(thin).collect()
-    })
-}
-
 /// One fixed order, from which every epoch shuffles: so an epoch does not
 /// depend on the ones before it, and a resumed run repeats it.
 fn by_items(left: &Sequence, right: &Sequence) -> std::cmp::Ordering {
@@ -369,7 +336,6 @@ fn trainer_options(options: &FitOptions, steps: usize) -> TrainerOptions {
             0 => Loss::Full,
             negatives => Loss::Sampled { negatives },
         },
-        ema_decay: options.ema_decay,
         threads: options.threads.max(1),
         seed: options.seed,
         ..TrainerOptions::default()

@@ -2,16 +2,22 @@
 //! sequence that the model reads, texts tell which products are alike.
 //! Training and serving both do it with this code.
 
+mod rhythm;
 mod text_index;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use shop::{EventKind, Id};
 
+pub use rhythm::{Rhythm, Rhythms, due, gaps};
 pub use text_index::{Alike, TextIndex};
 
 /// The most recent interactions that the model reads.
 pub const MAX_HISTORY: usize = 50;
+
+/// What a text says of a product that nobody has touched is worth less than
+/// what people did: the score of those described alike counts so much.
+pub const TEXT_TRUST: f32 = 0.8;
 
 /// The files that a recommendation model has besides those of its next-item
 /// model; training writes them and serving reads them.
@@ -26,6 +32,8 @@ pub mod artifact {
     pub const TOGETHER: &str = "together.safetensors";
     /// For products that nobody has touched, those with a text like theirs.
     pub const COLD: &str = "cold.safetensors";
+    /// [`super::Rhythms`] as JSON; absent in older artifacts.
+    pub const RHYTHMS: &str = "rhythms.json";
     /// What was learned from, and how.
     pub const CARD: &str = "card.json";
 }

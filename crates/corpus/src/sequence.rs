@@ -138,7 +138,11 @@ pub(crate) fn sequences(
         .collect()
 }
 
-/// The same product several times in a row is one deed: the strongest.
+/// A purchase a day or more after that of the same product is another one.
+const NEXT_PURCHASE_SECONDS: i64 = 86_400;
+
+/// The same product several times in a row is one deed: the strongest. Only
+/// what is bought again another day is bought twice.
 fn without_repetition(
     items: &[(Timestamp, usize, &Id, EventKind)],
 ) -> (Vec<(Id, EventKind, Timestamp)>, usize) {
@@ -146,6 +150,13 @@ fn without_repetition(
     let mut repeated = 0;
     for (time, _, product, kind) in items {
         match kept.last_mut() {
+            Some((last, EventKind::Purchase, before))
+                if last == *product
+                    && *kind == EventKind::Purchase
+                    && before.plus_seconds(NEXT_PURCHASE_SECONDS) <= *time =>
+            {
+                kept.push(((*product).clone(), *kind, *time));
+            }
             Some((last, strongest, _)) if last == *product => {
                 repeated += 1;
                 if kind.interest() > strongest.interest() {

@@ -29,15 +29,30 @@ impl Ord for Scored {
     }
 }
 
+/// How many are sorted first: most lists end within them.
+const FIRST: usize = 1_024;
+
 /// The finite scores from the best down, sorted only as far as they are read.
-pub fn ranking(scores: &[f32]) -> impl Iterator<Item = Scored> {
-    let mut heap: BinaryHeap<Scored> = (0..)
+pub fn ranking(scores: &[f32]) -> impl Iterator<Item = Scored> + use<> {
+    let mut first: Vec<Scored> = (0..)
         .zip(scores)
         .filter(|(_, score)| score.is_finite())
         .map(|(place, &score)| Scored { place, score })
-        .collect::<Vec<_>>()
-        .into();
-    std::iter::from_fn(move || heap.pop())
+        .collect();
+    let mut rest = Vec::new();
+    if first.len() > 2 * FIRST {
+        first.select_nth_unstable_by(FIRST, |left, right| right.cmp(left));
+        rest = first.split_off(FIRST);
+    }
+    first.sort_unstable_by(|left, right| right.cmp(left));
+    let mut first = first.into_iter();
+    let mut heap: Option<BinaryHeap<Scored>> = None;
+    std::iter::from_fn(move || {
+        first.next().or_else(|| {
+            heap.get_or_insert_with(|| std::mem::take(&mut rest).into())
+                .pop()
+        })
+    })
 }
 
 /// The `count` best of `scores`, best first.
@@ -107,6 +122,14 @@ mod tests {
         assert_eq!(top(scored(&scores), 2), scored(&scores)[..2]);
         assert_eq!(top(scored(&scores), 9).len(), 3);
         assert!(top(scored(&scores), 0).is_empty());
+    }
+
+    #[test]
+    fn a_long_ranking_goes_on_to_its_end() {
+        let scores: Vec<f32> = (0..5_000).map(|at| (at * 7_919 % 4_993) as f32).collect();
+        let ranked = scored(&scores);
+        assert_eq!(ranked.len(), 5_000);
+        assert!(ranked.windows(2).all(|pair| pair[0] > pair[1]));
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod quantize;
 mod rivals;
 mod rotary;
 pub mod sampling;
+mod spread;
 pub mod stop;
 pub mod text_blend;
 pub mod tokenizer;

@@ -11,7 +11,13 @@ use crate::error::ModelError;
 use crate::index::{rank_of, ranking, standardise};
 use crate::linear_layer::Products;
 use crate::neighbours::ItemLists;
+use crate::spread::{SparseSums, Spread};
 use crate::transformer::Transformer;
+use crate::vector::dot;
+
+mod weigh;
+
+pub use crate::spread::TableSpread;
 
 /// Item-to-item lists as one voice of a [`NextItemModel`].
 #[derive(Debug, Clone, PartialEq)]
@@ -42,15 +48,16 @@ pub struct VoiceWeights {
     pub lists: Vec<f32>,
 }
 
-/// Predicts the next item: the logits of the decoder and the scores of each
+/// Predicts the next item: the logits of the decoders and the scores of each
 /// item-to-item list, all brought to mean 0 and variance 1, added by weight.
 /// (Measured: this sum beats mixtures of probabilities and of their logarithms.)
 #[derive(Debug, Clone, PartialEq)]
 pub struct NextItemModel {
     /// How many items there are.
     pub items: usize,
-    /// Reads the sequence; its vocabulary may be the first part of the items.
-    pub decoder: Option<Transformer>,
+    /// They read the sequence, each trained from another seed; their mean
+    /// counts. Their vocabulary may be the first part of the items.
+    pub decoders: Vec<Transformer>,
     /// Read item by item.
     pub lists: Vec<ListVoice>,
     /// What each voice counts.
@@ -61,21 +68,81 @@ impl NextItemModel {
     /// Scores each item as the one that comes next; `scores` has one place
     /// for each. Of nothing known, all are 0.
     pub fn score(&self, history: &[u32], scores: &mut [f32]) {
-        let voices = self.voices(history);
-        mix(&voices, &self.weights, scores);
+        scores.fill(0.0);
+        let share = self.weights.decoder / self.decoders.len().max(1) as f32;
+        for decoder in self.decoders.iter().filter(|_| share != 0.0) {
+            let logits = next_logits(decoder, history);
+            let spread = Spread::of(&logits, logits.len());
+            for (score, logit) in scores.iter_mut().zip(&logits) {
+                *score += share * spread.standard(*logit);
+            }
+        }
+        let mut sums = SparseSums::new(self.items);
+        for (voice, &weight) in self.lists.iter().zip(&self.weights.lists) {
+            if weight == 0.0 {
+                continue;
+            }
+            let spread = sums.collect(voice, history);
+            let floor = weight * spread.standard(0.0);
+            scores.iter_mut().for_each(|score| *score += floor);
+            for &item in &sums.touched {
+                let value = sums.sums[item as usize];
+                scores[item as usize] += weight * spread.standard(value) - floor;
+            }
+        }
     }
 
-    /// The standard scores of each voice: the decoder's first.
+    /// What [`NextItemModel::score`] gives these items, without scoring all:
+    /// mean and variance of a decoder's logits follow from those of its table,
+    /// which `spreads` holds.
+    pub fn scores_of(&self, spreads: &[TableSpread], history: &[u32], items: &[u32]) -> Vec<f32> {
+        let mut scores = vec![0.0; items.len()];
+        let share = self.weights.decoder / self.decoders.len().max(1) as f32;
+        for (decoder, table) in self.decoders.iter().zip(spreads).filter(|_| share != 0.0) {
+            let Some(state) = last_state(decoder, history) else {
+                continue;
+            };
+            let spread = table.along(&state);
+            for (score, &item) in scores.iter_mut().zip(items) {
+                let start = item as usize * state.len();
+                if let Some(row) = decoder.head().get(start..start + state.len()) {
+                    *score += share * spread.standard(dot(row, &state));
+                }
+            }
+        }
+        let mut sums = SparseSums::new(self.items);
+        for (voice, &weight) in self.lists.iter().zip(&self.weights.lists) {
+            if weight == 0.0 {
+                continue;
+            }
+            let spread = sums.collect(voice, history);
+            for (score, &item) in scores.iter_mut().zip(items) {
+                if let Some(value) = sums.sums.get(item as usize) {
+                    *score += weight * spread.standard(*value);
+                }
+            }
+        }
+        scores
+    }
+
+    /// The spread of each decoder's table, for [`NextItemModel::scores_of`].
+    pub fn spreads(&self) -> Vec<TableSpread> {
+        self.decoders.iter().map(TableSpread::of).collect()
+    }
+
+    /// The standard scores of each voice: the mean of the decoders first.
     fn voices(&self, history: &[u32]) -> Vec<Vec<f32>> {
         let mut voices = Vec::with_capacity(1 + self.lists.len());
-        let mut decoder = vec![0.0; self.items];
-        if let Some(model) = &self.decoder {
-            let known = next_logits(model, history);
-            let reached = known.len().min(self.items);
-            decoder[..reached].copy_from_slice(&known[..reached]);
-            standardise(&mut decoder[..reached]);
+        let mut mean = vec![0.0; self.items];
+        let share = 1.0 / self.decoders.len().max(1) as f32;
+        for decoder in &self.decoders {
+            let mut logits = next_logits(decoder, history);
+            standardise(&mut logits);
+            for (sum, logit) in mean.iter_mut().zip(&logits) {
+                *sum += share * logit;
+            }
         }
-        voices.push(decoder);
+        voices.push(mean);
         for list in &self.lists {
             let mut voice = vec![0.0; self.items];
             list.add_scores(history, &mut voice);
@@ -84,41 +151,16 @@ impl NextItemModel {
         }
         voices
     }
-
-    /// The weights with the best NDCG on `examples`, out of `candidates`; the
-    /// first of equally good ones.
-    pub fn choose_weights(
-        &self,
-        examples: &[Example],
-        candidates: &[VoiceWeights],
-        threads: usize,
-    ) -> Option<(VoiceWeights, NextItemFigures)> {
-        let ranks = in_parallel(examples, threads, |example| {
-            let voices = self.voices(&example.history);
-            let mut scores = vec![0.0; self.items];
-            let rank = |weights: &VoiceWeights| {
-                mix(&voices, weights, &mut scores);
-                rank_unseen(&mut scores, example)
-            };
-            candidates.iter().map(rank).collect::<Vec<_>>()
-        });
-        let mut best: Option<(VoiceWeights, NextItemFigures)> = None;
-        for (at, weights) in candidates.iter().enumerate() {
-            let mut figures = NextItemFigures::default();
-            ranks.iter().for_each(|ranks| figures.add(ranks[at]));
-            if best
-                .as_ref()
-                .is_none_or(|(_, found)| figures.ndcg() > found.ndcg())
-            {
-                best = Some((weights.clone(), figures));
-            }
-        }
-        best
-    }
 }
 
 const SETTINGS: &str = "next_item.json";
-const DECODER: &str = "decoder.safetensors";
+
+fn decoder_file(number: usize) -> String {
+    match number {
+        0 => "decoder.safetensors".to_owned(),
+        _ => format!("decoder-{number}.safetensors"),
+    }
+}
 
 /// What the other files do not say.
 #[derive(Serialize, Deserialize)]
@@ -149,8 +191,8 @@ impl NextItemModel {
         for (number, voice) in self.lists.iter().enumerate() {
             files.insert(list_file(number), voice.lists.to_safetensors()?);
         }
-        if let Some(decoder) = &self.decoder {
-            files.insert(DECODER.to_owned(), decoder.to_safetensors());
+        for (number, decoder) in self.decoders.iter().enumerate() {
+            files.insert(decoder_file(number), decoder.to_safetensors());
         }
         Ok(files)
     }
@@ -174,49 +216,43 @@ impl NextItemModel {
                 recency,
             });
         }
-        let decoder = match files.get(DECODER) {
-            Some(bytes) => Some(Transformer::from_safetensors(bytes)?),
-            None => None,
-        };
+        let mut decoders = Vec::new();
+        while let Some(bytes) = files.get(&decoder_file(decoders.len())) {
+            decoders.push(Transformer::from_safetensors(bytes)?);
+        }
         let fits = |decoder: &Transformer| decoder.config().vocabulary <= settings.items;
-        if !decoder.as_ref().is_none_or(fits) {
-            return Err(wrong("the decoder knows more items than there are"));
+        if !decoders.iter().all(fits) {
+            return Err(wrong("a decoder knows more items than there are"));
         }
         Ok(Self {
             items: settings.items,
-            decoder,
+            decoders,
             lists,
             weights: settings.weights,
         })
     }
 }
 
-/// Adds up the voices by weight.
-fn mix(voices: &[Vec<f32>], weights: &VoiceWeights, scores: &mut [f32]) {
-    scores.fill(0.0);
-    let weights = std::iter::once(&weights.decoder).chain(&weights.lists);
-    for (voice, &weight) in voices.iter().zip(weights) {
-        if weight != 0.0 {
-            for (score, part) in scores.iter_mut().zip(voice) {
-                *score += weight * part;
-            }
-        }
-    }
-}
-
 /// The logits of what follows `history`; of nothing, all alike. Items that
 /// the decoder does not know are left out of the history.
 pub fn next_logits(decoder: &Transformer, history: &[u32]) -> Vec<f32> {
+    match last_state(decoder, history) {
+        Some(state) => decoder.logits_of(&state, &mut Products::default()),
+        None => vec![0.0; decoder.config().vocabulary],
+    }
+}
+
+/// What the decoder makes of a history; none of nothing that it knows.
+fn last_state(decoder: &Transformer, history: &[u32]) -> Option<Vec<f32>> {
     let config = decoder.config();
-    let (width, vocabulary) = (config.width, config.vocabulary);
     let mut known: Vec<u32> = history.to_vec();
-    known.retain(|item| (*item as usize) < vocabulary);
+    known.retain(|item| (*item as usize) < config.vocabulary);
     let recent = &known[known.len().saturating_sub(config.context)..];
     if recent.is_empty() {
-        return vec![0.0; vocabulary];
+        return None;
     }
     let hidden = decoder.hidden(recent);
-    decoder.logits_of(&hidden[hidden.len() - width..], &mut Products::default())
+    Some(hidden[hidden.len() - config.width..].to_vec())
 }
 
 /// A history and the item that came next.
@@ -355,7 +391,11 @@ mod tests {
         };
         NextItemModel {
             items: 6,
-            decoder: Transformer::new(TransformerConfig::new(1, 8, 2, 4, 5), 1).ok(),
+            decoders: (1..3)
+                .filter_map(|seed| {
+                    Transformer::new(TransformerConfig::new(1, 8, 2, 4, 5), seed).ok()
+                })
+                .collect(),
             lists: vec![voice(true), voice(false)],
             weights: VoiceWeights {
                 decoder: 0.5,
@@ -380,6 +420,39 @@ mod tests {
         assert_eq!(scores, vec![0.0; 6]);
     }
 
+    /// Adds up the voices by weight.
+    fn mix(voices: &[Vec<f32>], weights: &VoiceWeights, scores: &mut [f32]) {
+        let weights = std::iter::once(&weights.decoder).chain(&weights.lists);
+        for (voice, &weight) in voices.iter().zip(weights) {
+            for (score, part) in scores.iter_mut().zip(voice) {
+                *score += weight * part;
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_items_are_scored_as_among_all() {
+        let mut model = model();
+        for weights in [[0.25, 0.25], [0.0, 1.0]] {
+            model.weights.lists = weights.to_vec();
+            let spreads = model.spreads();
+            for history in [&[0][..], &[0, 1, 99, 5, 2, 3, 4, 0], &[99], &[]] {
+                let mut scores = vec![0.0; 6];
+                model.score(history, &mut scores);
+                let mut mixed = vec![0.0; 6];
+                mix(&model.voices(history), &model.weights, &mut mixed);
+                let some = [5, 0, 3];
+                for (item, score) in some.iter().zip(model.scores_of(&spreads, history, &some)) {
+                    let among_all = scores[*item as usize];
+                    assert!((score - among_all).abs() < 1e-3, "{score} {among_all}");
+                }
+                for (mixed, score) in mixed.iter().zip(&scores) {
+                    assert!((mixed - score).abs() < 1e-3, "{mixed} {score}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn it_survives_its_files() {
         let model = model();
@@ -391,21 +464,24 @@ mod tests {
 
     #[test]
     fn weights_are_chosen_where_they_help() {
-        let model = model();
+        let mut model = model();
         let example = |history: &[u32], target| Example {
             history: history.to_vec(),
             target,
         };
         let examples = [example(&[0], 1), example(&[4], 2)];
-        let weights = |decoder, lists: [f32; 2]| VoiceWeights {
-            decoder,
-            lists: lists.to_vec(),
+        let ndcg = |model: &NextItemModel| {
+            let score = |history: &[u32], scores: &mut [f32]| model.score(history, scores);
+            judge(&examples, 6, 1, score).figures.ndcg()
         };
-        let candidates = [weights(0.0, [0.0, 0.0]), weights(0.0, [1.0, 0.0])];
-        let (chosen, figures) = model.choose_weights(&examples, &candidates, 2).unwrap();
-        assert_eq!(chosen, candidates[1]);
-        assert_eq!(figures.ndcg(), 1.0);
-        assert_eq!(model.choose_weights(&examples, &[], 2), None);
+        let (chosen, found) = model.weigh(&examples, 2).unwrap();
+        model.weights = chosen;
+        assert_eq!((ndcg(&model), found.ndcg()), (1.0, 1.0));
+        assert_eq!(model.weigh(&[], 2), None);
+        // Lists alone may be best.
+        model.decoders.clear();
+        let (chosen, found) = model.weigh(&examples, 1).unwrap();
+        assert!(chosen.decoder == 0.0 && found.ndcg() == 1.0, "{chosen:?}");
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! A list that must not depend on the person (`personalise: false`, or consent
 //! withdrawn) is made without looking at anything that the person did.
 
+mod controls;
+mod likeness;
 mod model;
 mod person;
 mod reasons;
@@ -23,11 +25,13 @@ use store::ProductIndex;
 
 use crate::{Context, Decision, ServeError, Stages};
 
+pub use controls::{Boost, Controls};
 pub use model::Model;
 pub use reasons::{Reason, ReasonCode};
 
 use person::Person;
-use rules::choose;
+use rules::{Rules, choose};
+use scenarios::Step;
 
 /// The longest list that can be asked for.
 pub const MAX_LIMIT: usize = 200;
@@ -49,17 +53,20 @@ pub enum Scenario {
     Session,
     /// What goes with the cart.
     Cart,
+    /// What the customer buys again and again, and is due.
+    Replenish,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ForYou,
         Self::Similar,
         Self::BoughtTogether,
         Self::Trending,
         Self::Session,
         Self::Cart,
+        Self::Replenish,
     ];
 
     /// The name in requests.
@@ -71,6 +78,7 @@ impl Scenario {
             Self::Trending => "trending",
             Self::Session => "session",
             Self::Cart => "cart",
+            Self::Replenish => "replenish",
         }
     }
 
@@ -94,7 +102,8 @@ pub struct RecommendRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Id>,
     /// The product that `similar` and `bought_together` are about; for `cart`
-    /// one more that counts as lying in it.
+    /// one more that counts as lying in it; for the others what a person of
+    /// whom nothing is known looks at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<Id>,
     /// At most this many, 1 to [`MAX_LIMIT`].
@@ -106,6 +115,10 @@ pub struct RecommendRequest {
     pub personalise: bool,
     /// Whether to tell the score's parts.
     pub explain: bool,
+    /// The shop's own say: `pins`, `hides`, `boosts`, `brand_cap`,
+    /// `diversity`, `exploration`.
+    #[serde(flatten)]
+    pub controls: Controls,
 }
 
 impl Default for RecommendRequest {
@@ -119,6 +132,7 @@ impl Default for RecommendRequest {
             filter: Filter::default(),
             personalise: true,
             explain: false,
+            controls: Controls::default(),
         }
     }
 }
@@ -155,6 +169,9 @@ pub struct RecommendedItem {
     pub score: f32,
     /// Why it is here, what counts most first; at least one.
     pub reasons: Vec<Reason>,
+    /// Whether the lot put it here, to learn what it is worth.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub explored: bool,
     /// What the reasons were drawn from, where the request asks to explain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
@@ -184,6 +201,7 @@ pub fn recommend(
             reason: format!("{} is not between 1 and {MAX_LIMIT}", request.limit),
         });
     }
+    request.controls.check()?;
     let product = wanted_product(context, request)?;
     let mut stages = Stages::default();
     let person = stages.run("history", || Person::of(context.snapshot, request));
@@ -196,13 +214,15 @@ pub fn recommend(
     if model.is_none() {
         stages.skip("model");
     }
-    let tiers = stages.run("candidates", || {
-        scenarios::tiers(&shop, request.scenario, product, &person)
-    });
-    let chosen = stages.run("rules", || choose(&shop, request, product, &person, tiers));
-    let items = stages.run("reasons", || {
-        reasons::explain(&shop, request, product, &person, chosen)
-    });
+    let rules = Rules {
+        shop: &shop,
+        request,
+        product,
+        person: &person,
+    };
+    let steps = Step::of(request.scenario);
+    let choice = stages.run("candidates", || choose(&rules, steps, context.seed));
+    let items = stages.run("reasons", || reasons::explain(&rules, choice.items));
     let models = match (model, context.snapshot.serving.get(&Service::Recommend)) {
         (Some(_), version) => vec![ModelVersion {
             service: Service::Recommend,
@@ -215,7 +235,7 @@ pub fn recommend(
         content: Recommendations { items },
         models,
         stages: stages.into_vec(),
-        propensity: None,
+        propensity: choice.propensity,
     })
 }
 

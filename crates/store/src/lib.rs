@@ -14,6 +14,7 @@ mod replay;
 mod snapshot;
 mod store;
 mod tables;
+mod trends;
 mod writer;
 
 pub use artifact::Manifest;
@@ -24,4 +25,5 @@ pub use snapshot::{
     Snapshot,
 };
 pub use store::{Outcome, Store};
+pub use trends::{TREND_HALF_LIFE_SECONDS, Trends};
 pub use writer::Rules;

@@ -8,6 +8,7 @@ use shop::{
     Labelled, Order, Product, Record, Review, Service, Timestamp,
 };
 
+use crate::trends::{Trends, is_internal};
 use crate::{Entry, LogEntry, RegistryEntry};
 
 /// A product's place in [`Catalogue`]: stable for the life of a data folder.
@@ -173,6 +174,8 @@ pub struct Snapshot {
     pub documents_revision: u64,
     /// Interest in each product: summed [`EventKind::interest`], and bought units.
     pub popularity: HashTrieMapSync<ProductIndex, f32>,
+    /// What is in demand these days.
+    pub trends: Trends,
     /// What was clicked or bought after a query (lower case, trimmed).
     pub query_clicks: HashTrieMapSync<String, Arc<BTreeMap<ProductIndex, f32>>>,
     /// The last decisions, for joining events to them.
@@ -324,7 +327,9 @@ impl Snapshot {
                     kind: EventKind::Purchase,
                     time: order.time,
                 };
-                self.remember(&Actor::Customer(order.customer_id.clone()), interaction);
+                let actor = Actor::Customer(order.customer_id.clone());
+                self.follow(&actor, interaction);
+                self.remember(&actor, interaction);
                 self.add_popularity(product, EventKind::Purchase.interest());
             }
         }
@@ -349,12 +354,15 @@ impl Snapshot {
             return;
         }
         self.add_popularity(product, event.kind.interest());
+        let interaction = Interaction {
+            product,
+            kind: event.kind,
+            time: event.time,
+        };
+        if let (Some(actor), false) = (actors.iter().flatten().next(), is_internal(event)) {
+            self.follow(actor, interaction);
+        }
         for actor in actors.iter().flatten() {
-            let interaction = Interaction {
-                product,
-                kind: event.kind,
-                time: event.time,
-            };
             self.remember(actor, interaction);
         }
     }
@@ -404,6 +412,23 @@ impl Snapshot {
             let sum = self.popularity.get(&product).copied().unwrap_or_default() + interest;
             self.popularity.insert_mut(product, sum);
         }
+    }
+
+    /// Counts a deed for what is in demand, unless it is a seller's to what
+    /// they sell or that of the shop's staff.
+    fn follow(&mut self, actor: &Actor, deed: Interaction) {
+        if let Actor::Customer(id) = actor {
+            let staff = self.customers.get(id).is_some_and(|customer| {
+                customer.properties.get("staff") == Some(&serde_json::Value::Bool(true))
+            });
+            let product = self.catalogue.get(deed.product);
+            let seller = product.and_then(|product| product.seller.as_deref());
+            if staff || seller == Some(id.as_str()) {
+                return;
+            }
+        }
+        let history = self.histories.get(actor).map(Arc::as_ref);
+        self.trends.follow(history, deed);
     }
 
     fn remember(&mut self, actor: &Actor, interaction: Interaction) {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use corpus::recommend::{ItemVocabulary, MAX_HISTORY, TextIndex, artifact};
+use corpus::recommend::{ItemVocabulary, MAX_HISTORY, Rhythms, TextIndex, artifact};
 use corpus::{Corpus, InteractionSequence, Split};
 use models::index::Scored;
 use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
@@ -24,9 +24,9 @@ use shop::{EventKind, Id, Metric, Timestamp};
 
 use crate::{Job, TrainError, Trained};
 
-pub use fit::{Epoch, FitOptions, Fitted, Run, fit, judge_decoder};
+pub use fit::{Epoch, FitOptions, Fitted, Run, fit, judge_decoder, sample_of};
 pub use holdout::Holdout;
-pub use lists::{ListChoice, ease_fits, ease_lambdas, weigh};
+pub use lists::{ListChoice, ease_fits, ease_lambdas, text_lists, weigh};
 
 /// Fewer held-out customers than this say nothing about the last days; then
 /// the last product of each customer is held out instead.
@@ -45,11 +45,18 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     job.progress.begin("recommend: item lists", 0);
     let items = data.vocabulary.len();
     let holdout = &data.holdout;
-    let (choice, lists) =
-        ListChoice::choose(&holdout.training, &holdout.validation, items, job.threads);
+    let text = text_index(corpus, &data);
+    let by_text = text_lists(&text, numbered(corpus, &data), items);
+    let (choice, lists) = ListChoice::choose(
+        &holdout.training,
+        &holdout.validation,
+        items,
+        Some(&by_text),
+        job.threads,
+    );
     let mut model = NextItemModel {
         items,
-        decoder: Some(decoder.decoder.clone()),
+        decoders: vec![decoder.decoder.clone()],
         weights: VoiceWeights {
             decoder: 1.0,
             lists: vec![0.0; lists.len()],
@@ -61,7 +68,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     // What validated is part of the history when it comes to the test.
     let lists = |sequences: &[Vec<u32>]| {
         let ease = choice.ease(sequences, items, job.threads);
-        choice.voices(sequences, items, ease.as_ref())
+        choice.voices(sequences, items, ease.as_ref(), Some(&by_text))
     };
     model.lists = lists(&holdout.histories);
     let metrics = figures(&model, holdout, job.threads);
@@ -69,7 +76,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     model.lists = lists(&data.sequences);
     job.progress.end(&format!("{items} products"));
     let mut files = model.to_files().map_err(fit::engine)?;
-    files.extend(product_files(corpus, &data)?);
+    files.extend(product_files(corpus, &data, &text)?);
     let card = json!({
         "sequences": data.sequences.len(),
         "interactions": data.sequences.iter().map(Vec::len).sum::<usize>(),
@@ -300,15 +307,26 @@ fn figures(model: &NextItemModel, holdout: &Holdout, threads: usize) -> Vec<Metr
     ]
 }
 
+/// The products that have a number, with it.
+fn numbered<'a>(
+    corpus: &'a Corpus,
+    data: &'a Data,
+) -> impl Iterator<Item = (u32, &'a shop::Product)> {
+    let products = corpus.products.iter();
+    products.filter_map(|product| Some((data.vocabulary.place(&product.id)?, product)))
+}
+
+fn text_index(corpus: &Corpus, data: &Data) -> TextIndex {
+    TextIndex::new(numbered(corpus, data))
+}
+
 /// What serving needs to know of the products themselves.
-fn product_files(corpus: &Corpus, data: &Data) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
+fn product_files(
+    corpus: &Corpus,
+    data: &Data,
+    text: &TextIndex,
+) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
     let items = data.vocabulary.len();
-    let text = TextIndex::new(
-        corpus
-            .products
-            .iter()
-            .filter_map(|product| Some((data.vocabulary.place(&product.id)?, product))),
-    );
     let alike = NeighbourOptions {
         longest: LONGEST,
         shrinkage: 10.0,
@@ -328,11 +346,12 @@ fn product_files(corpus: &Corpus, data: &Data) -> Result<BTreeMap<String, Vec<u8
             artifact::TOGETHER,
             neighbours(&baskets(corpus, &data.vocabulary), items, &together),
         ),
-        (artifact::COLD, cold(corpus, data, &text)),
+        (artifact::COLD, cold(corpus, data, text)),
     ];
     let mut files = BTreeMap::from([
         (artifact::ITEMS.to_owned(), json_file(&data.vocabulary)?),
-        (artifact::TEXT.to_owned(), json_file(&text)?),
+        (artifact::TEXT.to_owned(), json_file(text)?),
+        (artifact::RHYTHMS.to_owned(), json_file(&rhythms(corpus))?),
     ]);
     for (name, lists) in lists {
         let bytes = lists.to_safetensors().map_err(fit::engine)?;
@@ -362,15 +381,30 @@ fn baskets(corpus: &Corpus, vocabulary: &ItemVocabulary) -> Vec<Vec<u32>> {
     baskets
 }
 
+/// How soon products are bought again.
+fn rhythms(corpus: &Corpus) -> Rhythms {
+    let leaf = |product: &'_ shop::Product| product.leaf_category().map(str::to_owned);
+    let categories: FxHashMap<&Id, String> = corpus
+        .products
+        .iter()
+        .filter_map(|product| Some((&product.id, leaf(product)?)))
+        .collect();
+    let known = corpus.sequences.iter().filter(|s| !s.anonymous);
+    let purchases = known.map(|sequence| {
+        let items = sequence.items.iter();
+        items
+            .filter(|(_, kind, _)| *kind == EventKind::Purchase)
+            .map(|(id, _, time)| (id, *time))
+            .collect()
+    });
+    Rhythms::learn(purchases, |id| categories.get(id).map(String::as_str))
+}
+
 /// For each product that nobody has touched, those touched ones whose text is
 /// most like its own.
 fn cold(corpus: &Corpus, data: &Data, text: &TextIndex) -> ItemLists {
     let touched = occurrences(&data.sequences, data.vocabulary.len());
-    let products: FxHashMap<u32, &shop::Product> = corpus
-        .products
-        .iter()
-        .filter_map(|product| Some((data.vocabulary.place(&product.id)?, product)))
-        .collect();
+    let products: FxHashMap<u32, &shop::Product> = numbered(corpus, data).collect();
     ItemLists::from_rows((0_u32..).zip(&touched).map(|(item, count)| {
         let Some(product) = products.get(&item).filter(|_| *count == 0) else {
             return Vec::new();

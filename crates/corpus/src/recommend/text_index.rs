@@ -12,6 +12,10 @@ const MAX_WORDS: usize = 24;
 /// A word in more than this share of the products says nothing.
 const COMMON_SHARE: f32 = 0.2;
 
+/// So many places are looked at for one product: in a large catalogue the
+/// less telling words are left out.
+const MAX_POSTINGS: usize = 20_000;
+
 /// A product whose text is like another's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Alike {
@@ -81,10 +85,16 @@ impl TextIndex {
     /// itself may be among them; equal ones in the order of their numbers.
     pub fn alike(&self, product: &Product, count: usize) -> Vec<Alike> {
         let mut scores: FxHashMap<u32, f32> = FxHashMap::default();
+        let mut read = 0;
+        // The most telling words come first.
         for (word, weight) in self.vector(counts(product)) {
             let Some(posting) = self.postings.get(&word) else {
                 continue;
             };
+            read += posting.places.len();
+            if read > MAX_POSTINGS && !scores.is_empty() {
+                continue;
+            }
             for (place, other) in posting.places.iter().zip(&posting.weights) {
                 *scores.entry(*place).or_default() += weight * other;
             }

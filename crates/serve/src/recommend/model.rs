@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use corpus::recommend::{ItemVocabulary, TextIndex, artifact};
+use corpus::recommend::{ItemVocabulary, Rhythms, TextIndex, artifact};
 use models::neighbours::ItemLists;
-use models::next_item::NextItemModel;
+use models::next_item::{NextItemModel, TableSpread};
 use store::{Catalogue, ProductIndex};
 
 use crate::ServeError;
@@ -37,7 +37,11 @@ pub(super) struct Parts {
     /// By orders.
     pub(super) together: ItemLists,
     /// For products that nobody had touched: those with a text like theirs.
-    pub(super) cold: ItemLists,
+    cold: ItemLists,
+    /// How soon products are bought again.
+    pub(super) rhythms: Rhythms,
+    /// With these a few products are scored without scoring all.
+    pub(super) spreads: Vec<TableSpread>,
 }
 
 /// How the places of one catalogue and the numbers of the model meet.
@@ -50,6 +54,8 @@ pub(super) struct Joined {
     /// Strangers, in the order of their places, with the numbers of products
     /// whose text is like theirs.
     strangers: BTreeMap<ProductIndex, Vec<(u32, f32)>>,
+    /// The same for products that nobody had touched when the model was made.
+    untouched: BTreeMap<ProductIndex, Vec<(u32, f32)>>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -88,7 +94,15 @@ impl Model {
                 items.len()
             )));
         }
+        let rhythms = match files.get(artifact::RHYTHMS) {
+            Some(bytes) => {
+                serde_json::from_slice(bytes).map_err(|error| wrong(artifact::RHYTHMS, &error))?
+            }
+            None => Rhythms::default(),
+        };
         let parts = Parts {
+            rhythms,
+            spreads: next.spreads(),
             similar: lists(artifact::SIMILAR)?,
             together: lists(artifact::TOGETHER)?,
             cold: lists(artifact::COLD)?,
@@ -132,6 +146,7 @@ impl Joined {
             numbers: vec![NONE; catalogue.places()],
             places: vec![NONE; parts.items.len()],
             strangers: BTreeMap::new(),
+            untouched: BTreeMap::new(),
         };
         let mut strangers = Vec::new();
         for (place, product) in catalogue.iter() {
@@ -139,6 +154,12 @@ impl Joined {
                 Some(number) => {
                     joined.numbers[place as usize] = number;
                     joined.places[number as usize] = place;
+                    let near = parts.cold.row(number);
+                    let near: Vec<(u32, f32)> =
+                        near.map(|scored| (scored.place, scored.score)).collect();
+                    if !near.is_empty() {
+                        joined.untouched.insert(place, near);
+                    }
                 }
                 None => strangers.push((place, product)),
             }
@@ -196,18 +217,25 @@ impl View {
         strangers.map(|(place, near)| (*place, near.as_slice()))
     }
 
-    /// For a product that nobody had touched, or that came after training:
-    /// the products with a text like its own.
-    pub(super) fn text_neighbours(&self, place: ProductIndex) -> Vec<(u32, f32)> {
-        match self.number(place) {
-            Some(number) => {
-                let row = self.parts.cold.row(number);
-                row.map(|scored| (scored.place, scored.score)).collect()
-            }
-            None => {
-                let near = self.joined.strangers.get(&place);
-                near.cloned().unwrap_or_default()
-            }
-        }
+    /// The products of the catalogue that the model knows, with their numbers.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (ProductIndex, u32)> {
+        let places = (0..).zip(&self.joined.places);
+        places
+            .filter(|(_, place)| **place != NONE)
+            .map(|(number, place)| (*place, number))
+    }
+
+    /// Products that nobody had touched and those that came after training,
+    /// with the products whose text is like theirs.
+    pub(super) fn by_text(&self) -> impl Iterator<Item = (ProductIndex, &[(u32, f32)])> {
+        let all = self.joined.untouched.iter().chain(&self.joined.strangers);
+        all.map(|(place, near)| (*place, near.as_slice()))
+    }
+
+    /// The same for one product; none for one that people know.
+    pub(super) fn text_neighbours(&self, place: ProductIndex) -> &[(u32, f32)] {
+        let untouched = self.joined.untouched.get(&place);
+        let near = untouched.or_else(|| self.joined.strangers.get(&place));
+        near.map_or(&[], Vec::as_slice)
     }
 }

@@ -1,52 +1,61 @@
 use std::collections::BTreeSet;
 
-use shop::{EventKind, Id};
+use shop::EventKind;
 use store::{Actor, History, Interaction, ProductIndex, Snapshot};
 
 use super::{RecommendRequest, Scenario};
 
 /// What a request may know of the person behind it.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Person {
+pub(super) struct Person<'a> {
     /// What they did, oldest first.
     pub(super) interactions: Vec<Interaction>,
-    /// What they bought or asked not to see again.
-    pub(super) excluded: BTreeSet<ProductIndex>,
+    /// The language that they read, as far as they said.
+    pub(super) language: Option<&'a str>,
+    /// What their account and their visit hold; a long life of purchases is
+    /// looked at where it lies.
+    histories: Vec<&'a History>,
+    given_back: BTreeSet<ProductIndex>,
 }
 
-impl Person {
+impl<'a> Person<'a> {
     /// Looks the person up; an empty one where the list must not depend on
     /// who asks. Visit and customer are one person.
-    pub(super) fn of(snapshot: &Snapshot, request: &RecommendRequest) -> Self {
-        let consents = |id: &Id| {
-            let customer = snapshot.customers.get(id);
-            customer.is_none_or(|customer| customer.consent.personalisation)
-        };
-        if !request.personalise || !request.customer.as_ref().is_none_or(consents) {
+    pub(super) fn of(snapshot: &'a Snapshot, request: &RecommendRequest) -> Self {
+        let known = request.customer.as_ref();
+        let known = known.and_then(|id| snapshot.customers.get(id));
+        let consents = known.is_none_or(|customer| customer.consent.personalisation);
+        if !request.personalise || !consents {
             return Self::default();
         }
         let customer = request.customer.clone().map(Actor::Customer);
         let session = request.session.clone().map(Actor::Session);
-        let history = |actor: &Option<Actor>| -> Option<&History> {
+        let history = |actor: &Option<Actor>| -> Option<&'a History> {
             Some(snapshot.histories.get(actor.as_ref()?)?.as_ref())
         };
         let (customer, session) = (history(&customer), history(&session));
-        let mut person = Self::default();
-        for history in [customer, session].into_iter().flatten() {
-            person.excluded.extend(&history.bought);
-        }
         let everything = merge(customer, session);
-        for product in given_back(&everything) {
-            person.excluded.remove(&product);
+        Self {
+            given_back: given_back(&everything),
+            interactions: match (request.scenario, session) {
+                (Scenario::Session, Some(visit)) => visit.interactions.clone(),
+                _ => everything,
+            },
+            language: known.and_then(|customer| customer.language.as_deref()),
+            histories: [customer, session].into_iter().flatten().collect(),
         }
-        for history in [customer, session].into_iter().flatten() {
-            person.excluded.extend(&history.hidden);
-        }
-        person.interactions = match (request.scenario, session) {
-            (Scenario::Session, Some(visit)) => visit.interactions.clone(),
-            _ => everything,
-        };
-        person
+    }
+
+    /// Whether they bought it and kept it.
+    pub(super) fn bought(&self, product: ProductIndex) -> bool {
+        let bought = |history: &&History| history.bought.contains(&product);
+        !self.given_back.contains(&product) && self.histories.iter().any(bought)
+    }
+
+    /// Whether they asked not to see it again.
+    pub(super) fn hid(&self, product: ProductIndex) -> bool {
+        let hid = |history: &&History| history.hidden.contains(&product);
+        self.histories.iter().any(hid)
     }
 
     /// What was put into the cart and neither taken out nor bought since.

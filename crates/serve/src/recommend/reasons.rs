@@ -1,15 +1,19 @@
+use std::cell::RefCell;
+
+use corpus::recommend::TEXT_TRUST;
 use serde::{Deserialize, Serialize};
 use shop::{EventKind, Id};
 use store::ProductIndex;
 
+use super::likeness::cosine;
 use super::model::View;
 use super::person::Person;
-use super::rules::Chosen;
-use super::scenarios::{Shop, Source, read_history};
-use super::{Explanation, RecommendRequest, RecommendedItem, Scenario};
+use super::rules::{Chosen, Rules};
+use super::scenarios::{Shop, Source, mean_of_near, read_history};
+use super::{Explanation, RecommendedItem, Scenario};
 
-/// Items closer than this in the decoder's own space are reason enough.
-const MIN_COSINE: f32 = 0.3;
+/// So many products of the history are tried as evidence in one list.
+const MAX_TRIED: usize = 4;
 
 /// Why a product is in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,6 +41,10 @@ pub enum ReasonCode {
     Popular,
     /// In the catalogue; nobody has shown interest yet.
     InCatalogue,
+    /// The person bought it before, and it is usually needed again by now.
+    TimeToReplenish,
+    /// The shop put it here.
+    ChosenByShop,
 }
 
 /// A reason, for programs and for people.
@@ -94,6 +102,11 @@ impl ReasonCode {
                 "受其他顾客欢迎".to_owned(),
             ),
             Self::InCatalogue => ("From our range".to_owned(), "本店商品".to_owned()),
+            Self::TimeToReplenish => (
+                "Bought before, and usually needed again by now".to_owned(),
+                "您曾购买，可能又该补货了".to_owned(),
+            ),
+            Self::ChosenByShop => ("Chosen by the shop".to_owned(), "本店推荐".to_owned()),
         }
     }
 }
@@ -114,21 +127,24 @@ impl Reason {
 }
 
 /// Adds to each chosen product why it was chosen.
-pub(super) fn explain(
-    shop: &Shop<'_>,
-    request: &RecommendRequest,
-    product: Option<ProductIndex>,
-    person: &Person,
-    chosen: Vec<Chosen>,
-) -> Vec<RecommendedItem> {
-    let history = shop
-        .view
-        .map_or_else(Vec::new, |view| read_history(view, person));
+pub(super) fn explain(rules: &Rules<'_>, chosen: Vec<Chosen>) -> Vec<RecommendedItem> {
+    let shop = rules.shop;
+    let history = shop.view.map_or_else(Vec::new, |view| {
+        read_history(view, rules.product, rules.person)
+    });
+    let shown: Vec<ProductIndex> = chosen
+        .iter()
+        .filter(|chosen| chosen.source == Source::History)
+        .map(|chosen| chosen.place)
+        .collect();
     let evidence = Evidence {
         shop,
-        about: about(request, product, person),
+        about: about(rules),
+        whole: scores_after(shop, &history, &shown),
+        shown,
         history,
-        person,
+        person: rules.person,
+        tried: RefCell::default(),
     };
     chosen
         .into_iter()
@@ -138,7 +154,8 @@ pub(super) fn explain(
                 id,
                 score: chosen.score,
                 reasons: vec![evidence.reason(&chosen)],
-                explanation: request.explain.then(|| Explanation {
+                explored: chosen.explored,
+                explanation: rules.request.explain.then(|| Explanation {
                     tier: chosen.tier.to_owned(),
                     tier_score: chosen.tier_score,
                     popularity: interest(shop, chosen.place),
@@ -148,21 +165,54 @@ pub(super) fn explain(
         .collect()
 }
 
+/// The model's scores of a few products after a history.
+fn scores_after(
+    shop: &Shop<'_>,
+    history: &[(u32, ProductIndex)],
+    places: &[ProductIndex],
+) -> Vec<f32> {
+    let Some(view) = shop.view.filter(|_| !places.is_empty()) else {
+        return Vec::new();
+    };
+    let mut numbers: Vec<u32> = Vec::new();
+    for place in places {
+        numbers.extend(view.number(*place));
+        numbers.extend(
+            view.text_neighbours(*place)
+                .iter()
+                .map(|(number, _)| number),
+        );
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    let history: Vec<u32> = history.iter().map(|(number, _)| *number).collect();
+    let next = &view.parts.next;
+    let scores = next.scores_of(&view.parts.spreads, &history, &numbers);
+    let score = |number: u32| Some(scores[numbers.binary_search(&number).ok()?]);
+    let of_place = |place: &ProductIndex| {
+        let own = view.number(*place).and_then(score);
+        let near = view.text_neighbours(*place);
+        let by_text = (!near.is_empty()).then(|| TEXT_TRUST * mean_of_near(near, score));
+        match (own, by_text) {
+            (Some(own), Some(by_text)) => own.max(by_text),
+            (own, by_text) => own.or(by_text).unwrap_or_default(),
+        }
+    };
+    places.iter().map(of_place).collect()
+}
+
 /// The products that a list is about.
-fn about(
-    request: &RecommendRequest,
-    product: Option<ProductIndex>,
-    person: &Person,
-) -> Vec<ProductIndex> {
-    let mut about = match request.scenario {
-        Scenario::Cart => person.cart(),
+fn about(rules: &Rules<'_>) -> Vec<ProductIndex> {
+    let mut about = match rules.request.scenario {
+        Scenario::Cart => rules.person.cart(),
         Scenario::ForYou
         | Scenario::Similar
         | Scenario::BoughtTogether
         | Scenario::Trending
+        | Scenario::Replenish
         | Scenario::Session => Vec::new(),
     };
-    about.extend(product);
+    about.extend(rules.product);
     about
 }
 
@@ -176,7 +226,13 @@ struct Evidence<'a> {
     shop: &'a Shop<'a>,
     about: Vec<ProductIndex>,
     history: Vec<(u32, ProductIndex)>,
-    person: &'a Person,
+    person: &'a Person<'a>,
+    /// The products that the model brought into the list.
+    shown: Vec<ProductIndex>,
+    /// Their scores after the whole history.
+    whole: Vec<f32>,
+    /// Their scores after a history without one product.
+    tried: RefCell<Vec<(ProductIndex, Vec<f32>)>>,
 }
 
 impl Evidence<'_> {
@@ -186,6 +242,8 @@ impl Evidence<'_> {
             Source::Together => self.by_lists(chosen.place),
             Source::Alike => self.by_lists(chosen.place),
             Source::Trend => (ReasonCode::Trending, None),
+            Source::Rhythm => (ReasonCode::TimeToReplenish, Some(chosen.place)),
+            Source::Pin => (ReasonCode::ChosenByShop, None),
             Source::Popularity if interest(self.shop, chosen.place) > 0.0 => {
                 (ReasonCode::Popular, None)
             }
@@ -194,40 +252,62 @@ impl Evidence<'_> {
         Reason::of(self.shop, code, product)
     }
 
-    /// The product of the history that speaks most for this one: by the lists
-    /// that took part in its score, else by nearness in the decoder.
+    /// The product of the history without which this one would score least, of
+    /// the likeliest few: by the lists that took part in its score, by text, by
+    /// nearness in the decoder. One without which it would score no less is no
+    /// reason.
     fn by_history(&self, place: ProductIndex) -> (ReasonCode, Option<ProductIndex>) {
         let whole = (ReasonCode::YourHistory, None);
         let Some(view) = self.shop.view else {
             return whole;
         };
         let near = view.text_neighbours(place);
-        let own = view.number(place).filter(|_| near.is_empty());
-        let likeness = |(at, (number, _)): &(usize, &(u32, ProductIndex))| match own {
-            Some(own) => spoken_for(view, *number, own, *at),
-            None => near
-                .iter()
-                .map(|(n, s)| if n == number { *s } else { 0.0 })
-                .sum(),
+        let own = view.number(place);
+        let likeness = |at: usize, number: u32| {
+            let by_lists = own.map_or(0.0, |own| spoken_for(view, number, own, at));
+            let by_text = near.iter().find(|(near, _)| *near == number);
+            let near_in_decoder = own.map_or(0.0, |own| cosine(view, number, own));
+            // What was counted says more than what is near.
+            by_lists + by_text.map_or(0.0, |(_, alike)| *alike) + 1e-3 * near_in_decoder
         };
         // The most recent first: of equals the first one is kept.
-        let recent = || self.history.iter().rev().enumerate();
-        let strongest = recent()
-            .map(|entry| (likeness(&entry), entry.1.1))
-            .fold((0.0_f32, None), stronger);
-        let strongest = match (strongest.1, own) {
-            (None, Some(own)) => recent()
-                .map(|(_, (number, place))| (cosine(view, *number, own), *place))
-                .filter(|(cosine, _)| *cosine >= MIN_COSINE)
-                .fold((0.0, None), stronger),
-            _ => strongest,
-        };
-        match strongest.1 {
-            Some(product) if self.is_there(product) => {
-                (deed(self.person.strongest(product)), Some(product))
-            }
-            _ => whole,
+        let recent = self.history.iter().rev().enumerate();
+        let mut likely: Vec<(f32, ProductIndex)> = recent
+            .map(|(at, (number, product))| (likeness(at, *number), *product))
+            .filter(|(likeness, product)| *likeness > 0.0 && self.is_there(*product))
+            .collect();
+        likely.sort_by(|left, right| right.0.total_cmp(&left.0));
+        let mut best = (0.0, None);
+        for (_, product) in likely.into_iter().take(2) {
+            best = stronger(best, (self.loss_without(product, place), product));
         }
+        match best.1 {
+            Some(product) => (deed(self.person.strongest(product)), Some(product)),
+            None => whole,
+        }
+    }
+
+    /// By how much a product of the list would score less, had the person
+    /// never touched `product`; 0 where too many were tried already.
+    fn loss_without(&self, product: ProductIndex, place: ProductIndex) -> f32 {
+        let Some(at) = self.shown.iter().position(|shown| *shown == place) else {
+            return 0.0;
+        };
+        let mut tried = self.tried.borrow_mut();
+        let known = tried.iter().position(|(known, _)| *known == product);
+        let known = match known {
+            Some(known) => known,
+            None if tried.len() >= MAX_TRIED => return 0.0,
+            None => {
+                let others = self.history.iter().filter(|(_, other)| *other != product);
+                let mut rest: Vec<(u32, ProductIndex)> = others.copied().collect();
+                // As the history would be read: nothing follows itself.
+                rest.dedup();
+                tried.push((product, scores_after(self.shop, &rest, &self.shown)));
+                tried.len() - 1
+            }
+        };
+        self.whole[at] - tried[known].1[at]
     }
 
     /// Which of the products that the list is about brought this one, and how.
@@ -306,27 +386,6 @@ fn spoken_for(view: &View, from: u32, to: u32, ago: usize) -> f32 {
             weight * recency * voice.lists.weight(from, to)
         })
         .sum()
-}
-
-fn cosine(view: &View, left: u32, right: u32) -> f32 {
-    let Some(decoder) = &view.parts.next.decoder else {
-        return 0.0;
-    };
-    let width = decoder.config().width;
-    let row = |number: u32| {
-        let start = number as usize * width;
-        decoder.embedding().get(start..start + width)
-    };
-    let (Some(left), Some(right)) = (row(left), row(right)) else {
-        return 0.0;
-    };
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
-    let lengths = (dot(left, left) * dot(right, right)).sqrt();
-    if lengths > 0.0 {
-        dot(left, right) / lengths
-    } else {
-        0.0
-    }
 }
 
 fn deed(kind: Option<EventKind>) -> ReasonCode {

@@ -1,6 +1,6 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use corpus::recommend::{MAX_HISTORY, sequence};
+use corpus::recommend::{MAX_HISTORY, TEXT_TRUST, due, gaps, sequence};
 use models::neighbours::ItemLists;
 use shop::{EventKind, Timestamp};
 use store::{ProductIndex, Snapshot};
@@ -8,16 +8,7 @@ use store::{ProductIndex, Snapshot};
 use super::Scenario;
 use super::model::View;
 use super::person::Person;
-
-/// After so long, a deed counts half for what is in demand.
-const TREND_HALF_LIFE_SECONDS: i64 = 3 * 86_400;
-
-/// What is older than so many half-lives does not count at all.
-const TREND_HALF_LIVES: i64 = 8;
-
-/// What a text says of a product that nobody has touched is worth less than
-/// what people did.
-const TEXT_TRUST: f32 = 0.8;
+use super::rules::Rules;
 
 /// What the same words count beside the same people.
 const TEXT_WEIGHT: f32 = 0.5;
@@ -46,8 +37,12 @@ pub(super) enum Source {
     Alike,
     /// In demand these days.
     Trend,
+    /// Used up by now, going by how soon it is bought again.
+    Rhythm,
     /// In demand since ever, or at least there.
     Popularity,
+    /// The shop put it there.
+    Pin,
 }
 
 /// Scores over all places of the catalogue; not finite where there is nothing
@@ -58,80 +53,146 @@ pub(super) struct Tier {
     pub(super) scores: Vec<f32>,
 }
 
-/// The tiers of a scenario, best first. The last one holds everything.
-pub(super) fn tiers(
-    shop: &Shop<'_>,
-    scenario: Scenario,
-    product: Option<ProductIndex>,
-    person: &Person,
-) -> Vec<Tier> {
-    let mut tiers = Vec::new();
-    match scenario {
-        Scenario::ForYou | Scenario::Session => tiers.extend(from_history(shop, person)),
-        Scenario::Similar => tiers.extend(product.and_then(|place| alike(shop, place))),
-        Scenario::BoughtTogether => {
-            let about: Vec<ProductIndex> = product.into_iter().collect();
-            tiers.extend(together(shop, &about));
-            tiers.extend(product.and_then(|place| alike(shop, place)));
-        }
-        Scenario::Trending => tiers.push(trending(shop)),
-        Scenario::Cart => {
-            let mut cart = person.cart();
-            cart.extend(product);
-            tiers.extend(together(shop, &cart));
-            tiers.extend(from_history(shop, person));
+/// Where a tier's scores come from; a tier is scored only when the ones before
+/// it are used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// What the model expects after the history.
+    History,
+    /// What is like the product.
+    Alike,
+    /// What is bought with the product or the cart.
+    Together,
+    /// The popular ones of the product's category.
+    SameCategory,
+    /// What is in demand these days.
+    Trending,
+    /// What the person buys again and again and is due.
+    Replenish,
+    /// The popular ones in the person's language.
+    PopularInLanguage,
+    /// The popular ones that the person has not seen.
+    Popular,
+    /// All popular ones.
+    PopularAndSeen,
+}
+
+impl Step {
+    /// The tiers of a scenario, best first. The last ones hold everything,
+    /// but for a list of what is due again, which holds nothing else.
+    pub(super) fn of(scenario: Scenario) -> &'static [Self] {
+        use Step::*;
+        match scenario {
+            Scenario::ForYou | Scenario::Session => {
+                &[History, PopularInLanguage, Popular, PopularAndSeen]
+            }
+            Scenario::Similar => &[Alike, SameCategory, Popular, PopularAndSeen],
+            Scenario::BoughtTogether => &[Together, Alike, SameCategory, Popular, PopularAndSeen],
+            Scenario::Trending => &[Trending, Popular, PopularAndSeen],
+            Scenario::Cart => &[
+                Together,
+                History,
+                PopularInLanguage,
+                Popular,
+                PopularAndSeen,
+            ],
+            Scenario::Replenish => &[Replenish],
         }
     }
-    if let Some(place) = product
-        && matches!(scenario, Scenario::Similar | Scenario::BoughtTogether)
-    {
-        tiers.push(same_category(shop, place));
+
+    /// The scores of the tier, where it has something to say.
+    pub(super) fn score(self, rules: &Rules<'_>) -> Option<Tier> {
+        let (shop, person) = (rules.shop, rules.person);
+        match self {
+            Self::History => from_history(shop, rules.product, person),
+            Self::Alike => alike(shop, rules.product?),
+            Self::Together => {
+                let mut about = match rules.request.scenario {
+                    Scenario::Cart => person.cart(),
+                    _ => Vec::new(),
+                };
+                about.extend(rules.product);
+                together(shop, &about)
+            }
+            Self::SameCategory => Some(same_category(shop, rules.product?)),
+            Self::Trending => Some(trending(shop)),
+            Self::Replenish => Some(replenish(shop, person)),
+            Self::PopularInLanguage => popular_in_language(shop, person),
+            // What the person has looked at comes after what is new to them.
+            Self::Popular => {
+                let mut scores = popularity(shop);
+                let seen = person.interactions.iter().map(|i| i.product);
+                blank(&mut scores, seen);
+                Some(popular("popular", scores))
+            }
+            Self::PopularAndSeen if person.interactions.is_empty() => None,
+            Self::PopularAndSeen => Some(popular("popular and seen", popularity(shop))),
+        }
     }
-    // What the person has looked at comes after what is new to them.
-    let seen: BTreeSet<ProductIndex> = person.interactions.iter().map(|i| i.product).collect();
-    let popular = popularity(shop);
-    let mut fresh = popular.clone();
-    blank(&mut fresh, &seen);
-    tiers.push(Tier {
-        name: "popular",
+}
+
+fn popular(name: &'static str, scores: Vec<f32>) -> Tier {
+    Tier {
+        name,
         source: Source::Popularity,
-        scores: fresh,
-    });
-    if !seen.is_empty() {
-        tiers.push(Tier {
-            name: "popular and seen",
-            source: Source::Popularity,
-            scores: popular,
-        });
+        scores,
     }
-    tiers
+}
+
+/// The popular ones in the language of somebody who has done nothing yet.
+fn popular_in_language(shop: &Shop<'_>, person: &Person<'_>) -> Option<Tier> {
+    let language = person.language.filter(|_| person.interactions.is_empty())?;
+    let mut scores = popularity(shop);
+    for (place, product) in shop.snapshot.catalogue.iter() {
+        if product.language.as_deref() != Some(language) {
+            scores[place as usize] = f32::NEG_INFINITY;
+        }
+    }
+    Some(popular("popular in the language", scores))
 }
 
 fn nothing(shop: &Shop<'_>) -> Vec<f32> {
     vec![f32::NEG_INFINITY; shop.snapshot.catalogue.places()]
 }
 
-fn blank(scores: &mut [f32], places: &BTreeSet<ProductIndex>) {
+fn blank(scores: &mut [f32], places: impl IntoIterator<Item = ProductIndex>) {
     for place in places {
-        if let Some(score) = scores.get_mut(*place as usize) {
+        if let Some(score) = scores.get_mut(place as usize) {
             *score = f32::NEG_INFINITY;
         }
     }
 }
 
-/// The numbers of the last things that the person liked, oldest first.
-pub(super) fn read_history(view: &View, person: &Person) -> Vec<(u32, ProductIndex)> {
+/// The numbers of the last things that the person liked, oldest first. Of
+/// somebody who has done nothing, the product at hand is the whole history.
+pub(super) fn read_history(
+    view: &View,
+    product: Option<ProductIndex>,
+    person: &Person<'_>,
+) -> Vec<(u32, ProductIndex)> {
     let known = person.interactions.iter().filter_map(|interaction| {
         let number = view.stand_in(interaction.product)?;
         Some(((number, interaction.product), interaction.kind))
     });
-    sequence(known, MAX_HISTORY)
+    let read = sequence(known, MAX_HISTORY);
+    match product {
+        Some(place) if read.is_empty() => view
+            .stand_in(place)
+            .map(|number| (number, place))
+            .into_iter()
+            .collect(),
+        _ => read,
+    }
 }
 
 /// What the model expects next, without what was seen already.
-fn from_history(shop: &Shop<'_>, person: &Person) -> Option<Tier> {
+fn from_history(
+    shop: &Shop<'_>,
+    product: Option<ProductIndex>,
+    person: &Person<'_>,
+) -> Option<Tier> {
     let view = shop.view?;
-    let history: Vec<u32> = read_history(view, person)
+    let history: Vec<u32> = read_history(view, product, person)
         .into_iter()
         .map(|(number, _)| number)
         .collect();
@@ -141,28 +202,34 @@ fn from_history(shop: &Shop<'_>, person: &Person) -> Option<Tier> {
     let mut known = vec![0.0; view.parts.next.items];
     view.parts.next.score(&history, &mut known);
     let mut scores = nothing(shop);
-    for (place, _) in shop.snapshot.catalogue.iter() {
-        let near = view.text_neighbours(place);
-        scores[place as usize] = if near.is_empty() {
-            let own = view.number(place).and_then(|n| known.get(n as usize));
-            own.copied().unwrap_or(f32::NEG_INFINITY)
-        } else {
-            let total: f32 = near.iter().map(|(_, similarity)| similarity).sum();
-            let score = |(number, similarity): &(u32, f32)| {
-                similarity * known.get(*number as usize).copied().unwrap_or_default()
-            };
-            TEXT_TRUST * near.iter().map(score).sum::<f32>() / total
-        };
+    for (place, number) in view.numbered() {
+        if let (Some(score), Some(known)) =
+            (scores.get_mut(place as usize), known.get(number as usize))
+        {
+            *score = *known;
+        }
     }
-    blank(
-        &mut scores,
-        &person.interactions.iter().map(|i| i.product).collect(),
-    );
+    for (place, near) in view.by_text() {
+        if let Some(score) = scores.get_mut(place as usize) {
+            *score = score.max(TEXT_TRUST * mean_of_near(near, |n| known.get(n as usize).copied()));
+        }
+    }
+    blank(&mut scores, person.interactions.iter().map(|i| i.product));
     Some(Tier {
         name: "history",
         source: Source::History,
         scores,
     })
+}
+
+/// The mean score of products described alike, by how much alike.
+pub(super) fn mean_of_near(near: &[(u32, f32)], score: impl Fn(u32) -> Option<f32>) -> f32 {
+    let total: f32 = near.iter().map(|(_, similarity)| similarity).sum();
+    let parts = near.iter();
+    let sum: f32 = parts
+        .map(|(number, similarity)| similarity * score(*number).unwrap_or_default())
+        .sum();
+    sum / total.max(f32::MIN_POSITIVE)
 }
 
 /// Adds a list of the model to scores by place.
@@ -264,34 +331,12 @@ fn popularity(shop: &Shop<'_>) -> Vec<f32> {
     scores
 }
 
-/// Interest that fades: by half every three days before the last deed of all.
-/// An old log has its trends too.
+/// Interest that fades.
 fn trending(shop: &Shop<'_>) -> Tier {
-    let histories = &shop.snapshot.histories;
-    let last = histories
-        .iter()
-        .filter_map(|(_, history)| history.interactions.last())
-        .map(|interaction| interaction.time)
-        .filter(|time| *time <= shop.now)
-        .max()
-        .unwrap_or(shop.now);
-    let oldest = last.plus_seconds(-TREND_HALF_LIFE_SECONDS * TREND_HALF_LIVES);
-    // Whole numbers: histories come in no certain order, and their sum must
-    // not depend on it.
-    let mut sums = vec![0_i64; shop.snapshot.catalogue.places()];
-    for (_, history) in histories.iter() {
-        let recent = history.interactions.iter().rev();
-        for interaction in recent.take_while(|interaction| interaction.time >= oldest) {
-            if let Some(sum) = sums.get_mut(interaction.product as usize) {
-                *sum += faded(interaction.kind, interaction.time, last);
-            }
-        }
-    }
     let mut scores = nothing(shop);
-    for (place, _) in shop.snapshot.catalogue.iter() {
-        let sum = sums[place as usize];
-        if sum > 0 {
-            scores[place as usize] = sum as f32 / FADED_UNIT as f32;
+    for (place, interest) in shop.snapshot.trends.scores(shop.now) {
+        if let Some(score) = scores.get_mut(place as usize) {
+            *score = interest;
         }
     }
     Tier {
@@ -301,10 +346,39 @@ fn trending(shop: &Shop<'_>) -> Tier {
     }
 }
 
-const FADED_UNIT: f64 = 1_048_576.0;
-
-fn faded(kind: EventKind, time: Timestamp, last: Timestamp) -> i64 {
-    let age = (last.as_seconds() - time.as_seconds()).max(0) as f64;
-    let weight = (-age / TREND_HALF_LIFE_SECONDS as f64).exp2();
-    (f64::from(kind.interest()) * weight * FADED_UNIT).round() as i64
+/// What the person bought before, by how much it is time to buy it again: by
+/// their own rhythm where they have one, else by everybody's.
+fn replenish(shop: &Shop<'_>, person: &Person<'_>) -> Tier {
+    let mut purchases: BTreeMap<ProductIndex, Vec<Timestamp>> = BTreeMap::new();
+    for interaction in &person.interactions {
+        if interaction.kind == EventKind::Purchase && interaction.time <= shop.now {
+            let times = purchases.entry(interaction.product).or_default();
+            times.push(interaction.time);
+        }
+    }
+    let mut scores = nothing(shop);
+    for (place, times) in purchases {
+        let (Some(product), Some(last)) = (shop.snapshot.catalogue.get(place), times.last()) else {
+            continue;
+        };
+        let elapsed = shop.now.as_seconds() - last.as_seconds();
+        let mut own = gaps(times.iter().copied());
+        own.sort_unstable();
+        let rhythm = match (own.get(own.len() / 2), shop.view) {
+            (Some(gap), _) => Some((*gap, 1.0)),
+            (None, Some(view)) => (view.parts.rhythms)
+                .of(&product.id, product.leaf_category())
+                .map(|rhythm| (rhythm.seconds, rhythm.share)),
+            (None, None) => None,
+        };
+        let score = rhythm.map_or(0.0, |(seconds, share)| share * due(elapsed, seconds));
+        if let Some(place) = scores.get_mut(place as usize).filter(|_| score > 0.0) {
+            *place = score;
+        }
+    }
+    Tier {
+        name: "replenish",
+        source: Source::Rhythm,
+        scores,
+    }
 }

@@ -1,6 +1,11 @@
 //! `bench recommend`: next-item recommendation on sequences. The last item of
 //! each user tests, the one before it validates; all items that the user has
 //! not seen are ranked; at test time the model reads all but the last item.
+//!
+//! What is counted (popularity, EASE, the item lists) is counted in the
+//! training part alone for the headline: so do the published figures. Counted
+//! again with the validation items, after everything was chosen, it stands
+//! beside it as `refitted`.
 
 mod read;
 
@@ -10,7 +15,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use evaluate::metrics::{coverage, mean};
 use models::ease::Ease;
-use models::next_item::{Example, Judged, ListVoice, NextItemModel, VoiceWeights, judge};
+use models::next_item::{Judged, ListVoice, NextItemModel, VoiceWeights, judge};
 use serde_json::{Value, json};
 use train::Size;
 use train::recommend::{FitOptions, Holdout, ListChoice, ease_fits, ease_lambdas, fit, weigh};
@@ -24,7 +29,8 @@ pub struct RecommendArguments {
     /// between; or orders or events as JSON Lines. Plain or .gz.
     #[arg(long, value_name = "FILE")]
     pub sequences: PathBuf,
-    /// Products as JSON Lines: those that nobody touched count for coverage.
+    /// Products as JSON Lines: their texts are one more voice of the blend, and
+    /// those that nobody touched count for coverage.
     #[arg(long, value_name = "FILE")]
     pub items: Option<PathBuf>,
     /// How many seeds to train with.
@@ -38,6 +44,11 @@ pub struct RecommendArguments {
     #[arg(long, hide = true, default_value = "small")]
     pub size: Effort,
 }
+
+/// Which row is the result, and why.
+const HEADLINE: &str = "the headline is the blend whose lists are counted in the training part alone: \
+     published figures are made so, and all choices were made with such lists. Refitted lists have \
+     seen the validation items of all users, as a shop's lists would by the day that they serve";
 
 /// How much effort a model is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,15 +84,25 @@ struct Bench {
     holdout: Holdout,
     items: usize,
     choice: ListChoice,
-    training_lists: Vec<ListVoice>,
-    test_lists: Vec<ListVoice>,
+    /// Of the training part.
+    lists: Vec<ListVoice>,
+    /// Of the training part and the validation items.
+    refitted_lists: Vec<ListVoice>,
     threads: usize,
     size: Size,
+}
+
+/// What needs no decoder, counted in one set of sequences.
+struct Counted {
+    popular: Figures,
+    ease: Option<Figures>,
 }
 
 /// One seed's model: the decoder alone, and with the lists beside it.
 struct SeedResult {
     blend: Figures,
+    /// The same with the refitted lists.
+    refitted: Figures,
     single: Figures,
     epochs: usize,
     weights: VoiceWeights,
@@ -107,8 +128,14 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let items = data.items();
     eprintln!("choosing item-to-item lists on validation");
-    let (choice, training_lists) =
-        ListChoice::choose(&holdout.training, &holdout.validation, items, threads);
+    let text = data.text_lists();
+    let (choice, lists) = ListChoice::choose(
+        &holdout.training,
+        &holdout.validation,
+        items,
+        text.as_ref(),
+        threads,
+    );
     if ease_fits(items) {
         eprintln!("solving EASE");
     } else {
@@ -116,9 +143,8 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     }
     let ease = choice.ease(&holdout.histories, items, threads);
     let bench = Bench {
-        // What validated belongs to the history when it comes to the test.
-        test_lists: choice.voices(&holdout.histories, items, ease.as_ref()),
-        training_lists,
+        refitted_lists: choice.voices(&holdout.histories, items, ease.as_ref(), text.as_ref()),
+        lists,
         data,
         holdout,
         items,
@@ -126,38 +152,45 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
         threads,
         size: arguments.size.into(),
     };
-    let popular = bench.popular();
-    let ease = bench.ease(ease);
+    let lambda = bench.ease_lambda();
+    let refitted = bench.counted(&bench.holdout.histories, lambda, ease);
+    let counted = bench.counted(&bench.holdout.training, lambda, None);
     let mut results = Vec::new();
     for seed in 1..=arguments.seeds {
         results.push(bench.seed(seed)?);
     }
-    table(&popular, ease.as_ref(), &results);
-    let of = |figure: fn(&SeedResult) -> f64| summary(&results, figure);
-    Ok(json!({
-        "recall@10": of(|result| result.blend.recall),
-        "ndcg@10": of(|result| result.blend.ndcg),
-        "mrr@10": of(|result| result.blend.mrr),
-        "coverage": of(|result| result.blend.coverage),
-        "single": {
-            "recall@10": of(|result| result.single.recall),
-            "ndcg@10": of(|result| result.single.ndcg),
-            "mrr@10": of(|result| result.single.mrr),
-            "coverage": of(|result| result.single.coverage),
-        },
-        "popular": object(&popular),
-        "ease": ease.as_ref().map_or_else(
-            || json!({"skipped": ease_skipped(bench.items)}),
-            object,
+    table(&counted, &refitted, &results);
+    let ease = |counted: &Counted| match &counted.ease {
+        Some(figures) => object(figures),
+        None => json!({"skipped": ease_skipped(bench.items)}),
+    };
+    let mut keys = by_seed(&results, |result| &result.blend);
+    let mut refitted_keys = by_seed(&results, |result| &result.refitted);
+    refitted_keys["popular"] = object(&refitted.popular);
+    refitted_keys["ease"] = ease(&refitted);
+    for (key, value) in [
+        ("headline", json!(HEADLINE)),
+        ("single", by_seed(&results, |result| &result.single)),
+        ("refitted", refitted_keys),
+        ("popular", object(&counted.popular)),
+        ("ease", ease(&counted)),
+        ("protocol", json!(protocol)),
+        ("seeds", json!(arguments.seeds)),
+        ("users", json!(bench.holdout.test.len())),
+        ("items", json!(bench.items)),
+        ("lists", json!(bench.choice)),
+        (
+            "weights",
+            results.iter().map(|result| json!(result.weights)).collect(),
         ),
-        "protocol": protocol,
-        "seeds": arguments.seeds,
-        "users": bench.holdout.test.len(),
-        "items": bench.items,
-        "lists": bench.choice,
-        "weights": results.iter().map(|result| &result.weights).collect::<Vec<_>>(),
-        "epochs": results.iter().map(|result| result.epochs).collect::<Vec<_>>(),
-    }))
+        (
+            "epochs",
+            results.iter().map(|result| json!(result.epochs)).collect(),
+        ),
+    ] {
+        keys[key] = value;
+    }
+    Ok(keys)
 }
 
 impl Bench {
@@ -174,39 +207,42 @@ impl Bench {
         self.figures(&judge(&self.holdout.test, self.items, self.threads, score))
     }
 
-    /// The same list for everybody.
-    fn popular(&self) -> Figures {
+    /// Popularity, the same list for everybody, and EASE as it was published:
+    /// all weights, every item of the history alike. `solved` is EASE of these
+    /// sequences where it is at hand.
+    fn counted(&self, sequences: &[Vec<u32>], lambda: f32, solved: Option<Ease>) -> Counted {
         let mut counts = vec![0.0_f32; self.items];
-        for &item in self.holdout.histories.iter().flatten() {
+        for &item in sequences.iter().flatten() {
             counts[item as usize] += 1.0;
         }
-        self.judge(|_, scores| scores.copy_from_slice(&counts))
+        let at_hand = solved.filter(|_| self.choice.ease.is_some_and(|(own, _)| own == lambda));
+        let solved = at_hand.or_else(|| self.solve(sequences, lambda));
+        Counted {
+            popular: self.judge(|_, scores| scores.copy_from_slice(&counts)),
+            ease: solved.map(|ease| self.judge(|history, scores| ease.add_scores(history, scores))),
+        }
     }
 
-    /// EASE as it was published: all weights, every item of the history alike,
-    /// regularised as is best for it so. `solved` is that of the lists.
-    fn ease(&self, solved: Option<Ease>) -> Option<Figures> {
-        let score = |ease: &Ease, examples: &[Example]| {
-            let add = |history: &[u32], scores: &mut [f32]| ease.add_scores(history, scores);
-            judge(examples, self.items, self.threads, add)
-        };
-        let solve = |sequences: &[Vec<u32>], lambda: f32| {
-            Ease::fit(sequences, self.items, lambda, self.threads)
-        };
-        let mut solved = solved?;
+    fn solve(&self, sequences: &[Vec<u32>], lambda: f32) -> Option<Ease> {
+        ease_fits(self.items).then(|| Ease::fit(sequences, self.items, lambda, self.threads))?
+    }
+
+    /// The regularisation that is best on validation for EASE alone.
+    fn ease_lambda(&self) -> f32 {
         let lambdas = ease_lambdas(self.items);
-        if lambdas.len() > 1 {
-            let mut best = (f64::NEG_INFINITY, 0.0);
-            for &lambda in lambdas {
-                let ease = solve(&self.holdout.training, lambda)?;
-                let found = score(&ease, &self.holdout.validation).figures.ndcg();
-                if found > best.0 {
-                    best = (found, lambda);
-                }
+        let (training, validation) = (&self.holdout.training, &self.holdout.validation);
+        let mut best = (f64::NEG_INFINITY, lambdas.first().copied().unwrap_or(1.0));
+        for &lambda in lambdas.iter().filter(|_| lambdas.len() > 1) {
+            let Some(ease) = self.solve(training, lambda) else {
+                break;
+            };
+            let add = |history: &[u32], scores: &mut [f32]| ease.add_scores(history, scores);
+            let judged = judge(validation, self.items, self.threads, add);
+            if judged.figures.ndcg() > best.0 {
+                best = (judged.figures.ndcg(), lambda);
             }
-            solved = solve(&self.holdout.histories, best.1)?;
         }
-        Some(self.figures(&score(&solved, &self.holdout.test)))
+        best.1
     }
 
     fn seed(&self, seed: u64) -> anyhow::Result<SeedResult> {
@@ -224,10 +260,10 @@ impl Bench {
                 );
             }
         })?;
-        let lists = self.training_lists.clone();
+        let lists = self.lists.clone();
         let mut model = NextItemModel {
             items: self.items,
-            decoder: Some(fitted.decoder),
+            decoders: vec![fitted.decoder],
             weights: VoiceWeights {
                 decoder: 1.0,
                 lists: vec![0.0; lists.len()],
@@ -236,10 +272,12 @@ impl Bench {
         };
         let single = self.judge(|history, scores| model.score(history, scores));
         weigh(&mut model, validation, seed, self.threads);
-        model.lists = self.test_lists.clone();
         let blend = self.judge(|history, scores| model.score(history, scores));
+        model.lists = self.refitted_lists.clone();
+        let refitted = self.judge(|history, scores| model.score(history, scores));
         Ok(SeedResult {
             blend,
+            refitted,
             single,
             epochs: fitted.epochs,
             weights: model.weights,
@@ -260,48 +298,76 @@ fn object(figures: &Figures) -> Value {
     })
 }
 
-fn summary(results: &[SeedResult], figure: fn(&SeedResult) -> f64) -> Value {
-    let per_seed: Vec<f64> = results.iter().map(figure).collect();
-    json!({"mean": mean(&per_seed), "per_seed": per_seed})
+/// Each figure's mean and its value for each seed.
+fn by_seed(results: &[SeedResult], of: fn(&SeedResult) -> &Figures) -> Value {
+    let summary = |figure: fn(&Figures) -> f64| {
+        let per_seed: Vec<f64> = results.iter().map(|result| figure(of(result))).collect();
+        json!({"mean": mean(&per_seed), "per_seed": per_seed})
+    };
+    json!({
+        "recall@10": summary(|figures| figures.recall),
+        "ndcg@10": summary(|figures| figures.ndcg),
+        "mrr@10": summary(|figures| figures.mrr),
+        "coverage": summary(|figures| figures.coverage),
+    })
 }
 
-fn table(popular: &Figures, ease: Option<&Figures>, results: &[SeedResult]) {
-    let mut table =
-        crate::table::with_headings(&["ranked by", "recall@10", "ndcg@10", "mrr@10", "coverage"]);
-    let mut row = |name: &str, figures: &Figures| {
+/// The figures of all seeds on average.
+fn average(results: &[SeedResult], figures: fn(&SeedResult) -> &Figures) -> Figures {
+    let of = |figure: fn(&Figures) -> f64| {
+        let values: Vec<f64> = results.iter().map(|r| figure(figures(r))).collect();
+        mean(&values)
+    };
+    Figures {
+        recall: of(|f| f.recall),
+        ndcg: of(|f| f.ndcg),
+        mrr: of(|f| f.mrr),
+        coverage: of(|f| f.coverage),
+    }
+}
+
+fn table(counted: &Counted, refitted: &Counted, results: &[SeedResult]) {
+    let headings = [
+        "ranked by",
+        "counted in",
+        "recall@10",
+        "ndcg@10",
+        "mrr@10",
+        "coverage",
+    ];
+    let mut table = crate::table::with_headings(&headings);
+    let mut row = |name: &str, counted_in: &str, figures: &Figures| {
         table.add_row([
             name.to_owned(),
+            counted_in.to_owned(),
             format!("{:.4}", figures.recall),
             format!("{:.4}", figures.ndcg),
             format!("{:.4}", figures.mrr),
             format!("{:.3}", figures.coverage),
         ]);
     };
-    row("popular", popular);
-    if let Some(ease) = ease {
-        row("EASE", ease);
+    let (training, both) = ("training", "training + validation");
+    row("popular", training, &counted.popular);
+    if let Some(ease) = &counted.ease {
+        row("EASE", training, ease);
     }
-    for (seed, result) in (1..).zip(results) {
-        row(&format!("decoder alone, seed {seed}"), &result.single);
-        row(&format!("model, seed {seed}"), &result.blend);
+    for (seed, result) in (1..).zip(results).filter(|_| results.len() > 1) {
+        row(&format!("single model, seed {seed}"), "", &result.single);
+        row(&format!("blend, seed {seed}"), training, &result.blend);
     }
-    if results.len() > 1 {
-        let average = |figures: fn(&SeedResult) -> Figures| {
-            let of = |figure: fn(&Figures) -> f64| {
-                let values: Vec<f64> = results.iter().map(|r| figure(&figures(r))).collect();
-                mean(&values)
-            };
-            Figures {
-                recall: of(|f| f.recall),
-                ndcg: of(|f| f.ndcg),
-                mrr: of(|f| f.mrr),
-                coverage: of(|f| f.coverage),
-            }
-        };
-        row("decoder alone, mean", &average(|result| result.single));
-        row("model, mean", &average(|result| result.blend));
+    row("single model, mean", "", &average(results, |r| &r.single));
+    row(
+        "blend, mean: the headline",
+        training,
+        &average(results, |r| &r.blend),
+    );
+    row("popular", both, &refitted.popular);
+    if let Some(ease) = &refitted.ease {
+        row("EASE", both, ease);
     }
+    row("blend, mean", both, &average(results, |r| &r.refitted));
     eprintln!("{table}");
+    eprintln!("{HEADLINE}");
 }
 
 #[cfg(test)]

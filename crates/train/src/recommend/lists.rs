@@ -1,12 +1,18 @@
+use corpus::recommend::TextIndex;
 use models::ease::{Ease, ease_bytes};
-use models::neighbours::{NeighbourOptions, neighbours};
-use models::next_item::{Example, ListVoice, NextItemModel, VoiceWeights, judge};
+use models::index::Scored;
+use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
+use models::next_item::{Example, ListVoice, NextItemModel, judge};
 use serde::{Deserialize, Serialize};
+use shop::Product;
 
-use super::fit::sample;
+use super::fit::{sample, sample_of};
 
 /// The longest list that is kept of an item.
 const LONGEST: usize = 200;
+
+/// The longest list by text.
+const LONGEST_BY_TEXT: usize = 100;
 
 /// The most memory that EASE may take for its matrix.
 pub const EASE_MEMORY_BYTES: usize = 1_500_000_000;
@@ -16,6 +22,33 @@ const QUICK_ITEMS: usize = 3_000;
 
 /// The regularisation of EASE where it is not chosen.
 const EASE_LAMBDA: f32 = 100.0;
+
+/// The most validation examples that weigh the voices.
+const MAX_WEIGHED: usize = 6_000;
+
+/// What an item one place further back may count.
+const RECENCIES: [f32; 3] = [0.6, 0.75, 0.9];
+
+/// The lists by text of numbered products.
+pub fn text_lists<'a>(
+    index: &TextIndex,
+    products: impl IntoIterator<Item = (u32, &'a Product)>,
+    items: usize,
+) -> ItemLists {
+    let mut rows = vec![Vec::new(); items];
+    for (number, product) in products {
+        let alike = index.alike(product, LONGEST_BY_TEXT + 1);
+        if let Some(row) = rows.get_mut(number as usize) {
+            *row = (alike.into_iter().filter(|alike| alike.place != number))
+                .map(|alike| Scored {
+                    place: alike.place,
+                    score: alike.similarity,
+                })
+                .collect();
+        }
+    }
+    ItemLists::from_rows(rows)
+}
 
 /// How the item-to-item lists are made, as chosen on validation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -30,14 +63,19 @@ pub struct ListChoice {
     pub recency: f32,
     /// EASE's regularisation and recency, where its matrix fits in memory.
     pub ease: Option<(f32, f32)>,
+    /// The recency of the lists by text, where there are texts.
+    pub text: Option<f32>,
 }
 
 impl ListChoice {
-    /// Chooses on validation by NDCG@10; with the lists of `training` as chosen.
+    /// Chooses on validation by NDCG@10; with the lists of `training` as
+    /// chosen. `text` says which items are described alike, where there are
+    /// descriptions.
     pub fn choose(
         training: &[Vec<u32>],
         validation: &[Example],
         items: usize,
+        text: Option<&ItemLists>,
         threads: usize,
     ) -> (Self, Vec<ListVoice>) {
         let validation = sample(validation, 0);
@@ -55,12 +93,9 @@ impl ListChoice {
                     ..Self::default()
                 };
                 let mut voice = choice.neighbours(training, items);
-                for recency in [0.6, 0.75, 0.9] {
-                    voice.recency = recency;
-                    let found = ndcg(&voice);
-                    if found > best.0 {
-                        best = (found, Self { recency, ..choice });
-                    }
+                let (recency, found) = best_recency(&mut voice, &ndcg);
+                if found > best.0 {
+                    best = (found, Self { recency, ..choice });
                 }
             }
         }
@@ -68,6 +103,15 @@ impl ListChoice {
         let mut voices = vec![choice.neighbours(training, items)];
         if let Some((lambda, voice)) = choose_ease(training, items, threads, &ndcg) {
             choice.ease = Some((lambda, voice.recency));
+            voices.push(voice);
+        }
+        if let Some(text) = text {
+            let mut voice = ListVoice {
+                lists: text.clone(),
+                recency: 1.0,
+            };
+            voice.recency = best_recency(&mut voice, &ndcg).0;
+            choice.text = Some(voice.recency);
             voices.push(voice);
         }
         (choice, voices)
@@ -79,17 +123,25 @@ impl ListChoice {
         solve(sequences, items, lambda, threads)
     }
 
-    /// The lists of these sequences: neighbours, then those of `ease`.
+    /// The lists of these sequences: neighbours, then those of `ease`, then
+    /// those by text.
     pub fn voices(
         &self,
         sequences: &[Vec<u32>],
         items: usize,
         ease: Option<&Ease>,
+        text: Option<&ItemLists>,
     ) -> Vec<ListVoice> {
         let mut voices = vec![self.neighbours(sequences, items)];
         if let (Some((_, recency)), Some(ease)) = (self.ease, ease) {
             voices.push(ListVoice {
                 lists: ease.to_lists(LONGEST),
+                recency,
+            });
+        }
+        if let (Some(recency), Some(text)) = (self.text, text) {
+            voices.push(ListVoice {
+                lists: text.clone(),
                 recency,
             });
         }
@@ -119,6 +171,7 @@ impl Default for ListChoice {
             shrinkage: 10.0,
             recency: 0.75,
             ease: None,
+            text: None,
         }
     }
 }
@@ -145,6 +198,19 @@ fn solve(sequences: &[Vec<u32>], items: usize, lambda: f32, threads: usize) -> O
     Ease::fit(sequences, items, lambda, threads)
 }
 
+/// The recency with which a voice is best, and how good it is then.
+fn best_recency(voice: &mut ListVoice, ndcg: &dyn Fn(&ListVoice) -> f64) -> (f32, f64) {
+    let mut best = (voice.recency, f64::NEG_INFINITY);
+    for recency in RECENCIES {
+        voice.recency = recency;
+        let found = ndcg(voice);
+        if found > best.1 {
+            best = (recency, found);
+        }
+    }
+    best
+}
+
 /// The regularisation with its lists, whose recency is chosen too.
 fn choose_ease(
     training: &[Vec<u32>],
@@ -158,49 +224,28 @@ fn choose_ease(
             lists: solve(training, items, lambda, threads)?.to_lists(LONGEST),
             recency: 1.0,
         };
-        for recency in [0.6, 0.75, 0.9] {
+        let (recency, found) = best_recency(&mut voice, ndcg);
+        if best.as_ref().is_none_or(|(ndcg, ..)| found > *ndcg) {
             voice.recency = recency;
-            let found = ndcg(&voice);
-            if best.as_ref().is_none_or(|(ndcg, ..)| found > *ndcg) {
-                best = Some((found, lambda, voice.clone()));
-            }
+            best = Some((found, lambda, voice));
         }
     }
     best.map(|(_, lambda, voice)| (lambda, voice))
 }
 
-/// Weighs decoder and lists against each other on validation. The decoder
-/// alone and each list alone are among the candidates.
+/// Weighs decoder and lists against each other on validation; each alone is
+/// among the candidates.
 pub fn weigh(model: &mut NextItemModel, validation: &[Example], seed: u64, threads: usize) {
-    const STEPS: [f32; 5] = [0.0, 0.03, 0.06, 0.12, 0.25];
-    let decoder = f32::from(u8::from(model.decoder.is_some()));
-    let weights = |decoder: f32, lists: &[f32]| VoiceWeights {
-        decoder,
-        lists: lists.to_vec(),
-    };
-    let candidates: Vec<VoiceWeights> = match model.lists.len() {
-        0 => vec![weights(decoder, &[])],
-        1 => (STEPS.iter().map(|step| weights(decoder, &[*step])))
-            .chain([weights(0.0, &[1.0])])
-            .collect(),
-        _ => STEPS
-            .iter()
-            .flat_map(|first| {
-                STEPS
-                    .iter()
-                    .map(|second| weights(decoder, &[*first, *second]))
-            })
-            .chain([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]].map(|lists| weights(0.0, &lists)))
-            .collect(),
-    };
-    let validation = sample(validation, seed);
-    if let Some((chosen, _)) = model.choose_weights(&validation, &candidates, threads) {
+    let validation = sample_of(validation, seed, MAX_WEIGHED);
+    if let Some((chosen, _)) = model.weigh(&validation, threads) {
         model.weights = chosen;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use models::next_item::VoiceWeights;
+
     use super::*;
 
     #[test]
@@ -215,13 +260,13 @@ mod tests {
                 target: pair * 2 + 1,
             })
             .collect();
-        let (choice, voices) = ListChoice::choose(&training, &validation, 40, 2);
+        let (choice, voices) = ListChoice::choose(&training, &validation, 40, None, 2);
         let ease = choice.ease(&training, 40, 2);
         assert!(ease.is_some());
-        assert_eq!(choice.voices(&training, 40, ease.as_ref()), voices);
+        assert_eq!(choice.voices(&training, 40, ease.as_ref(), None), voices);
         let mut model = NextItemModel {
             items: 40,
-            decoder: None,
+            decoders: Vec::new(),
             lists: voices,
             weights: VoiceWeights {
                 decoder: 0.0,

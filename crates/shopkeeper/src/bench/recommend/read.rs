@@ -5,11 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use corpus::TimeSplit;
+use corpus::recommend::TextIndex;
 use flate2::read::MultiGzDecoder;
+use models::neighbours::ItemLists;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
-use shop::{EventKind, Id, Timestamp};
-use train::recommend::Holdout;
+use shop::{EventKind, Id, Product, Timestamp};
+use train::recommend::{Holdout, text_lists};
 
 /// Share of the interactions that validates, and that tests, in a split by time.
 const TIME_SHARE: f64 = 0.1;
@@ -23,6 +25,8 @@ pub struct Data {
     pub times: Option<Vec<Vec<Timestamp>>>,
     /// How many products there are, untouched ones too.
     pub catalogue: usize,
+    /// The described products that occur in the sequences, with their numbers.
+    pub products: Vec<(u32, Product)>,
     numbers: FxHashMap<String, u32>,
 }
 
@@ -47,9 +51,32 @@ struct Line {
     product_id: Id,
 }
 
+/// What tells products apart by text.
 #[derive(Deserialize)]
 struct Item {
     id: Id,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    brand: Option<String>,
+    #[serde(default)]
+    category: Vec<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+impl Item {
+    fn into_product(self) -> Product {
+        Product {
+            description: self.description,
+            brand: self.brand,
+            category: self.category,
+            tags: self.tags,
+            ..Product::new(self.id, self.title)
+        }
+    }
 }
 
 impl Data {
@@ -76,6 +103,13 @@ impl Data {
     /// How many items occur in the sequences.
     pub fn items(&self) -> usize {
         self.numbers.len()
+    }
+
+    /// Which items are described alike; none where nothing is described.
+    pub fn text_lists(&self) -> Option<ItemLists> {
+        let products = || self.products.iter().map(|(number, item)| (*number, item));
+        let index = TextIndex::new(products());
+        (!self.products.is_empty()).then(|| text_lists(&index, products(), self.items()))
     }
 
     /// Divides the sequences, and says how.
@@ -197,8 +231,11 @@ impl Data {
             }
             let item: Item = serde_json::from_str(&line)
                 .with_context(|| format!("{}, line {number}: not a product", path.display()))?;
-            if !self.numbers.contains_key(item.id.as_str()) {
-                untouched.insert(item.id);
+            match self.numbers.get(item.id.as_str()) {
+                Some(number) => self.products.push((*number, item.into_product())),
+                None => {
+                    untouched.insert(item.id);
+                }
             }
         }
         self.catalogue += untouched.len();

@@ -2,7 +2,6 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-
 use evaluate::gate::Verdict;
 
 use crate::jobs::Outcome;

@@ -25,7 +25,12 @@ pub fn init(setting: &Setting) -> anyhow::Result<Done> {
         setting.say(format!("wrote {}", path.display()));
         setting.say("next: shopkeeper import FILE…, then shopkeeper train");
     }
-    Ok(Done::with(json!({"config": path})))
+    let policy = setting.folder.join("policy.toml");
+    if !policy.exists() {
+        std::fs::write(&policy, serve::support::DEFAULT_POLICY)?;
+        setting.say(format!("wrote {}", policy.display()));
+    }
+    Ok(Done::with(json!({"config": path, "policy": policy})))
 }
 
 pub async fn doctor(setting: &Setting) -> anyhow::Result<Done> {

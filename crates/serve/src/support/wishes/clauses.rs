@@ -36,6 +36,7 @@ const NOT: &[&str] = &[
 ];
 /// Words that come before a verb in a question about the rules.
 const QUESTION: &[&str] = &[
+    "whether",
     "how do i",
     "how can i",
     "how to",
@@ -55,6 +56,11 @@ const QUESTION: &[&str] = &[
     "政策",
 ];
 const WANT: &[&str] = &[
+    "wish to",
+    "want to",
+    "like to",
+    "need to",
+    "intend to",
     "i want",
     "i would like",
     "i'd like",
@@ -257,7 +263,12 @@ impl Clause {
 
     /// The titles named after "except", and whether all else is meant.
     pub fn exception<'a>(&self, items: &[Item<'a>]) -> (Vec<&'a str>, bool) {
-        let all = self.says(&["all", "everything", "全部", "所有"]);
+        // "Make sure all that I return …" returns not all.
+        let after_verb = self.words.get(self.verb..).unwrap_or_default();
+        let all = ["all", "everyth"]
+            .iter()
+            .any(|all| after_verb.iter().any(|word| word == all))
+            || ["全部", "所有"].iter().any(|all| self.text.contains(all));
         let place = self
             .words
             .iter()

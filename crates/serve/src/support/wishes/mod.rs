@@ -151,7 +151,13 @@ impl Reader<'_> {
         let all = clause.says(&["all", "every", "everything", "全部", "所有"])
             || self.names_an_order(clause)
             || open.len() == 1 && named.is_empty();
-        let whole = self.message.contains("whole order") || self.message.contains("entire order");
+        // Said of this deed and not turned round ("if that takes the entire
+        // order, do not").
+        let said = clause.text.as_str();
+        let whole = (said.contains("whole order") || said.contains("entire order"))
+            && ![" not ", "n't ", "require"]
+                .iter()
+                .any(|no| said.contains(no));
         let mut found = false;
         for order in open {
             let of_order: Vec<&Item> = self
@@ -172,13 +178,16 @@ impl Reader<'_> {
                 continue;
             }
             let reasons = self.reasons();
-            wanted.wishes.push(Wish {
+            let wish = Wish {
                 tool: Tool::CancelOrder,
                 candidates: reasons
                     .into_iter()
                     .map(|reason| json!({"order": order.id, "reason": reason}))
                     .collect(),
-            });
+            };
+            if !wanted.wishes.contains(&wish) {
+                wanted.wishes.push(wish);
+            }
         }
         if !found {
             wanted.missing.push(Missing::Item);
@@ -196,16 +205,13 @@ impl Reader<'_> {
             reasons.push(String::new());
         }
         let said = clauses::words(&self.message);
-        let near = |reason: &String| {
-            let words = clauses::words(reason);
-            std::cmp::Reverse(words.iter().filter(|word| said.contains(word)).count())
-        };
         // "ordered" alone says nothing of a mistake.
         let telling = |reason: &String| {
             let last = clauses::words(reason).pop().unwrap_or_default();
             std::cmp::Reverse(u8::from(said.contains(&last)))
         };
-        reasons.sort_by_key(|reason| (telling(reason), near(reason)));
+        // The sort is stable: else the first of the policy.
+        reasons.sort_by_key(telling);
         reasons
     }
 

@@ -5,6 +5,7 @@
 pub mod analysis;
 mod collection;
 pub mod features;
+pub mod meaning;
 mod query;
 mod vocabulary;
 

@@ -64,9 +64,11 @@ pub use tokenizer::{TokenStream, Tokenizer};
 pub use trainer::{Decay, Optimizer, Schedule, Sequence, StepReport, Trainer, TrainerOptions};
 pub use transformer::Transformer;
 
+pub mod boosted_trees;
 pub mod ease;
 pub mod index;
 pub mod linear;
 pub mod naive_bayes;
 pub mod neighbours;
 pub mod next_item;
+pub mod static_encoder;

@@ -9,12 +9,14 @@
 
 mod fit;
 mod lists;
+mod meaning;
 
 use std::collections::BTreeMap;
 
 use corpus::search::features::place;
 use corpus::search::{Collection, FEATURES, Ranker};
 use corpus::{Corpus, Split};
+use models::static_encoder::StaticEncoder;
 use serde_json::json;
 
 use shop::Metric;
@@ -49,7 +51,8 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         products.len(),
         collection.terms()
     ));
-    let Lists { learn, held_out } = make_lists(corpus, &collection, job)?;
+    let encoder = meaning::train_encoder(corpus, &collection, job)?;
+    let Lists { learn, held_out } = make_lists(corpus, &collection, &encoder, job)?;
     let default = Ranker::default();
     let ranker = if learn.is_empty() {
         job.progress
@@ -78,14 +81,20 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         serde_json::to_vec_pretty(value).map_err(|error| TrainError::Engine(error.to_string()))
     };
     let files = BTreeMap::from([
+        ("encoder.bin".to_owned(), encoder.to_bytes()),
         ("ranker.json".to_owned(), file(&json!(ranker))?),
         ("statistics.json".to_owned(), file(&statistics)?),
     ]);
     Ok(Trained { files, metrics })
 }
 
-fn make_lists(corpus: &Corpus, collection: &Collection, job: &Job) -> Result<Lists, TrainError> {
-    let retriever = Retriever::new(corpus, collection, job.seed);
+fn make_lists(
+    corpus: &Corpus,
+    collection: &Collection,
+    encoder: &StaticEncoder,
+    job: &Job,
+) -> Result<Lists, TrainError> {
+    let retriever = Retriever::new(corpus, collection, encoder, job.seed);
     let mut requests = retriever.requests();
     requests.truncate(most_lists(job.size));
     job.progress.begin("search: lists", requests.len() as u64);

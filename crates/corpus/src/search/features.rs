@@ -12,7 +12,7 @@ pub type Features = [f32; FEATURES.len()];
 /// The features by name, in their order. All lie between 0 and 1: `taste`
 /// and `clicks` are shares, `bm25` and `popularity` (logarithmic) are relative
 /// to the best of the list.
-pub const FEATURES: [&str; 15] = [
+pub const FEATURES: [&str; 17] = [
     "bm25",
     "words_matched",
     "title_words_matched",
@@ -28,6 +28,8 @@ pub const FEATURES: [&str; 15] = [
     "price_position",
     "can_be_ordered",
     "language",
+    "meaning",
+    "meaning_relative",
 ];
 
 /// The places of single features in [`FEATURES`].
@@ -48,6 +50,8 @@ pub mod place {
     pub const PRICE: usize = 12;
     pub const CAN_BE_ORDERED: usize = 13;
     pub const LANGUAGE: usize = 14;
+    pub const MEANING: usize = 15;
+    pub const MEANING_RELATIVE: usize = 16;
 }
 
 /// What is known of a product beside its text.
@@ -67,6 +71,9 @@ pub struct Circumstances {
     pub exact_title: bool,
     /// Whether its text is in the language asked for.
     pub speaks_language: bool,
+    /// The cosine between what the query and the product mean; 0 without an
+    /// encoder.
+    pub meaning: f32,
 }
 
 /// A product's share of the interest after a query, held down while little
@@ -175,13 +182,15 @@ pub fn features(
     result[place::PRICE] = circumstances.price_position;
     result[place::CAN_BE_ORDERED] = f32::from(circumstances.can_be_ordered);
     result[place::LANGUAGE] = f32::from(circumstances.speaks_language);
+    result[place::MEANING] = circumstances.meaning.clamp(0.0, 1.0);
+    result[place::MEANING_RELATIVE] = circumstances.meaning.clamp(0.0, 1.0);
     result
 }
 
 /// Scales what has no scale of its own by the best of the list, so that one
 /// weight fits all queries and all shops.
 pub fn relative_to_best(list: &mut [Features]) {
-    for feature in [place::BM25, place::POPULARITY] {
+    for feature in [place::BM25, place::POPULARITY, place::MEANING_RELATIVE] {
         let best = list.iter().map(|one| one[feature]).fold(0.0, f32::max);
         if best > 0.0 {
             for one in &mut *list {
@@ -248,6 +257,15 @@ pub struct Ranker {
     pub features: Vec<String>,
     /// A weight for each.
     pub weights: Vec<f32>,
+    /// How much meaning counts beside BM25 where nothing else is looked at.
+    #[serde(default = "default_fusion")]
+    pub fusion: f32,
+}
+
+/// Chosen on held-out words of titles; judgements are better, where there are
+/// any.
+fn default_fusion() -> f32 {
+    0.5
 }
 
 impl Default for Ranker {
@@ -269,9 +287,12 @@ impl Default for Ranker {
         weights[place::PRICE] = 0.0;
         weights[place::CAN_BE_ORDERED] = 0.6;
         weights[place::LANGUAGE] = 0.5;
+        weights[place::MEANING] = 0.5;
+        weights[place::MEANING_RELATIVE] = 0.5;
         Self {
             features: FEATURES.map(str::to_owned).to_vec(),
             weights,
+            fusion: default_fusion(),
         }
     }
 }

@@ -111,6 +111,8 @@ pub struct Alternative {
 pub struct QueryWord {
     /// As typed, in lower case and without accents.
     pub text: String,
+    /// Its stem in the language asked for.
+    pub stem: String,
     /// What it may stand for, the surest first; empty when the catalogue has
     /// nothing like it.
     pub alternatives: Vec<Alternative>,
@@ -486,7 +488,10 @@ impl<'a> Reader<'a> {
                 .map(|term| self.collection.rarity(*term))
                 .fold(0.0, f32::max)
         });
+        let stemmer = self.analysers.first();
+        let text = &draft.piece.text;
         QueryWord {
+            stem: stemmer.map_or_else(|| text.clone(), |stemmer| stemmer.stem(text)),
             text: draft.piece.text,
             alternatives: draft.alternatives,
             rarity,

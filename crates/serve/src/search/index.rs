@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use corpus::search::{Collection, Query, QueryWord, exact_key};
@@ -13,7 +14,9 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing,
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{DocId, Score, Searcher, SegmentOrdinal, SegmentReader, TantivyDocument, Term};
 
+use super::Model;
 use super::facet::FacetTable;
+use super::meaning::Meaning;
 use super::suggest::SuggestionTable;
 use crate::ServeError;
 
@@ -37,6 +40,7 @@ pub struct Index {
     searcher: Searcher,
     words: Field,
     grams: Field,
+    pub(super) meaning: Option<Meaning>,
     build_time: Duration,
 }
 
@@ -44,6 +48,12 @@ impl Index {
     /// Builds the index of a catalogue. The same catalogue gives the same
     /// index, however many threads there are.
     pub fn build(catalogue: &Catalogue) -> Result<Self, ServeError> {
+        Self::build_for(catalogue, None)
+    }
+
+    /// Builds the index that a model searches in: products get their vectors
+    /// by its encoder, where it has one.
+    pub fn build_for(catalogue: &Catalogue, model: Option<&Model>) -> Result<Self, ServeError> {
         let start = std::time::Instant::now();
         let (places, products): (Vec<ProductIndex>, Vec<&shop::Product>) = catalogue
             .iter()
@@ -62,8 +72,10 @@ impl Index {
                 .or_default()
                 .push(number);
         }
+        let encoder = model.and_then(|model| model.encoder.clone());
         Ok(Self {
             revision: catalogue.revision,
+            meaning: encoder.map(|encoder| Meaning::build(&collection, encoder, threads)),
             facets: FacetTable::build(&products),
             suggestions: SuggestionTable::build(&places, &products),
             collection,
@@ -79,6 +91,16 @@ impl Index {
     /// The catalogue's revision that this is the index of.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Whether the products have their vectors by the encoder of `model`.
+    pub fn is_for(&self, model: Option<&Model>) -> bool {
+        let own = self.meaning.as_ref().map(Meaning::encoder);
+        match (own, model.and_then(|model| model.encoder.as_ref())) {
+            (None, None) => true,
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        }
     }
 
     /// How many products are in it.

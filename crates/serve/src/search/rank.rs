@@ -21,6 +21,8 @@ const RECENT: usize = 50;
 pub(super) struct Candidate {
     pub document: DocumentNumber,
     pub lexical: f32,
+    /// The cosine to the query; 0 where no encoder looked.
+    pub meaning: f32,
     pub score: f32,
     /// What the ranker saw; `None` beyond its window.
     pub features: Option<Features>,
@@ -127,6 +129,7 @@ impl Behaviour {
             can_be_ordered: product.availability.can_be_ordered(),
             exact_title: false,
             speaks_language,
+            meaning: 0.0,
         }
     }
 }
@@ -171,18 +174,19 @@ pub(super) fn rank(
         .chain(index.with_title(&query.exact).iter().copied())
         .take(WINDOW / 2)
         .collect();
+    let best = best_lexical(candidates);
     for candidate in &mut *candidates {
         candidate.score = if certain.contains(&candidate.document) {
             f32::MAX
         } else {
-            candidate.lexical
+            candidate.lexical / best + candidate.meaning.max(0.0)
         };
     }
     candidates.sort_unstable_by(by_score);
     let (window, rest) = candidates.split_at_mut(candidates.len().min(WINDOW));
     let mut list: Vec<Features> = window
         .iter()
-        .map(|candidate| product_features(index, snapshot, query, behaviour, candidate.document))
+        .map(|candidate| product_features(index, snapshot, query, behaviour, candidate))
         .collect();
     place_prices(index, snapshot, window, &mut list);
     relative_to_best(&mut list);
@@ -193,9 +197,6 @@ pub(super) fn rank(
         lowest = lowest.min(candidate.score);
     }
     window.sort_unstable_by(by_score);
-    let best = rest
-        .first()
-        .map_or(1.0, |first| first.lexical.max(f32::MIN_POSITIVE));
     for candidate in rest {
         candidate.score = lowest - 1.0 + candidate.lexical / best;
     }
@@ -212,7 +213,7 @@ pub(super) fn rank_all(
     let query = Query::default();
     let mut list: Vec<Features> = candidates
         .iter()
-        .map(|candidate| product_features(index, snapshot, &query, behaviour, candidate.document))
+        .map(|candidate| product_features(index, snapshot, &query, behaviour, candidate))
         .collect();
     relative_to_best(&mut list);
     for (candidate, mut features) in candidates.iter_mut().zip(list) {
@@ -234,6 +235,26 @@ pub(super) fn rank_lexically(index: &Index, query: &Query, candidates: &mut [Can
             .map_or(0.0, |document| bm25(index.collection(), query, document));
     }
     candidates.sort_unstable_by(by_score);
+}
+
+/// By BM25 and meaning.
+pub(super) fn rank_by_words_and_meaning(
+    index: &Index,
+    query: &Query,
+    ranker: &Ranker,
+    candidates: &mut [Candidate],
+) {
+    rank_lexically(index, query, candidates);
+    let best = candidates.first().map_or(0.0, |first| first.score).max(f32::MIN_POSITIVE);
+    for candidate in &mut *candidates {
+        candidate.score = candidate.score / best + ranker.fusion * candidate.meaning.max(0.0);
+    }
+    candidates.sort_unstable_by(by_score);
+}
+
+fn best_lexical(candidates: &[Candidate]) -> f32 {
+    let scores = candidates.iter().map(|candidate| candidate.lexical);
+    scores.fold(f32::MIN_POSITIVE, f32::max)
 }
 
 /// Any other order than relevance.
@@ -294,8 +315,9 @@ fn product_features(
     snapshot: &Snapshot,
     query: &Query,
     behaviour: &Behaviour,
-    document: DocumentNumber,
+    candidate: &Candidate,
 ) -> Features {
+    let document = candidate.document;
     let terms = index.collection().documents().get(document as usize);
     let product = index
         .place(document)
@@ -304,6 +326,7 @@ fn product_features(
         return [0.0; FEATURES.len()];
     };
     let mut circumstances = behaviour.circumstances(snapshot, place, product);
+    circumstances.meaning = candidate.meaning;
     circumstances.exact_title = index.with_title(&query.exact).contains(&document);
     features(index.collection(), query, terms, &circumstances)
 }

@@ -49,8 +49,15 @@ impl Tree {
             let Some((feature, threshold)) = node.question else {
                 return node.value;
             };
-            let value = features.get(usize::from(feature)).copied().unwrap_or_default();
-            let next = if value <= threshold { node.left } else { node.right } as usize;
+            let value = features
+                .get(usize::from(feature))
+                .copied()
+                .unwrap_or_default();
+            let next = if value <= threshold {
+                node.left
+            } else {
+                node.right
+            } as usize;
             if next <= at {
                 return 0.0;
             }
@@ -82,6 +89,11 @@ impl BoostedTrees {
         self.trees.iter().map(|tree| tree.score(features)).sum()
     }
 
+    /// The answer of the tree that was grown last.
+    pub fn last_score(&self, features: &[f32]) -> f32 {
+        self.trees.last().map_or(0.0, |tree| tree.score(features))
+    }
+
     /// Adds a tree that takes a step down the slopes; the sum of its answers
     /// for `rows` is returned. Equal input gives an equal tree.
     pub fn grow(
@@ -100,13 +112,10 @@ impl BoostedTrees {
             nodes: Vec::new(),
         };
         let answers = growth.grow();
-        self.trees.push(Tree { nodes: growth.nodes });
+        self.trees.push(Tree {
+            nodes: growth.nodes,
+        });
         answers
-    }
-
-    /// Forgets all trees but the first `count`.
-    pub fn truncate(&mut self, count: usize) {
-        self.trees.truncate(count);
     }
 }
 
@@ -135,7 +144,8 @@ impl BinnedRows {
             count += 1;
             bins.extend(ends.iter().enumerate().map(|(feature, ends)| {
                 let value = row.get(feature).copied().unwrap_or_default();
-                ends.partition_point(|end| *end < value).min(ends.len().saturating_sub(1)) as u8
+                ends.partition_point(|end| *end < value)
+                    .min(ends.len().saturating_sub(1)) as u8
             }));
         }
         Self {
@@ -156,7 +166,9 @@ fn ends(mut values: Vec<f32>) -> Vec<f32> {
     if distinct.len() <= BINS {
         return distinct;
     }
-    let mut ends: Vec<f32> = (1..=BINS).map(|bin| values[bin * total / BINS - 1]).collect();
+    let mut ends: Vec<f32> = (1..=BINS)
+        .map(|bin| values[bin * total / BINS - 1])
+        .collect();
     ends.dedup();
     ends
 }
@@ -195,16 +207,23 @@ impl Growth<'_> {
         while leaves.len() < self.options.leaves {
             let gain = |leaf: &Leaf| leaf.best.map_or(0.0, |split| split.gain);
             let best = (0..leaves.len()).max_by(|a, b| {
-                gain(&leaves[*a]).total_cmp(&gain(&leaves[*b])).then(b.cmp(a))
+                gain(&leaves[*a])
+                    .total_cmp(&gain(&leaves[*b]))
+                    .then(b.cmp(a))
             });
             let Some(best) = best else { break };
-            let Some(split) = leaves[best].best else { break };
+            let Some(split) = leaves[best].best else {
+                break;
+            };
             let old = leaves.swap_remove(best);
             let middle = self.part(&old, split);
             let (left, right) = (self.nodes.len(), self.nodes.len() + 1);
             self.nodes.extend([leaf(0.0), leaf(0.0)]);
             self.nodes[old.node] = Node {
-                question: Some((split.feature as u16, self.rows.ends[split.feature][split.bin])),
+                question: Some((
+                    split.feature as u16,
+                    self.rows.ends[split.feature][split.bin],
+                )),
                 left: left as u32,
                 right: right as u32,
                 value: 0.0,
@@ -263,9 +282,8 @@ impl Growth<'_> {
             }
         }
         let (slope, curvature) = self.sums(rows);
-        let worth = |slope: f64, curvature: f64| {
-            slope * slope / (curvature + f64::from(self.options.hold))
-        };
+        let worth =
+            |slope: f64, curvature: f64| slope * slope / (curvature + f64::from(self.options.hold));
         let whole = worth(slope, curvature);
         let least = self.options.least_rows as u32;
         let mut best: Option<Split> = None;
@@ -357,7 +375,10 @@ mod tests {
         }
         assert_eq!(boosted, fitted(&rows, &wanted, 60));
         let text = serde_json::to_string(&boosted).expect("numbers");
-        assert_eq!(serde_json::from_str::<BoostedTrees>(&text).expect("trees"), boosted);
+        assert_eq!(
+            serde_json::from_str::<BoostedTrees>(&text).expect("trees"),
+            boosted
+        );
     }
 
     #[test]

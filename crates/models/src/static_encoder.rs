@@ -43,7 +43,8 @@ impl StaticEncoder {
         let half = (3.0 / width as f32).sqrt();
         for (hash, length) in tokens {
             if encoder.add_token(*hash) {
-                let numbers = (0..width).map(|_| length * half * (2.0 * random.random::<f32>() - 1.0));
+                let numbers =
+                    (0..width).map(|_| length * half * (2.0 * random.random::<f32>() - 1.0));
                 encoder.table.extend(numbers);
             }
         }
@@ -155,7 +156,9 @@ impl StaticEncoder {
             }
         }
         let pairs = numbers.as_chunks::<2>().0.iter();
-        encoder.table = pairs.map(|pair| f16::from_le_bytes(*pair).to_f32()).collect();
+        encoder.table = pairs
+            .map(|pair| f16::from_le_bytes(*pair).to_f32())
+            .collect();
         if !encoder.table.iter().all(|number| number.is_finite()) {
             return Err(wrong("it holds something that is not a number"));
         }
@@ -295,7 +298,10 @@ mod tests {
         }
         assert!(first > 2.0 && last < 0.3, "{first} to {last}");
         let encoder = trainer.into_encoder();
-        let right: Vec<Vec<f32>> = pairs.iter().map(|pair| encoder.encode_rows(&pair.1)).collect();
+        let right: Vec<Vec<f32>> = pairs
+            .iter()
+            .map(|pair| encoder.encode_rows(&pair.1))
+            .collect();
         for (index, pair) in pairs.iter().enumerate() {
             let own = encoder.encode_rows(&pair.0);
             let best = right

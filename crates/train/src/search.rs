@@ -7,6 +7,7 @@
 //! nDCG. It is held to the default weights, so that what the log says nothing
 //! about stays as it was.
 
+mod boost;
 mod fit;
 mod lists;
 mod meaning;
@@ -16,12 +17,14 @@ use std::collections::BTreeMap;
 use corpus::search::features::place;
 use corpus::search::{Collection, FEATURES, Ranker};
 use corpus::{Corpus, Split};
+use models::boosted_trees::BoostedTrees;
 use models::static_encoder::StaticEncoder;
 use serde_json::json;
 
 use shop::Metric;
 
 use crate::{Job, Size, TrainError, Trained};
+use boost::boost;
 use fit::{fit, mean_ndcg};
 use lists::{List, Lists, Retriever};
 
@@ -66,13 +69,15 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
             .end(&format!("search: learnt from {} lists", learn.len()));
         ranker
     };
-    let metrics = figures(&held_out, &ranker);
+    let trees = boost(&learn, &ranker, job)?;
+    let metrics = figures(&held_out, &ranker, &trees);
     let statistics = json!({
         "products": products.len(),
         "terms": collection.terms(),
         "words": collection.vocabulary().len(),
         "words_per_product": collection.mean_words(),
         "languages": collection.languages(),
+        "trees": trees.len(),
         "lists_learnt_from": learn.len(),
         "lists_held_out": held_out.len(),
         "weights": FEATURES.iter().zip(&ranker.weights).collect::<BTreeMap<_, _>>(),
@@ -83,6 +88,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     let files = BTreeMap::from([
         ("encoder.bin".to_owned(), encoder.to_bytes()),
         ("ranker.json".to_owned(), file(&json!(ranker))?),
+        ("trees.json".to_owned(), file(&json!(trees))?),
         ("statistics.json".to_owned(), file(&statistics)?),
     ]);
     Ok(Trained { files, metrics })
@@ -123,7 +129,7 @@ fn make_lists(
 
 /// The learnt order beside BM25 alone on queries that training has not seen:
 /// as they stand, and as if nobody had ever clicked after them.
-fn figures(held_out: &[List], ranker: &Ranker) -> Vec<Metric> {
+fn figures(held_out: &[List], ranker: &Ranker, trees: &BoostedTrees) -> Vec<Metric> {
     if held_out.is_empty() {
         return Vec::new();
     }
@@ -136,9 +142,11 @@ fn figures(held_out: &[List], ranker: &Ranker) -> Vec<Metric> {
     }
     let metric = |name: &str, lists: &[List]| Metric {
         name: name.to_owned(),
-        value: mean_ndcg(lists, ranker),
+        value: mean_ndcg(lists, |features| {
+            ranker.score(features) + trees.score(features)
+        }),
         baseline_name: "BM25".to_owned(),
-        baseline: mean_ndcg(lists, &bm25),
+        baseline: mean_ndcg(lists, |features| bm25.score(features)),
         higher_is_better: true,
     };
     vec![

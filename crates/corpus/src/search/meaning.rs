@@ -40,12 +40,7 @@ pub fn term_weight(document: &Document, term: Term) -> f32 {
 pub fn document_tokens(collection: &Collection, document: &Document) -> Vec<Token> {
     let terms = document.counts.iter();
     terms
-        .map(|(term, _)| {
-            (
-                term_token(collection, *term),
-                term_weight(document, *term),
-            )
-        })
+        .map(|(term, _)| (term_token(collection, *term), term_weight(document, *term)))
         .collect()
 }
 

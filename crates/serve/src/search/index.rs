@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use corpus::search::understanding::{Names, Understanding, understand};
 use corpus::search::{Collection, Query, QueryWord, exact_key};
 use rustc_hash::FxHashMap;
 use store::{Catalogue, ProductIndex};
@@ -41,6 +42,7 @@ pub struct Index {
     words: Field,
     grams: Field,
     pub(super) meaning: Option<Meaning>,
+    names: Names,
     build_time: Duration,
 }
 
@@ -77,6 +79,7 @@ impl Index {
             revision: catalogue.revision,
             meaning: encoder.map(|encoder| Meaning::build(&collection, encoder, threads)),
             facets: FacetTable::build(&products),
+            names: Names::of(&products),
             suggestions: SuggestionTable::build(&places, &products),
             collection,
             places,
@@ -91,6 +94,21 @@ impl Index {
     /// The catalogue's revision that this is the index of.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// What a query says, and the terms that its words stand for.
+    pub(super) fn interpret(&self, text: &str, language: Option<&str>) -> (Understanding, Query) {
+        let mut understanding = understand(&self.names, text);
+        let mut query = Query::interpret(&self.collection, &understanding.words, language);
+        if understanding.words != text {
+            // A wrong guess must not hide what is called so.
+            if query.is_unknown() {
+                understanding.words = text.to_owned();
+                query = Query::interpret(&self.collection, text, language);
+            }
+            query.exact = exact_key(text);
+        }
+        (understanding, query)
     }
 
     /// Whether the products have their vectors by the encoder of `model`.

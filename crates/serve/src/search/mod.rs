@@ -21,7 +21,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use corpus::search::features::place;
+use corpus::search::understanding::Wish;
 use corpus::search::{FEATURES, Field, Query, QueryWord, Ranker};
+use models::boosted_trees::BoostedTrees;
 use models::static_encoder::StaticEncoder;
 use shop::{ModelVersion, Product, Service};
 use store::Snapshot;
@@ -37,12 +39,14 @@ pub use suggest::{SuggestRequest, Suggestion, SuggestionKind, Suggestions, sugge
 use crate::{Context, Decision, ServeError, Stages};
 use index::{DocumentNumber, Wanted};
 use meaning::Meaning;
-use rank::{Behaviour, Candidate};
+use rank::{Behaviour, Candidate, Scoring};
 
 /// The file of the ranker in an artifact.
 const RANKER_FILE: &str = "ranker.json";
 /// The file of the encoder in an artifact; it may be absent.
 const ENCODER_FILE: &str = "encoder.bin";
+/// The file of the trees that add to the ranker's scores; it may be absent.
+const TREES_FILE: &str = "trees.json";
 /// How many products are found by meaning alone.
 const NEAR: usize = 100;
 /// Products further from a query than this are not found by meaning alone.
@@ -54,6 +58,7 @@ const TELLING: f32 = 0.02;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     ranker: Ranker,
+    trees: Arc<BoostedTrees>,
     encoder: Option<Arc<StaticEncoder>>,
 }
 
@@ -70,6 +75,11 @@ impl Model {
                 "{RANKER_FILE} has other features than this program: train again"
             ))
         })?;
+        if let Some(bytes) = files.get(TREES_FILE) {
+            let trees = serde_json::from_slice(bytes)
+                .map_err(|error| ServeError::Artifact(format!("{TREES_FILE}: {error}")))?;
+            model.trees = Arc::new(trees);
+        }
         if let Some(bytes) = files.get(ENCODER_FILE) {
             let encoder = StaticEncoder::from_bytes(bytes)
                 .map_err(|error| ServeError::Artifact(format!("{ENCODER_FILE}: {error}")))?;
@@ -82,6 +92,7 @@ impl Model {
     pub fn new(ranker: Ranker) -> Option<Self> {
         ranker.fits().then_some(Self {
             ranker,
+            trees: Arc::default(),
             encoder: None,
         })
     }
@@ -89,8 +100,10 @@ impl Model {
     /// The same encoder with another ranking function, if it was made for the
     /// features of this program.
     pub fn with_ranker(&self, ranker: Ranker) -> Option<Self> {
-        let encoder = self.encoder.clone();
-        ranker.fits().then_some(Self { ranker, encoder })
+        ranker.fits().then(|| Self {
+            ranker,
+            ..self.clone()
+        })
     }
 
     /// The ranking function.
@@ -152,9 +165,7 @@ fn answer(
     let mut stages = Stages::default();
 
     let language = request.language.as_deref().filter(|code| !code.is_empty());
-    let query = stages.run("interpret", || {
-        Query::interpret(index.collection(), &request.q, language)
-    });
+    let (understanding, query) = stages.run("interpret", || index.interpret(&request.q, language));
     let behaviour = Behaviour::new(snapshot, request, &query);
     let browsing = request.q.trim().is_empty();
     let mut candidates = stages.run("lexical", || {
@@ -183,7 +194,20 @@ fn answer(
             if browsing {
                 rank::rank_all(index, snapshot, &behaviour, ranker, &mut candidates);
             } else {
-                rank::rank(index, snapshot, &query, &behaviour, ranker, &mut candidates);
+                let scoring = Scoring {
+                    ranker,
+                    trees: model.map(|model| &*model.trees),
+                    wishes: &understanding.wishes,
+                    semantic_ratio: request.semantic_ratio,
+                };
+                rank::rank(
+                    index,
+                    snapshot,
+                    &query,
+                    &behaviour,
+                    &scoring,
+                    &mut candidates,
+                );
             }
         }),
         (Sort::Relevance, Ordering::Hybrid) => stages.run("rank", || {
@@ -214,7 +238,13 @@ fn answer(
             facets,
             total: candidates.len(),
             corrected: query.corrected.clone(),
-            interpreted: interpretation(&query, &behaviour, request, candidates.len()),
+            interpreted: interpretation(
+                &query,
+                understanding.wishes,
+                &behaviour,
+                request,
+                candidates.len(),
+            ),
         },
         models: versions(snapshot, model),
         stages: stages.into_vec(),
@@ -270,7 +300,10 @@ fn add_near(candidates: &mut Vec<Candidate>, cosines: Option<Vec<f32>>, request:
         }
     }
     for one in candidates {
-        one.meaning = cosines.get(one.document as usize).copied().unwrap_or_default();
+        one.meaning = cosines
+            .get(one.document as usize)
+            .copied()
+            .unwrap_or_default();
     }
 }
 
@@ -427,6 +460,7 @@ fn reasons(
 
 fn interpretation(
     query: &Query,
+    wishes: Vec<Wish>,
     behaviour: &Behaviour,
     request: &SearchRequest,
     total: usize,
@@ -448,6 +482,7 @@ fn interpretation(
     };
     Interpretation {
         words: words.collect(),
+        wishes,
         language: behaviour.language().map(str::to_owned),
         note: note.map(str::to_owned),
     }

@@ -370,7 +370,10 @@ fn measure(shop: &Shop, stage: Stage, judged: &[Judged]) -> anyhow::Result<Quali
             .iter()
             .map(grade)
             .collect();
-        let ranked: Vec<f64> = answer.iter().map(|grade| grade.unwrap_or_default()).collect();
+        let ranked: Vec<f64> = answer
+            .iter()
+            .map(|grade| grade.unwrap_or_default())
+            .collect();
         let condensed: Vec<f64> = answer.iter().copied().flatten().collect();
         let all: Vec<f64> = one.grades.values().copied().collect();
         let found: Vec<bool> = ranked.iter().map(|grade| *grade > 0.0).collect();

@@ -238,7 +238,9 @@ impl<'a> Retriever<'a> {
             .collect();
         scored.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
         scored.truncate(LIST);
-        let near = (0..).zip(meaning).map(|(place, &score)| Scored { place, score });
+        let near = (0..)
+            .zip(meaning)
+            .map(|(place, &score)| Scored { place, score });
         let near = top(near.filter(|near| near.score > 0.0), NEAR);
         let mut numbers: Vec<u32> = scored.into_iter().map(|(_, number)| number).collect();
         numbers.extend(near.into_iter().map(|near| near.place));

@@ -93,9 +93,14 @@ pub(super) fn train_encoder(
             pairs.push((left.0, right.0));
         }
         let last = trainer.step(&pairs, &groups);
-        loss = if step == 0 { last } else { 0.95 * loss + 0.05 * last };
+        loss = if step == 0 {
+            last
+        } else {
+            0.95 * loss + 0.05 * last
+        };
         if step % 10 == 0 {
-            job.progress.advance(step as u64, &format!("loss {loss:.3}"));
+            job.progress
+                .advance(step as u64, &format!("loss {loss:.3}"));
         }
     }
     job.progress.end(&format!(
@@ -115,9 +120,16 @@ fn vocabulary(collection: &Collection, corpus: &Corpus) -> Vec<(u64, f32)> {
             (term_token(collection, term), rarity)
         })
         .collect();
-    for query in typed(corpus).map(|(query, _)| query).collect::<FxHashSet<_>>() {
+    for query in typed(corpus)
+        .map(|(query, _)| query)
+        .collect::<FxHashSet<_>>()
+    {
         let query = Query::interpret(collection, query, None);
-        tokens.extend(query_tokens(collection, &query).into_iter().map(|(token, _)| (token, 0.7)));
+        tokens.extend(
+            query_tokens(collection, &query)
+                .into_iter()
+                .map(|(token, _)| (token, 0.7)),
+        );
     }
     let known = collection.terms();
     tokens[known..].sort_unstable_by_key(|(token, _)| *token);
@@ -233,7 +245,8 @@ impl<'a> Sampler<'a> {
     /// A pair for this product; now and then one that somebody asked for
     /// instead.
     fn pair(&self, product: usize, random: &mut ChaCha8Rng) -> (Side, Side) {
-        if !self.asked.is_empty() && random.random::<f32>() < 0.4
+        if !self.asked.is_empty()
+            && random.random::<f32>() < 0.4
             && let Some(asked) = self.asked.choose(random)
         {
             let right = self.document(asked.product, &[], random);
@@ -250,7 +263,11 @@ impl<'a> Sampler<'a> {
             );
         }
         let asked = self.ask(&self.collection.documents()[product], random);
-        let removed = if random.random::<f32>() < 0.5 { &asked[..] } else { &[] };
+        let removed = if random.random::<f32>() < 0.5 {
+            &asked[..]
+        } else {
+            &[]
+        };
         let right = self.document(product, removed, random);
         let left = asked.iter().map(|term| (self.rows[*term as usize], 1.0));
         ((left.collect(), self.families[product]), right)

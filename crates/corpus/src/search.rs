@@ -5,7 +5,11 @@
 pub mod analysis;
 mod collection;
 pub mod features;
+pub mod meaning;
+mod measure;
 mod query;
+mod titles;
+pub mod understanding;
 mod vocabulary;
 
 pub use collection::{Collection, Document, Field, Term, TermEntry, exact_key, query_key};

@@ -114,7 +114,7 @@ fn groups<'a>(
 
 /// The mean loss of pooled states, all left sides and then all right ones, and
 /// its gradient.
-fn pooled_loss(
+pub(crate) fn pooled_loss(
     mut pooled: Vec<f32>,
     width: usize,
     temperature: f32,

@@ -67,9 +67,11 @@ pub use trainer::{Decay, Optimizer, Schedule, Sequence, StepReport, Trainer, Tra
 pub use transformer::Transformer;
 pub use turns::Turns;
 
+pub mod boosted_trees;
 pub mod ease;
 pub mod index;
 pub mod linear;
 pub mod naive_bayes;
 pub mod neighbours;
 pub mod next_item;
+pub mod static_encoder;

@@ -1,3 +1,8 @@
+//! Which products may be shown.
+
+mod expression;
+mod parse;
+
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -5,6 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use crate::Product;
+pub use expression::{Comparison, Expression};
 
 /// Bounds on a price in minor units, both inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,13 +44,20 @@ pub struct Filter {
     pub in_stock: Option<bool>,
     /// Attribute name → accepted values.
     pub attributes: BTreeMap<String, Vec<String>>,
+    /// What else must hold, as text: see `FromStr`.
+    #[serde(
+        rename = "where",
+        with = "as_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub expression: Option<Expression>,
 }
 
 /// Why a text is not a filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "filter: {0}; write conditions joined by AND, as in \
-     category = \"Shoes\" AND price <= 5000 AND in_stock = true"
+    "filter: {0}; write conditions joined by AND, OR and NOT, as in \
+     category = \"Shoes\" AND (price <= 5000 OR brand IN [Acme, \"Big Co\"])"
 )]
 pub struct FilterError(pub String);
 
@@ -96,7 +109,12 @@ impl Filter {
                 .iter()
                 .any(|(key, value)| same(key, name) && attribute_matches(value, wanted))
         });
+        let expression = self
+            .expression
+            .as_ref()
+            .is_none_or(|expression| expression.accepts(product));
         category
+            && expression
             && price
             && stock
             && attributes
@@ -116,10 +134,12 @@ fn attribute_matches(value: &Value, wanted: &[String]) -> bool {
 impl FromStr for Filter {
     type Err = FilterError;
 
-    /// Reads `field op value` conditions joined by `AND`: `category`, `brand`,
-    /// `language` and attribute names with `=` or `IN [a, b]`, `price` with
-    /// `=`, `<`, `<=`, `>`, `>=` in minor units, `in_stock` with a boolean.
-    /// JSON of the same fields is accepted as well.
+    /// Reads conditions joined by `AND`, `OR` and `NOT` with brackets:
+    /// `field = value`, `!=`, `<`, `<=`, `>`, `>=`, `field IN [a, b]`,
+    /// `field EXISTS`, `field 10 TO 20`. A field is one of a product's own,
+    /// the name of an attribute, or a path into `attributes.` or
+    /// `properties.`; prices are in minor units. JSON of this structure is
+    /// accepted as well.
     fn from_str(text: &str) -> Result<Self, FilterError> {
         let text = text.trim();
         if text.is_empty() {
@@ -129,104 +149,157 @@ impl FromStr for Filter {
             return serde_json::from_str(text).map_err(|error| FilterError(error.to_string()));
         }
         let mut filter = Self::default();
-        for condition in split_conditions(text) {
-            filter.add_condition(&condition)?;
+        let mut rest = Vec::new();
+        match parse::parse(text).map_err(FilterError)? {
+            Expression::All(parts) => {
+                for part in parts {
+                    rest.extend(filter.add(part)?);
+                }
+            }
+            other => rest.extend(filter.add(other)?),
         }
+        filter.expression = match rest.len() {
+            0 => None,
+            1 => rest.pop(),
+            _ => Some(Expression::All(rest)),
+        };
         Ok(filter)
     }
 }
 
-/// Splits at ` AND ` outside quotes.
-fn split_conditions(text: &str) -> Vec<String> {
-    let mut conditions = vec![String::new()];
-    let mut quoted = false;
-    let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
-        if letter == '"' {
-            quoted = !quoted;
-        }
-        if !quoted
-            && rest
-                .get(..5)
-                .is_some_and(|head| head.eq_ignore_ascii_case(" and "))
-        {
-            conditions.push(String::new());
-            rest = &rest[5..];
-            continue;
-        }
-        if let Some(last) = conditions.last_mut() {
-            last.push(letter);
-        }
-        rest = &rest[letter.len_utf8()..];
-    }
-    conditions
-}
-
 impl Filter {
-    fn add_condition(&mut self, condition: &str) -> Result<(), FilterError> {
-        let wrong = || FilterError(format!("{:?} is not a condition", condition.trim()));
-        let (field, operator, value) = split_condition(condition).ok_or_else(wrong)?;
-        match (field.to_lowercase().as_str(), operator) {
-            ("price", _) => {
-                let bound: i64 = value.trim().parse().map_err(|_| {
-                    FilterError(format!(
-                        "price {value:?} is not a whole number of minor units"
-                    ))
-                })?;
+    /// Takes a condition into the field that is for it; gives it back where
+    /// there is none.
+    fn add(&mut self, condition: Expression) -> Result<Option<Expression>, FilterError> {
+        check(&condition)?;
+        Ok(match condition {
+            Expression::Is(path, values) => self.add_values(path, values),
+            Expression::Compares(path, comparison, bound) if path.eq_ignore_ascii_case("price") => {
+                let bound: i64 = whole(&bound)?;
                 let range = self.price.get_or_insert_default();
-                match operator {
-                    "<=" => range.max = Some(bound),
-                    "<" => range.max = Some(bound.saturating_sub(1)),
-                    ">=" => range.min = Some(bound),
-                    ">" => range.min = Some(bound.saturating_add(1)),
-                    "=" => {
-                        *range = PriceRange {
-                            min: Some(bound),
-                            max: Some(bound),
-                        }
-                    }
-                    _ => return Err(wrong()),
+                let (low, high) = (range.min.unwrap_or(i64::MIN), range.max.unwrap_or(i64::MAX));
+                match comparison {
+                    Comparison::AtMost => range.max = Some(high.min(bound)),
+                    Comparison::Less => range.max = Some(high.min(bound.saturating_sub(1))),
+                    Comparison::AtLeast => range.min = Some(low.max(bound)),
+                    Comparison::More => range.min = Some(low.max(bound.saturating_add(1))),
                 }
+                None
             }
-            ("in_stock", "=") => {
-                self.in_stock = Some(value.trim().parse().map_err(|_| wrong())?);
+            other => Some(other),
+        })
+    }
+
+    fn add_values(&mut self, path: String, mut values: Vec<String>) -> Option<Expression> {
+        let name = path.to_lowercase();
+        let (field, attribute) = match name.strip_prefix("attributes.") {
+            Some(attribute) => ("", attribute),
+            None => (name.as_str(), name.as_str()),
+        };
+        // A second condition on a field narrows the first; it does not widen it.
+        let free = match field {
+            "category" => Some(&mut self.category),
+            "brand" => Some(&mut self.brand),
+            "language" => Some(&mut self.language),
+            "in_stock" if self.in_stock.is_none() && values.len() == 1 => {
+                self.in_stock = Some(values[0].eq_ignore_ascii_case("true"));
+                return None;
             }
-            ("category", "=" | "IN") => self.category.extend(values(value)),
-            ("brand", "=" | "IN") => self.brand.extend(values(value)),
-            ("language", "=" | "IN") => self.language.extend(values(value)),
-            (_, "=" | "IN") => {
-                let name = field.strip_prefix("attributes.").unwrap_or(field);
-                self.attributes
-                    .entry(name.to_owned())
-                    .or_default()
-                    .extend(values(value));
+            _ if OWN_FIELDS.contains(&field) || attribute.contains('.') => None,
+            _ if values.is_empty() => None,
+            _ => Some(self.attributes.entry(attribute.to_owned()).or_default()),
+        };
+        match free {
+            Some(free) if free.is_empty() && !values.is_empty() => {
+                free.append(&mut values);
+                None
             }
-            _ => return Err(wrong()),
+            _ => Some(Expression::Is(path, values)),
         }
-        Ok(())
     }
 }
 
-fn split_condition(condition: &str) -> Option<(&str, &'static str, &str)> {
-    let condition = condition.trim();
-    if let Some(at) = condition.to_ascii_lowercase().find(" in [") {
-        return Some((condition[..at].trim(), "IN", condition[at + 4..].trim()));
+/// The fields of a product that only an [`Expression`] looks at.
+const OWN_FIELDS: [&str; 16] = [
+    "id",
+    "title",
+    "description",
+    "seller",
+    "url",
+    "group_id",
+    "tags",
+    "price",
+    "list_price",
+    "currency",
+    "rating",
+    "rating_count",
+    "in_stock",
+    "availability",
+    "updated_at",
+    "properties",
+];
+
+/// Refuses values that a field of this kind never has.
+fn check(condition: &Expression) -> Result<(), FilterError> {
+    match condition {
+        Expression::All(parts) | Expression::Any(parts) => parts.iter().try_for_each(check),
+        Expression::Not(one) => check(one),
+        Expression::Compares(path, comparison, bound) => match path.to_lowercase().as_str() {
+            "price" | "list_price" => whole(bound).map(drop),
+            "brand" | "category" | "language" | "in_stock" | "availability" => {
+                Err(FilterError(format!(
+                    "{path} has no order: expected =, != or IN instead of {}",
+                    comparison.sign()
+                )))
+            }
+            _ => Ok(()),
+        },
+        Expression::Is(path, values) => match path.to_lowercase().as_str() {
+            "price" | "list_price" => values.iter().try_for_each(|value| whole(value).map(drop)),
+            "in_stock" => values.iter().try_for_each(|value| {
+                let known = ["true", "false"].iter().any(|word| same(word, value));
+                known
+                    .then_some(())
+                    .ok_or_else(|| FilterError(format!("in_stock is true or false, not {value:?}")))
+            }),
+            _ => Ok(()),
+        },
+        Expression::Exists(_) => Ok(()),
     }
-    let at = condition.find(['<', '>', '='])?;
-    let operator = ["<=", ">=", "<", ">", "="]
-        .into_iter()
-        .find(|operator| condition[at..].starts_with(operator))?;
-    let field = condition[..at].trim();
-    let value = condition[at + operator.len()..].trim();
-    (!field.is_empty() && !value.is_empty()).then_some((field, operator, value))
 }
 
-fn values(text: &str) -> Vec<String> {
-    text.trim_matches(['[', ']'])
-        .split(',')
-        .map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
-        .filter(|value| !value.is_empty())
-        .collect()
+fn whole(value: &str) -> Result<i64, FilterError> {
+    value.trim().parse().map_err(|_| {
+        FilterError(format!(
+            "price {value:?} is not a whole number of minor units"
+        ))
+    })
+}
+
+/// An [`Expression`] in JSON is the text that it is read from.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::{Expression, parse};
+
+    pub(super) fn serialize<S: Serializer>(
+        expression: &Option<Expression>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match expression {
+            Some(expression) => serializer.collect_str(expression),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Expression>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let text = text.filter(|text| !text.trim().is_empty());
+        text.map(|text| parse::parse(&text).map_err(de::Error::custom))
+            .transpose()
+    }
 }
 
 #[cfg(test)]
@@ -239,6 +312,9 @@ mod tests {
         shoe.category = vec!["Clothes".into(), "Shoes".into()];
         shoe.price = Some(Money::new(4_999, Currency::USD));
         shoe.attributes.insert("colour".into(), "Red".into());
+        shoe.attributes.insert("size".into(), 42.5.into());
+        let sole = serde_json::json!({"material": ["Rubber", "Leather"]});
+        shoe.attributes.insert("sole".into(), sole);
         shoe
     }
 
@@ -257,6 +333,24 @@ mod tests {
             ("colour = blue", false),
             ("brand = acme", false),
             (r#"{"category": "Shoes", "price": {"max": 5000}}"#, true),
+            ("brand = acme OR category = shoes", true),
+            ("NOT (brand = acme OR category = shoes)", false),
+            ("category = shoes AND category = clothes", true),
+            ("category = shoes AND category = hats", false),
+            ("category != hats AND NOT brand EXISTS", true),
+            ("brand NOT EXISTS and price 4000 TO 4999", true),
+            ("price = 4999", true),
+            ("price IN [1, 2]", false),
+            ("size >= 42 AND size < 43.5", true),
+            ("attributes.size > 43", false),
+            ("sole.material = rubber", true),
+            ("sole.material NOT IN [rubber, cork]", false),
+            ("attributes.sole.height EXISTS", false),
+            ("\"colour\" = 'red'", true),
+            ("colour = \"r\\\"ed\"", false),
+            ("colour IN []", false),
+            (r#"{"where": "brand = acme OR price < 5000"}"#, true),
+            (r#"{"brand": "acme", "where": "price < 5000"}"#, false),
         ] {
             assert_eq!(
                 text.parse::<Filter>().unwrap().accepts(&shoe()),
@@ -272,6 +366,45 @@ mod tests {
             "{\"colour\": 1}",
         ] {
             assert!(text.parse::<Filter>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_where_and_what_was_expected() {
+        for (text, part) in [
+            ("price <", "at character 8: expected a value, found the end"),
+            ("shoes", "at character 6: expected =, !=, <"),
+            ("(brand = a", "at character 11: expected AND, OR or \")\""),
+            (
+                "brand = a) AND",
+                "at character 10: expected AND, OR or the end",
+            ),
+            ("brand IN a", "at character 10: expected a list"),
+            ("brand = \"a", "at character 9: the text that begins here"),
+            ("AND brand = a", "at character 5: expected =, !="),
+            ("品牌 = ", "at character 5: expected a value"),
+            ("price >= cheap", "not a whole number"),
+            ("in_stock = maybe", "true or false"),
+        ] {
+            let error = text.parse::<Filter>().unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        let deep = format!("{}brand = a", "(".repeat(10_000));
+        assert!(deep.parse::<Filter>().is_err());
+        let many = vec!["a = b"; 300].join(" OR ");
+        assert!(many.parse::<Filter>().is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a-z<>=!()\\[\\]\"', 0-9品]{0,40}|((price|NOT|AND|OR|IN|\\(|\\)|<|=|[a-z]|\\[|,|TO|EXISTS) ){0,12}") {
+            if let Ok(filter) = text.parse::<Filter>() {
+                let accepts = filter.accepts(&shoe());
+                let json = serde_json::to_string(&filter).unwrap();
+                let back: Filter = serde_json::from_str(&json).unwrap();
+                proptest::prop_assert_eq!(&filter, &back, "{}", json);
+                proptest::prop_assert_eq!(accepts, back.accepts(&shoe()));
+            }
         }
     }
 }

@@ -7,19 +7,24 @@
 //! nDCG. It is held to the default weights, so that what the log says nothing
 //! about stays as it was.
 
+mod boost;
 mod fit;
 mod lists;
+mod meaning;
 
 use std::collections::BTreeMap;
 
 use corpus::search::features::place;
 use corpus::search::{Collection, FEATURES, Ranker};
 use corpus::{Corpus, Split};
+use models::boosted_trees::BoostedTrees;
+use models::static_encoder::StaticEncoder;
 use serde_json::json;
 
 use shop::Metric;
 
 use crate::{Job, Size, TrainError, Trained};
+use boost::boost;
 use fit::{fit, mean_ndcg};
 use lists::{List, Lists, Retriever};
 
@@ -49,7 +54,8 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         products.len(),
         collection.terms()
     ));
-    let Lists { learn, held_out } = make_lists(corpus, &collection, job)?;
+    let encoder = meaning::train_encoder(corpus, &collection, job)?;
+    let Lists { learn, held_out } = make_lists(corpus, &collection, &encoder, job)?;
     let default = Ranker::default();
     let ranker = if learn.is_empty() {
         job.progress
@@ -63,13 +69,15 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
             .end(&format!("search: learnt from {} lists", learn.len()));
         ranker
     };
-    let metrics = figures(&held_out, &ranker);
+    let trees = boost(&learn, &ranker, job)?;
+    let metrics = figures(&held_out, &ranker, &trees);
     let statistics = json!({
         "products": products.len(),
         "terms": collection.terms(),
         "words": collection.vocabulary().len(),
         "words_per_product": collection.mean_words(),
         "languages": collection.languages(),
+        "trees": trees.len(),
         "lists_learnt_from": learn.len(),
         "lists_held_out": held_out.len(),
         "weights": FEATURES.iter().zip(&ranker.weights).collect::<BTreeMap<_, _>>(),
@@ -78,14 +86,21 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         serde_json::to_vec_pretty(value).map_err(|error| TrainError::Engine(error.to_string()))
     };
     let files = BTreeMap::from([
+        ("encoder.bin".to_owned(), encoder.to_bytes()),
         ("ranker.json".to_owned(), file(&json!(ranker))?),
+        ("trees.json".to_owned(), file(&json!(trees))?),
         ("statistics.json".to_owned(), file(&statistics)?),
     ]);
     Ok(Trained { files, metrics })
 }
 
-fn make_lists(corpus: &Corpus, collection: &Collection, job: &Job) -> Result<Lists, TrainError> {
-    let retriever = Retriever::new(corpus, collection, job.seed);
+fn make_lists(
+    corpus: &Corpus,
+    collection: &Collection,
+    encoder: &StaticEncoder,
+    job: &Job,
+) -> Result<Lists, TrainError> {
+    let retriever = Retriever::new(corpus, collection, encoder, job.seed);
     let mut requests = retriever.requests();
     requests.truncate(most_lists(job.size));
     job.progress.begin("search: lists", requests.len() as u64);
@@ -114,7 +129,7 @@ fn make_lists(corpus: &Corpus, collection: &Collection, job: &Job) -> Result<Lis
 
 /// The learnt order beside BM25 alone on queries that training has not seen:
 /// as they stand, and as if nobody had ever clicked after them.
-fn figures(held_out: &[List], ranker: &Ranker) -> Vec<Metric> {
+fn figures(held_out: &[List], ranker: &Ranker, trees: &BoostedTrees) -> Vec<Metric> {
     if held_out.is_empty() {
         return Vec::new();
     }
@@ -127,9 +142,11 @@ fn figures(held_out: &[List], ranker: &Ranker) -> Vec<Metric> {
     }
     let metric = |name: &str, lists: &[List]| Metric {
         name: name.to_owned(),
-        value: mean_ndcg(lists, ranker),
+        value: mean_ndcg(lists, |features| {
+            ranker.score(features) + trees.score(features)
+        }),
         baseline_name: "BM25".to_owned(),
-        baseline: mean_ndcg(lists, &bm25),
+        baseline: mean_ndcg(lists, |features| bm25.score(features)),
         higher_is_better: true,
     };
     vec![

@@ -8,9 +8,13 @@
 //! characters can be found. Compounds (`usb-c`, `h&m`) keep both their parts
 //! and their joined form; numbers keep their unit (`500gb`, `4k`, `3.5mm`).
 
+use std::sync::OnceLock;
+
 use rust_stemmers::{Algorithm, Stemmer};
+use rustc_hash::FxHashMap;
 use unicode_normalization::char::decompose_compatible;
 
+use super::measure;
 use crate::words::jieba;
 
 /// A piece of text between spaces and punctuation.
@@ -23,6 +27,13 @@ pub enum Unit {
         /// All of it without the joints: `usbc`.
         joined: Piece,
         /// `usb` and `c`.
+        parts: Vec<Piece>,
+    },
+    /// A number with its unit: `500 GB`, `500gb`, `3.5"`.
+    Measure {
+        /// Number and unit as one word: `500gb`, `3.5in`.
+        joined: Piece,
+        /// The number, and the unit where it is a word of its own.
         parts: Vec<Piece>,
     },
     /// A run of a script without spaces.
@@ -141,7 +152,7 @@ pub fn folded(text: &str) -> String {
         match class(c) {
             Class::Mark => {}
             Class::Other => result.push(c),
-            Class::Letter | Class::Han | Class::Unspaced => fold(c, &mut result),
+            Class::Letter | Class::Han | Class::Unspaced => fold(simplified(c), &mut result),
         }
     }
     result
@@ -205,7 +216,7 @@ impl Analyser {
         for unit in units(text) {
             match unit {
                 Unit::Word(piece) => tokens.push(self.token(piece)),
-                Unit::Compound { joined, parts } => {
+                Unit::Compound { joined, parts } | Unit::Measure { joined, parts } => {
                     tokens.extend(parts.into_iter().map(|part| self.token(part)));
                     tokens.push(self.token(joined));
                 }
@@ -247,6 +258,10 @@ pub fn grams(characters: &[Piece]) -> impl Iterator<Item = Token> + '_ {
 
 /// Cuts a text into its units.
 pub fn units(text: &str) -> Vec<Unit> {
+    measure::joined(text, words_and_runs(text))
+}
+
+fn words_and_runs(text: &str) -> Vec<Unit> {
     let mut found = Vec::new();
     let mut characters = text.char_indices().peekable();
     while let Some(&(start, c)) = characters.peek() {
@@ -280,7 +295,7 @@ fn word_end(text: &str, start: usize) -> usize {
             Class::Letter | Class::Mark => true,
             Class::Han | Class::Unspaced => false,
             Class::Other => characters.peek().is_some_and(|&(_, after)| match c {
-                '.' => before.is_ascii_digit() && after.is_ascii_digit(),
+                '.' | '/' => before.is_ascii_digit() && after.is_ascii_digit(),
                 '\'' | '’' | '-' | '‐' | '‑' | '&' => class(after) == Class::Letter,
                 _ => false,
             }),
@@ -304,8 +319,16 @@ fn push_word(text: &str, start: usize, found: &mut Vec<Unit>) {
         at += text[at - start..].chars().next().map_or(0, char::len_utf8);
     }
     parts.retain(|part| !part.text.is_empty());
+    let sides = match parts.as_slice() {
+        [only] => measure::dimensions(only),
+        _ => None,
+    };
+    let measured = sides.is_some();
+    parts = sides.unwrap_or(parts);
     if parts.len() > 1 && parts.len() <= 6 {
-        let joined = parts.iter().map(|part| part.text.as_str()).collect();
+        let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+        let joint = if measured { "x" } else { "" };
+        let joined = texts.join(joint);
         let joined = Piece {
             text: joined,
             start,
@@ -329,7 +352,7 @@ fn push_apostrophes(part: &str, start: usize, parts: &mut Vec<Piece>) {
         kept.remove(0);
     }
     for c in kept.iter().flat_map(|piece| piece.chars()) {
-        if class(c) == Class::Letter || c == '.' {
+        if class(c) == Class::Letter || c == '.' || c == '/' {
             fold(c, &mut text);
         }
     }
@@ -344,7 +367,7 @@ fn run(text: &str, start: usize, kind: Class) -> Unit {
     let mut characters = Vec::new();
     for (at, c) in text.char_indices() {
         let mut folded = String::new();
-        fold(c, &mut folded);
+        fold(simplified(c), &mut folded);
         characters.push(Piece {
             text: folded,
             start: start + at,
@@ -352,11 +375,32 @@ fn run(text: &str, start: usize, kind: Class) -> Unit {
         });
     }
     let words = if kind == Class::Han {
-        han_words(text, start)
+        let simple: String = characters.iter().map(|one| one.text.as_str()).collect();
+        // Other lengths would put the words elsewhere in the original.
+        let same = simple.len() == text.len();
+        han_words(if same { &simple } else { text }, start)
     } else {
         Vec::new()
     };
     Unit::Run { words, characters }
+}
+
+/// The simplified form of a Chinese character: texts and queries in either
+/// script meet in it.
+fn simplified(c: char) -> char {
+    if class(c) != Class::Han {
+        return c;
+    }
+    static KNOWN: OnceLock<FxHashMap<char, char>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        ('\u{4e00}'..='\u{9fff}')
+            .filter_map(|c| {
+                let simple = fast2s::convert(c.encode_utf8(&mut [0; 4])).chars().next()?;
+                (simple != c && simple.len_utf8() == c.len_utf8()).then_some((c, simple))
+            })
+            .collect()
+    });
+    known.get(&c).copied().unwrap_or(c)
 }
 
 /// Without the hidden Markov model, as it invents words that differ with
@@ -391,8 +435,11 @@ mod tests {
     fn terms_of_many_scripts() {
         for (text, language, expected) in [
             ("Wireless Headphones", "en", "wireless headphon"),
-            ("USB-C cable, 3.5mm", "en", "usb c usbc cabl 3.5mm"),
-            ("Wi-Fi 4K 500GB", "en", "wi fi wifi 4k 500gb"),
+            ("USB-C cable, 3.5mm", "en", "usb c usbc cabl 3.5 mm 3.5mm"),
+            ("Wi-Fi 4K 500GB", "en", "wi fi wifi 4k 500 gb 500gb"),
+            ("1/2\" pipe 4 inches", "en", "1/2 1/2in pipe 4 inch 4in"),
+            ("board 2x4 in", "en", "board 2 4 2x4 in"),
+            ("女式運動鞋", "zh", "女式 运动 运动鞋"),
             ("Men’s boots, don't", "en", "men boot dont"),
             ("H&M  AT&T", "en", "h m hm at t att"),
             ("Crème BRÛLÉE", "en", "creme brule"),

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use pinyin::ToPinyin;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use shop::Product;
 
 use super::analysis::{Analyser, Token, folded};
+use super::titles::TitlePostings;
 use super::vocabulary::Vocabulary;
 
 /// A term's place in the dictionary of a [`Collection`].
@@ -51,7 +53,15 @@ impl Field {
             Self::Brand => product.brand.iter().cloned().collect(),
             Self::Category => product.category.clone(),
             Self::Tags => product.tags.clone(),
-            Self::Attributes => product.attributes.values().flat_map(words_of).collect(),
+            Self::Attributes => product
+                .attributes
+                .iter()
+                .flat_map(|(name, value)| {
+                    let mut texts = words_of(value);
+                    texts.extend(named_number(name, value));
+                    texts
+                })
+                .collect(),
             Self::Description => product.description.iter().cloned().collect(),
         }
     }
@@ -67,11 +77,29 @@ fn words_of(value: &Value) -> Vec<String> {
     }
 }
 
+/// The sizes that people name with their number: `size 42` is one word to the
+/// index, so that no other 42 matches it.
+fn named_number(name: &str, value: &Value) -> Option<String> {
+    const NAMED: [&str; 6] = ["size", "shoe_size", "waist", "length", "width", "尺码"];
+    let name = name.to_lowercase();
+    let known = NAMED.contains(&name.as_str());
+    let number = match value {
+        Value::Number(number) => number.as_f64()?.to_string(),
+        Value::String(text) if text.parse::<f64>().is_ok() => text.trim().to_owned(),
+        _ => return None,
+    };
+    let name = name.rsplit('_').next().unwrap_or_default().to_owned();
+    known.then(|| format!("{name}{number}"))
+}
+
 /// One product as terms.
 #[derive(Debug, Clone, Default)]
 pub struct Document {
     /// The words of the title in their order.
     pub title: Vec<Term>,
+    /// How many of them stand before the first preposition: `case for ipad` is
+    /// no ipad.
+    pub head: usize,
     /// Words and grams of the title, sorted.
     pub title_terms: Vec<Term>,
     /// Words and grams of the brand, sorted.
@@ -114,6 +142,8 @@ pub struct Collection {
     vocabulary: Vocabulary,
     mean_words: f32,
     mean_grams: f32,
+    titles: TitlePostings,
+    pinyin: FxHashMap<String, Vec<Term>>,
 }
 
 /// A product analysed, its terms not yet numbered.
@@ -212,6 +242,16 @@ impl Collection {
         self.texts.get(term as usize).map_or("", |text| text)
     }
 
+    /// Which titles have a term, and which terms stand side by side in them.
+    pub fn titles(&self) -> &TitlePostings {
+        &self.titles
+    }
+
+    /// The Chinese words that are spelt so in pinyin, without tones.
+    pub fn with_pinyin(&self, letters: &str) -> &[Term] {
+        self.pinyin.get(letters).map_or(&[], Vec::as_slice)
+    }
+
     /// What is known about `term`.
     pub fn entry(&self, term: Term) -> Option<TermEntry> {
         self.entries.get(term as usize).copied()
@@ -241,6 +281,24 @@ impl Collection {
     }
 }
 
+/// What stands after these in a title is what the thing is for or comes with.
+const PREPOSITIONS: [&str; 14] = [
+    "for",
+    "with",
+    "w",
+    "compatible",
+    "fits",
+    "fur",
+    "mit",
+    "pour",
+    "avec",
+    "para",
+    "con",
+    "per",
+    "voor",
+    "适用",
+];
+
 #[derive(Default)]
 struct Builder {
     documents: Vec<Document>,
@@ -264,8 +322,15 @@ impl Builder {
             let term = self.number(token);
             all.push(term);
             if !token.gram {
+                let at = document.title.len();
+                if document.head == 0 && at > 0 && PREPOSITIONS.contains(&token.word.as_str()) {
+                    document.head = at;
+                }
                 document.title.push(term);
             }
+        }
+        if document.head == 0 {
+            document.head = document.title.len();
         }
         document.title_terms = sorted(&all);
         let mut own = |tokens: &[Token], all: &mut Vec<Term>| {
@@ -333,7 +398,11 @@ impl Builder {
             sum as f32 / total
         };
         let (mean_words, mean_grams) = (mean(|d| d.words), mean(|d| d.grams));
+        let titles = TitlePostings::build(&self.documents, self.entries.len());
+        let pinyin = pinyin_of(&self.dictionary[0]);
         Collection {
+            titles,
+            pinyin,
             vocabulary: Vocabulary::new(self.words),
             documents: self.documents,
             dictionary: self.dictionary,
@@ -344,6 +413,28 @@ impl Builder {
             mean_grams,
         }
     }
+}
+
+/// Chinese words of at least two characters by their pinyin.
+fn pinyin_of(words: &FxHashMap<String, Term>) -> FxHashMap<String, Vec<Term>> {
+    let mut found: FxHashMap<String, Vec<Term>> = FxHashMap::default();
+    for (word, term) in words {
+        if word.chars().nth(1).is_none() || !crate::words::contains_han(word) {
+            continue;
+        }
+        let syllables: Option<Vec<&str>> = word
+            .as_str()
+            .to_pinyin()
+            .map(|one| Some(one?.plain()))
+            .collect();
+        if let Some(syllables) = syllables {
+            found.entry(syllables.concat()).or_default().push(*term);
+        }
+    }
+    for terms in found.values_mut() {
+        terms.sort_unstable();
+    }
+    found
 }
 
 fn sorted(terms: &[Term]) -> Vec<Term> {

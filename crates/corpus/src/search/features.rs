@@ -12,7 +12,7 @@ pub type Features = [f32; FEATURES.len()];
 /// The features by name, in their order. All lie between 0 and 1: `taste`
 /// and `clicks` are shares, `bm25` and `popularity` (logarithmic) are relative
 /// to the best of the list.
-pub const FEATURES: [&str; 15] = [
+pub const FEATURES: [&str; 24] = [
     "bm25",
     "words_matched",
     "title_words_matched",
@@ -28,6 +28,15 @@ pub const FEATURES: [&str; 15] = [
     "price_position",
     "can_be_ordered",
     "language",
+    "meaning",
+    "meaning_relative",
+    "query_length",
+    "title_length",
+    "rarest_matched",
+    "numbers_matched",
+    "pairs_in_title",
+    "title_start",
+    "accessory",
 ];
 
 /// The places of single features in [`FEATURES`].
@@ -48,6 +57,15 @@ pub mod place {
     pub const PRICE: usize = 12;
     pub const CAN_BE_ORDERED: usize = 13;
     pub const LANGUAGE: usize = 14;
+    pub const MEANING: usize = 15;
+    pub const MEANING_RELATIVE: usize = 16;
+    pub const QUERY_LENGTH: usize = 17;
+    pub const TITLE_LENGTH: usize = 18;
+    pub const RAREST: usize = 19;
+    pub const NUMBERS: usize = 20;
+    pub const PAIRS: usize = 21;
+    pub const TITLE_START: usize = 22;
+    pub const ACCESSORY: usize = 23;
 }
 
 /// What is known of a product beside its text.
@@ -67,6 +85,9 @@ pub struct Circumstances {
     pub exact_title: bool,
     /// Whether its text is in the language asked for.
     pub speaks_language: bool,
+    /// The cosine between what the query and the product mean; 0 without an
+    /// encoder.
+    pub meaning: f32,
 }
 
 /// A product's share of the interest after a query, held down while little
@@ -175,13 +196,85 @@ pub fn features(
     result[place::PRICE] = circumstances.price_position;
     result[place::CAN_BE_ORDERED] = f32::from(circumstances.can_be_ordered);
     result[place::LANGUAGE] = f32::from(circumstances.speaks_language);
+    result[place::MEANING] = circumstances.meaning.clamp(0.0, 1.0);
+    result[place::MEANING_RELATIVE] = circumstances.meaning.clamp(0.0, 1.0);
+    let count = |count: usize, most: f32| (count as f32 / most).min(1.0);
+    result[place::QUERY_LENGTH] = count(query.words.len(), 10.0);
+    result[place::TITLE_LENGTH] = count(document.title.len(), 25.0);
+    result[place::RAREST] = rarest_matched(query, document);
+    result[place::NUMBERS] = numbers_matched(query, document);
+    result[place::PAIRS] = pairs_in_title(query, document);
+    result[place::TITLE_START] = title_start(query, document);
+    result[place::ACCESSORY] = accessory(query, document);
     result
+}
+
+/// How surely the word that says the most is in the title.
+fn rarest_matched(query: &Query, document: &Document) -> f32 {
+    let known = query.words.iter();
+    let rarest = known.max_by(|left, right| left.rarity.total_cmp(&right.rarity));
+    rarest.map_or(0.0, |word| strength(word, &document.title_terms))
+}
+
+/// The share of the numbers, sizes and model numbers asked for that are in
+/// the title; in the middle where none is asked for.
+fn numbers_matched(query: &Query, document: &Document) -> f32 {
+    let numbers = query.words.iter();
+    let numbers = numbers.filter(|word| word.text.contains(|c: char| c.is_ascii_digit()));
+    let (mut count, mut found) = (0, 0.0);
+    for word in numbers {
+        count += 1;
+        found += strength(word, &document.title_terms);
+    }
+    if count == 0 {
+        0.5
+    } else {
+        found / count as f32
+    }
+}
+
+/// The share of neighbours in the query that are neighbours in the title.
+fn pairs_in_title(query: &Query, document: &Document) -> f32 {
+    let pairs = query.words.windows(2);
+    let wanted = pairs.len();
+    let found = pairs.filter(|pair| {
+        let beside = |two: &[Term]| stands_for(&pair[0], two[0]) && stands_for(&pair[1], two[1]);
+        document.title.windows(2).any(beside)
+    });
+    found.count() as f32 / wanted.max(1) as f32
+}
+
+/// How near to the title's beginning a word of the query stands.
+fn title_start(query: &Query, document: &Document) -> f32 {
+    let asked_for = |term: &Term| query.words.iter().any(|word| stands_for(word, *term));
+    let before = document.title.iter().position(asked_for);
+    before.map_or(0.0, |before| 1.0 / (1.0 + before as f32))
+}
+
+/// The share of the query's words that the title has only after a
+/// preposition.
+fn accessory(query: &Query, document: &Document) -> f32 {
+    let (head, tail) = document
+        .title
+        .split_at(document.head.min(document.title.len()));
+    if tail.is_empty() {
+        return 0.0;
+    }
+    let has = |terms: &[Term], word: &QueryWord| terms.iter().any(|term| stands_for(word, *term));
+    let (mut all, mut only_after) = (0.0, 0.0);
+    for word in &query.words {
+        all += word.rarity;
+        if has(tail, word) && !has(head, word) {
+            only_after += word.rarity;
+        }
+    }
+    if all > 0.0 { only_after / all } else { 0.0 }
 }
 
 /// Scales what has no scale of its own by the best of the list, so that one
 /// weight fits all queries and all shops.
 pub fn relative_to_best(list: &mut [Features]) {
-    for feature in [place::BM25, place::POPULARITY] {
+    for feature in [place::BM25, place::POPULARITY, place::MEANING_RELATIVE] {
         let best = list.iter().map(|one| one[feature]).fold(0.0, f32::max);
         if best > 0.0 {
             for one in &mut *list {
@@ -233,11 +326,8 @@ fn title_head(query: &Query, document: &Document) -> f32 {
     let Some(last) = query.words.last() else {
         return 0.0;
     };
-    let after = document
-        .title
-        .iter()
-        .rev()
-        .position(|term| stands_for(last, *term));
+    let head = document.title.get(..document.head).unwrap_or_default();
+    let after = head.iter().rev().position(|term| stands_for(last, *term));
     after.map_or(0.0, |after| 1.0 / (1.0 + after as f32))
 }
 
@@ -248,6 +338,15 @@ pub struct Ranker {
     pub features: Vec<String>,
     /// A weight for each.
     pub weights: Vec<f32>,
+    /// How much meaning counts beside BM25 where nothing else is looked at.
+    #[serde(default = "default_fusion")]
+    pub fusion: f32,
+}
+
+/// Chosen on held-out words of titles; judgements are better, where there are
+/// any.
+fn default_fusion() -> f32 {
+    0.5
 }
 
 impl Default for Ranker {
@@ -269,9 +368,12 @@ impl Default for Ranker {
         weights[place::PRICE] = 0.0;
         weights[place::CAN_BE_ORDERED] = 0.6;
         weights[place::LANGUAGE] = 0.5;
+        weights[place::MEANING] = 0.1;
+        weights[place::MEANING_RELATIVE] = 0.1;
         Self {
             features: FEATURES.map(str::to_owned).to_vec(),
             weights,
+            fusion: default_fusion(),
         }
     }
 }

@@ -7,6 +7,8 @@ use rustc_hash::FxHashMap;
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
     words: Vec<Entry>,
+    /// Hashed words with a letter left out and the word's number, sorted.
+    deletions: Vec<(u64, u32)>,
 }
 
 #[derive(Debug, Clone)]
@@ -35,14 +37,27 @@ impl Vocabulary {
         let mut words: Vec<Entry> = words
             .into_iter()
             .map(|(word, documents)| Entry {
-                letters: letters(&word),
+                letters: letters(&word.chars().collect::<Vec<char>>()),
                 length: word.chars().count().min(255) as u8,
                 word: word.into(),
                 documents,
             })
             .collect();
         words.sort_unstable_by(|left, right| left.word.cmp(&right.word));
-        Self { words }
+        let mut all: Vec<(u64, u32)> = Vec::new();
+        for (number, entry) in (0_u32..).zip(&words) {
+            let characters: Vec<char> = entry.word.chars().collect();
+            if (2..=LONGEST).contains(&characters.len()) {
+                all.extend(deletions(&characters).map(|hash| (hash, number)));
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all.shrink_to_fit();
+        Self {
+            words,
+            deletions: all,
+        }
     }
 
     /// How many words there are.
@@ -74,52 +89,93 @@ impl Vocabulary {
         found.iter().map(|entry| &*entry.word).collect()
     }
 
-    /// The words nearest to an unknown `word`: none within 3 letters, one
-    /// edit from 4, two from 8. Words with digits are names and numbers:
-    /// near is wrong. The best first: fewest edits, the same first letter,
-    /// most frequent.
-    pub fn corrections(&self, word: &str, limit: usize) -> Vec<Correction<'_>> {
+    /// The words that one edit makes of `word` or, where there is none and
+    /// `edits` allows it, two: one from three letters, two from seven.
+    /// Numbers in a word stay as they are.
+    pub fn near(&self, word: &str, edits: usize) -> Vec<Correction<'_>> {
         let characters: Vec<char> = word.chars().collect();
-        let allowed = match characters.len() {
-            0..=3 => 0,
-            4..=7 => 1,
-            8..=LONGEST => 2,
-            _ => 0,
-        };
-        if allowed == 0 || characters.iter().any(|c| c.is_numeric()) {
+        if !(3..=LONGEST).contains(&characters.len()) || edits == 0 {
             return Vec::new();
         }
-        let own_letters = letters(word);
-        let mut found: Vec<(usize, bool, u32, &str)> = Vec::new();
+        let found = self.one_edit_from(&characters);
+        let far = found.is_empty() && edits > 1 && characters.len() >= 7;
+        if !far || characters.iter().any(|c| c.is_numeric()) {
+            return found;
+        }
+        self.two_edits_from(&characters)
+    }
+
+    fn one_edit_from(&self, characters: &[char]) -> Vec<Correction<'_>> {
+        let mut numbers: Vec<u32> = Vec::new();
+        for hash in deletions(characters) {
+            let first = self.deletions.partition_point(|(other, _)| *other < hash);
+            let same = self.deletions[first..].iter();
+            let same = same.take_while(|(other, _)| *other == hash);
+            numbers.extend(same.map(|(_, number)| *number));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let own_digits = digits(characters);
+        let near = numbers.into_iter().filter_map(|number| {
+            let entry = self.words.get(number as usize)?;
+            let other: Vec<char> = entry.word.chars().collect();
+            let apart = distance(characters, &other, 1)? == 1;
+            (apart && digits(&other) == own_digits).then_some(Correction {
+                word: &entry.word,
+                edits: 1,
+            })
+        });
+        near.collect()
+    }
+
+    fn two_edits_from(&self, characters: &[char]) -> Vec<Correction<'_>> {
+        const ALLOWED: usize = 2;
+        let own_letters = letters(characters);
+        let mut found: Vec<Correction<'_>> = Vec::new();
         for entry in &self.words {
-            let close = usize::from(entry.length).abs_diff(characters.len()) <= allowed
-                && entry.length >= 3
-                && (entry.letters ^ own_letters).count_ones() as usize <= 2 * allowed;
+            let close = usize::from(entry.length).abs_diff(characters.len()) <= ALLOWED
+                && (entry.letters ^ own_letters).count_ones() as usize <= 2 * ALLOWED;
             if !close || entry.word.contains(|c: char| c.is_numeric()) {
                 continue;
             }
             let other: Vec<char> = entry.word.chars().collect();
-            if let Some(edits) = distance(&characters, &other, allowed) {
-                let first = other.first() != characters.first();
-                found.push((edits, first, u32::MAX - entry.documents, &entry.word));
+            if let Some(edits) = distance(characters, &other, ALLOWED) {
+                found.push(Correction {
+                    word: &entry.word,
+                    edits,
+                });
             }
         }
-        found.sort_unstable();
-        let best = found.first().map_or(0, |(edits, ..)| *edits);
         found
-            .into_iter()
-            .filter(|(edits, ..)| *edits == best)
-            .take(limit)
-            .map(|(edits, _, _, word)| Correction { word, edits })
-            .collect()
     }
+}
+
+/// The word and what is left of it without each of its letters, hashed: two
+/// words one edit apart share one of these (Garbe's symmetric deletion, 2012).
+fn deletions(characters: &[char]) -> impl Iterator<Item = u64> + '_ {
+    let without = |left_out: usize| {
+        let kept = characters
+            .iter()
+            .enumerate()
+            .filter(move |(at, _)| *at != left_out);
+        kept.fold(0xcbf2_9ce4_8422_2325_u64, |hash, (_, c)| {
+            (hash ^ u64::from(u32::from(*c))).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    };
+    (0..=characters.len()).map(without)
+}
+
+fn digits(characters: &[char]) -> Vec<char> {
+    let digits = characters.iter().filter(|c| c.is_numeric());
+    digits.copied().collect()
 }
 
 /// A bit for each letter (other letters share bits): one edit changes at
 /// most two bits, so most words are ruled out by one operation.
-fn letters(word: &str) -> u32 {
-    word.chars()
-        .fold(0, |bits, c| bits | 1 << (u32::from(c) % 31))
+fn letters(characters: &[char]) -> u32 {
+    characters
+        .iter()
+        .fold(0, |bits, c| bits | 1 << (u32::from(*c) % 31))
 }
 
 /// Edits between two words, a swap of neighbours counting one (optimal
@@ -192,11 +248,13 @@ mod tests {
             ("bleutooht", Some("bluetooth")),
             ("keybord", Some("keyboard")),
             ("speakrs", Some("speakers")),
-            ("tae", None),
+            ("tae", Some("tea")),
+            ("ta", None),
             ("1081p", None),
+            ("1080o", Some("1080p")),
             ("xylophone", None),
         ] {
-            let found = words.corrections(typed, 1);
+            let found = words.near(typed, 2);
             assert_eq!(found.first().map(|found| found.word), meant, "{typed}");
         }
     }

@@ -1,5 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use corpus::search::understanding::{Names, Understanding, understand};
 use corpus::search::{Collection, Query, QueryWord, exact_key};
 use rustc_hash::FxHashMap;
 use store::{Catalogue, ProductIndex};
@@ -13,7 +15,9 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing,
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{DocId, Score, Searcher, SegmentOrdinal, SegmentReader, TantivyDocument, Term};
 
+use super::Model;
 use super::facet::FacetTable;
+use super::meaning::Meaning;
 use super::suggest::SuggestionTable;
 use crate::ServeError;
 
@@ -37,6 +41,8 @@ pub struct Index {
     searcher: Searcher,
     words: Field,
     grams: Field,
+    pub(super) meaning: Option<Meaning>,
+    names: Names,
     build_time: Duration,
 }
 
@@ -44,6 +50,12 @@ impl Index {
     /// Builds the index of a catalogue. The same catalogue gives the same
     /// index, however many threads there are.
     pub fn build(catalogue: &Catalogue) -> Result<Self, ServeError> {
+        Self::build_for(catalogue, None)
+    }
+
+    /// Builds the index that a model searches in: products get their vectors
+    /// by its encoder, where it has one.
+    pub fn build_for(catalogue: &Catalogue, model: Option<&Model>) -> Result<Self, ServeError> {
         let start = std::time::Instant::now();
         let (places, products): (Vec<ProductIndex>, Vec<&shop::Product>) = catalogue
             .iter()
@@ -62,9 +74,12 @@ impl Index {
                 .or_default()
                 .push(number);
         }
+        let encoder = model.and_then(|model| model.encoder.clone());
         Ok(Self {
             revision: catalogue.revision,
+            meaning: encoder.map(|encoder| Meaning::build(&collection, encoder, threads)),
             facets: FacetTable::build(&products),
+            names: Names::of(&products),
             suggestions: SuggestionTable::build(&places, &products),
             collection,
             places,
@@ -79,6 +94,31 @@ impl Index {
     /// The catalogue's revision that this is the index of.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// What a query says, and the terms that its words stand for.
+    pub(super) fn interpret(&self, text: &str, language: Option<&str>) -> (Understanding, Query) {
+        let mut understanding = understand(&self.names, text);
+        let mut query = Query::interpret(&self.collection, &understanding.words, language);
+        if understanding.words != text {
+            // A wrong guess must not hide what is called so.
+            if query.is_unknown() {
+                understanding.words = text.to_owned();
+                query = Query::interpret(&self.collection, text, language);
+            }
+            query.exact = exact_key(text);
+        }
+        (understanding, query)
+    }
+
+    /// Whether the products have their vectors by the encoder of `model`.
+    pub fn is_for(&self, model: Option<&Model>) -> bool {
+        let own = self.meaning.as_ref().map(Meaning::encoder);
+        match (own, model.and_then(|model| model.encoder.as_ref())) {
+            (None, None) => true,
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        }
     }
 
     /// How many products are in it.

@@ -10,6 +10,7 @@
 mod facet;
 mod highlight;
 mod index;
+mod meaning;
 mod query;
 mod rank;
 mod suggest;
@@ -17,9 +18,13 @@ mod suggest;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use corpus::search::features::place;
+use corpus::search::understanding::Wish;
 use corpus::search::{FEATURES, Field, Query, QueryWord, Ranker};
+use models::boosted_trees::BoostedTrees;
+use models::static_encoder::StaticEncoder;
 use shop::{ModelVersion, Product, Service};
 use store::Snapshot;
 
@@ -33,17 +38,28 @@ pub use suggest::{SuggestRequest, Suggestion, SuggestionKind, Suggestions, sugge
 
 use crate::{Context, Decision, ServeError, Stages};
 use index::{DocumentNumber, Wanted};
-use rank::{Behaviour, Candidate};
+use meaning::Meaning;
+use rank::{Behaviour, Candidate, Scoring};
 
 /// The file of the ranker in an artifact.
 const RANKER_FILE: &str = "ranker.json";
+/// The file of the encoder in an artifact; it may be absent.
+const ENCODER_FILE: &str = "encoder.bin";
+/// The file of the trees that add to the ranker's scores; it may be absent.
+const TREES_FILE: &str = "trees.json";
+/// How many products are found by meaning alone.
+const NEAR: usize = 100;
+/// Products further from a query than this are not found by meaning alone.
+const LEAST_COSINE: f32 = 0.3;
 /// A feature that adds less than this is no reason worth telling.
 const TELLING: f32 = 0.02;
 
-/// A trained ranker.
+/// A trained ranker and an encoder of meaning.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     ranker: Ranker,
+    trees: Arc<BoostedTrees>,
+    encoder: Option<Arc<StaticEncoder>>,
 }
 
 impl Model {
@@ -54,16 +70,40 @@ impl Model {
             .ok_or_else(|| ServeError::Artifact(format!("{RANKER_FILE} is missing")))?;
         let ranker: Ranker = serde_json::from_slice(bytes)
             .map_err(|error| ServeError::Artifact(format!("{RANKER_FILE}: {error}")))?;
-        Self::new(ranker).ok_or_else(|| {
+        let mut model = Self::new(ranker).ok_or_else(|| {
             ServeError::Artifact(format!(
                 "{RANKER_FILE} has other features than this program: train again"
             ))
-        })
+        })?;
+        if let Some(bytes) = files.get(TREES_FILE) {
+            let trees = serde_json::from_slice(bytes)
+                .map_err(|error| ServeError::Artifact(format!("{TREES_FILE}: {error}")))?;
+            model.trees = Arc::new(trees);
+        }
+        if let Some(bytes) = files.get(ENCODER_FILE) {
+            let encoder = StaticEncoder::from_bytes(bytes)
+                .map_err(|error| ServeError::Artifact(format!("{ENCODER_FILE}: {error}")))?;
+            model.encoder = Some(Arc::new(encoder));
+        }
+        Ok(model)
     }
 
     /// A model of a ranker, if it was made for the features of this program.
     pub fn new(ranker: Ranker) -> Option<Self> {
-        ranker.fits().then_some(Self { ranker })
+        ranker.fits().then_some(Self {
+            ranker,
+            trees: Arc::default(),
+            encoder: None,
+        })
+    }
+
+    /// The same encoder with another ranking function, if it was made for the
+    /// features of this program.
+    pub fn with_ranker(&self, ranker: Ranker) -> Option<Self> {
+        ranker.fits().then(|| Self {
+            ranker,
+            ..self.clone()
+        })
     }
 
     /// The ranking function.
@@ -76,6 +116,7 @@ impl Model {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ordering {
     Lexical,
+    Hybrid,
     Full,
 }
 
@@ -99,6 +140,17 @@ pub fn search_lexically(
     answer(context, index, None, request, Ordering::Lexical)
 }
 
+/// Answers by BM25 and meaning, without any other feature: the stage between
+/// the two others.
+pub fn search_by_words_and_meaning(
+    context: &Context<'_>,
+    index: &Index,
+    model: Option<&Model>,
+    request: &SearchRequest,
+) -> Result<Decision<SearchResults>, ServeError> {
+    answer(context, index, model, request, Ordering::Hybrid)
+}
+
 fn answer(
     context: &Context<'_>,
     index: &Index,
@@ -113,9 +165,7 @@ fn answer(
     let mut stages = Stages::default();
 
     let language = request.language.as_deref().filter(|code| !code.is_empty());
-    let query = stages.run("interpret", || {
-        Query::interpret(index.collection(), &request.q, language)
-    });
+    let (understanding, query) = stages.run("interpret", || index.interpret(&request.q, language));
     let behaviour = Behaviour::new(snapshot, request, &query);
     let browsing = request.q.trim().is_empty();
     let mut candidates = stages.run("lexical", || {
@@ -125,6 +175,13 @@ fn answer(
             retrieve(index, snapshot, &query, &behaviour, request)
         }
     })?;
+    match meaning_of(index, &query, request, ordering) {
+        Some(meaning) => stages.run("semantic", || {
+            let cosines = meaning.cosines(index.collection(), &query);
+            add_near(&mut candidates, cosines, request);
+        }),
+        None => stages.skip("semantic"),
+    }
     stages.run("filter", || {
         candidates.retain(|candidate| {
             allowed(index, snapshot, request, candidate.document, |place| {
@@ -132,15 +189,29 @@ fn answer(
             })
         });
     });
-    // There is no encoder of meaning yet; say so rather than pretend.
-    stages.skip("semantic");
     match (request.sort, ordering) {
         (Sort::Relevance, Ordering::Full) => stages.run("rank", || {
             if browsing {
                 rank::rank_all(index, snapshot, &behaviour, ranker, &mut candidates);
             } else {
-                rank::rank(index, snapshot, &query, &behaviour, ranker, &mut candidates);
+                let scoring = Scoring {
+                    ranker,
+                    trees: model.map(|model| &*model.trees),
+                    wishes: &understanding.wishes,
+                    semantic_ratio: request.semantic_ratio,
+                };
+                rank::rank(
+                    index,
+                    snapshot,
+                    &query,
+                    &behaviour,
+                    &scoring,
+                    &mut candidates,
+                );
             }
+        }),
+        (Sort::Relevance, Ordering::Hybrid) => stages.run("rank", || {
+            rank::rank_by_words_and_meaning(index, &query, ranker, &mut candidates);
         }),
         (Sort::Relevance, Ordering::Lexical) => stages.run("rank", || {
             rank::rank_lexically(index, &query, &mut candidates);
@@ -167,7 +238,13 @@ fn answer(
             facets,
             total: candidates.len(),
             corrected: query.corrected.clone(),
-            interpreted: interpretation(&query, &behaviour, request, candidates.len()),
+            interpreted: interpretation(
+                &query,
+                understanding.wishes,
+                &behaviour,
+                request,
+                candidates.len(),
+            ),
         },
         models: versions(snapshot, model),
         stages: stages.into_vec(),
@@ -191,8 +268,42 @@ fn candidate((document, lexical): (DocumentNumber, f32)) -> Candidate {
     Candidate {
         document,
         lexical,
+        meaning: 0.0,
         score: lexical,
         features: None,
+    }
+}
+
+/// The vectors of the products, where this search looks at them.
+fn meaning_of<'a>(
+    index: &'a Index,
+    query: &Query,
+    request: &SearchRequest,
+    ordering: Ordering,
+) -> Option<&'a Meaning> {
+    let wanted = ordering != Ordering::Lexical
+        && request.sort == Sort::Relevance
+        && !query.words.is_empty()
+        && request.semantic_ratio != Some(0.0);
+    index.meaning.as_ref().filter(|_| wanted)
+}
+
+/// Says of each candidate how near it is in meaning, and adds what is nearest
+/// of all. Candidates are and stay in the order of document numbers.
+fn add_near(candidates: &mut Vec<Candidate>, cosines: Option<Vec<f32>>, request: &SearchRequest) {
+    let Some(cosines) = cosines else { return };
+    let count = NEAR.max(request.offset + request.limit);
+    for document in meaning::nearest(&cosines, LEAST_COSINE, count) {
+        let place = candidates.binary_search_by_key(&document, |one| one.document);
+        if let Err(place) = place {
+            candidates.insert(place, candidate((document, 0.0)));
+        }
+    }
+    for one in candidates {
+        one.meaning = cosines
+            .get(one.document as usize)
+            .copied()
+            .unwrap_or_default();
     }
 }
 
@@ -238,6 +349,7 @@ fn retrieve(
         .map(|document| candidate((document, 0.0)))
         .collect();
     found.extend(chosen);
+    found.sort_unstable_by_key(|candidate| candidate.document);
     Ok(found)
 }
 
@@ -348,6 +460,7 @@ fn reasons(
 
 fn interpretation(
     query: &Query,
+    wishes: Vec<Wish>,
     behaviour: &Behaviour,
     request: &SearchRequest,
     total: usize,
@@ -369,6 +482,7 @@ fn interpretation(
     };
     Interpretation {
         words: words.collect(),
+        wishes,
         language: behaviour.language().map(str::to_owned),
         note: note.map(str::to_owned),
     }

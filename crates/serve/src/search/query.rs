@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use corpus::search::understanding::Wish;
 use corpus::search::{Field, Origin};
 use serde::{Deserialize, Deserializer, Serialize};
 use shop::{Filter, Id, Product};
@@ -43,8 +44,8 @@ pub struct SearchRequest {
     /// In which visit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Id>,
-    /// How much meaning counts beside words, 0 to 1. There is no encoder yet:
-    /// the stage `semantic` says `skipped`.
+    /// How much meaning counts beside words, 0 to 1; one half, or absent, is
+    /// what training chose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub semantic_ratio: Option<f32>,
     /// Whether each hit says what its score is made of.
@@ -252,6 +253,10 @@ impl std::fmt::Display for Reason {
 pub struct Interpretation {
     /// Its words.
     pub words: Vec<InterpretedWord>,
+    /// What it says beside them: a price, what must not be, a brand, … They
+    /// bring products forward or send them back and hide none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<Wish>,
     /// The language that its words were read in.
     pub language: Option<String>,
     /// A sentence for the customer where nothing was found or understood.

@@ -2,8 +2,11 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use corpus::search::analysis::folded;
 use corpus::search::features::{bm25, click_share, features, place, relative_to_best, taste};
+use corpus::search::understanding::Wish;
 use corpus::search::{Circumstances, FEATURES, Features, Query, Ranker, query_key};
+use models::boosted_trees::BoostedTrees;
 use rustc_hash::{FxHashMap, FxHashSet};
 use shop::{Id, Product};
 use store::{History, ProductIndex, Snapshot};
@@ -21,6 +24,8 @@ const RECENT: usize = 50;
 pub(super) struct Candidate {
     pub document: DocumentNumber,
     pub lexical: f32,
+    /// The cosine to the query; 0 where no encoder looked.
+    pub meaning: f32,
     pub score: f32,
     /// What the ranker saw; `None` beyond its window.
     pub features: Option<Features>,
@@ -127,6 +132,7 @@ impl Behaviour {
             can_be_ordered: product.availability.can_be_ordered(),
             exact_title: false,
             speaks_language,
+            meaning: 0.0,
         }
     }
 }
@@ -154,6 +160,107 @@ fn wanted_language(snapshot: &Snapshot, request: &SearchRequest) -> Option<Strin
         .or_else(|| request.customer.as_ref().and_then(own))
 }
 
+/// What decides the score of a product beside its features.
+pub(super) struct Scoring<'a> {
+    pub ranker: &'a Ranker,
+    pub trees: Option<&'a BoostedTrees>,
+    pub wishes: &'a [Wish],
+    /// One half is as it was learnt.
+    pub semantic_ratio: Option<f32>,
+}
+
+impl Scoring<'_> {
+    fn score(&self, features: &Features) -> f32 {
+        let learnt = |features: &Features| {
+            let trees = self.trees.map_or(0.0, |trees| trees.score(features));
+            self.ranker.score(features) + trees
+        };
+        let Some(ratio) = self.semantic_ratio else {
+            return learnt(features);
+        };
+        let words = learnt(features);
+        // Above one half meaning takes over from what was learnt, below the
+        // learnt part of it goes.
+        if ratio >= 0.5 {
+            let share = 2.0 * ratio - 1.0;
+            const SCALE: f32 = 5.0;
+            (1.0 - share) * words + share * SCALE * features[place::MEANING]
+        } else {
+            let mut without = *features;
+            without[place::MEANING] *= 2.0 * ratio;
+            without[place::MEANING_RELATIVE] *= 2.0 * ratio;
+            learnt(&without)
+        }
+    }
+}
+
+/// How far a product is what was wished for beside the words.
+fn granted(
+    index: &Index,
+    snapshot: &Snapshot,
+    wishes: &[Wish],
+    candidate: &Candidate,
+    features: &Features,
+) -> f32 {
+    const IN_PRICE: f32 = 1.0;
+    const CHEAP: f32 = 0.5;
+    const NAMED: f32 = 0.2;
+    const EXCLUDED: f32 = -5.0;
+    let Some(product) = index
+        .place(candidate.document)
+        .and_then(|place| snapshot.catalogue.get(place))
+    else {
+        return 0.0;
+    };
+    let same = |left: &str, right: &str| folded(left) == folded(right);
+    let of = |wish: &Wish| match wish {
+        Wish::Price { min, max, .. } => {
+            let inside = product.price.is_some_and(|price| {
+                min.is_none_or(|min| price.amount >= min)
+                    && max.is_none_or(|max| price.amount <= max)
+            });
+            if inside { IN_PRICE } else { 0.0 }
+        }
+        Wish::Cheap { .. } => CHEAP * (1.0 - features[place::PRICE]),
+        Wish::Without { word } => {
+            let names = [Some(product.title.as_str()), product.brand.as_deref()];
+            let names = names.into_iter().flatten();
+            let has = |text: &str| {
+                let text = folded(text);
+                let mut words = text.split(|c: char| !c.is_alphanumeric());
+                words.any(|other| other == word)
+                    || (!word.is_ascii() && text.contains(word.as_str()))
+            };
+            let excluded = !word.is_empty()
+                && names
+                    .chain(product.category.iter().map(String::as_str))
+                    .any(has);
+            if excluded { EXCLUDED } else { 0.0 }
+        }
+        Wish::Brand { value } => match &product.brand {
+            Some(brand) if same(brand, value) => NAMED,
+            _ => 0.0,
+        },
+        Wish::Category { value } => {
+            let inside = product.category.iter().any(|part| same(part, value));
+            if inside { NAMED } else { 0.0 }
+        }
+        Wish::Attribute { name, value } => match product.attributes.get(name) {
+            Some(serde_json::Value::String(own)) if same(own, value) => NAMED,
+            Some(serde_json::Value::Array(all)) => {
+                let held = all.iter().filter_map(serde_json::Value::as_str);
+                if held.into_iter().any(|own| same(own, value)) {
+                    NAMED
+                } else {
+                    0.0
+                }
+            }
+            _ => 0.0,
+        },
+    };
+    wishes.iter().map(of).sum()
+}
+
 /// Puts the candidates in the order of the ranker: the lexically best are
 /// ranked by all features, the others follow in lexical order.
 pub(super) fn rank(
@@ -161,7 +268,7 @@ pub(super) fn rank(
     snapshot: &Snapshot,
     query: &Query,
     behaviour: &Behaviour,
-    ranker: &Ranker,
+    scoring: &Scoring<'_>,
     candidates: &mut [Candidate],
 ) {
     // What was chosen after this query or is called just so is always looked at.
@@ -171,31 +278,32 @@ pub(super) fn rank(
         .chain(index.with_title(&query.exact).iter().copied())
         .take(WINDOW / 2)
         .collect();
+    let best = best_lexical(candidates);
     for candidate in &mut *candidates {
         candidate.score = if certain.contains(&candidate.document) {
             f32::MAX
         } else {
-            candidate.lexical
+            candidate.lexical / best + candidate.meaning.max(0.0)
         };
     }
     candidates.sort_unstable_by(by_score);
     let (window, rest) = candidates.split_at_mut(candidates.len().min(WINDOW));
     let mut list: Vec<Features> = window
         .iter()
-        .map(|candidate| product_features(index, snapshot, query, behaviour, candidate.document))
+        .map(|candidate| product_features(index, snapshot, query, behaviour, candidate))
         .collect();
     place_prices(index, snapshot, window, &mut list);
     relative_to_best(&mut list);
     let mut lowest = f32::MAX;
     for (candidate, features) in window.iter_mut().zip(list) {
-        candidate.score = ranker.score(&features);
+        candidate.score = scoring.score(&features);
+        if !scoring.wishes.is_empty() {
+            candidate.score += granted(index, snapshot, scoring.wishes, candidate, &features);
+        }
         candidate.features = Some(features);
         lowest = lowest.min(candidate.score);
     }
     window.sort_unstable_by(by_score);
-    let best = rest
-        .first()
-        .map_or(1.0, |first| first.lexical.max(f32::MIN_POSITIVE));
     for candidate in rest {
         candidate.score = lowest - 1.0 + candidate.lexical / best;
     }
@@ -212,7 +320,7 @@ pub(super) fn rank_all(
     let query = Query::default();
     let mut list: Vec<Features> = candidates
         .iter()
-        .map(|candidate| product_features(index, snapshot, &query, behaviour, candidate.document))
+        .map(|candidate| product_features(index, snapshot, &query, behaviour, candidate))
         .collect();
     relative_to_best(&mut list);
     for (candidate, mut features) in candidates.iter_mut().zip(list) {
@@ -234,6 +342,29 @@ pub(super) fn rank_lexically(index: &Index, query: &Query, candidates: &mut [Can
             .map_or(0.0, |document| bm25(index.collection(), query, document));
     }
     candidates.sort_unstable_by(by_score);
+}
+
+/// By BM25 and meaning.
+pub(super) fn rank_by_words_and_meaning(
+    index: &Index,
+    query: &Query,
+    ranker: &Ranker,
+    candidates: &mut [Candidate],
+) {
+    rank_lexically(index, query, candidates);
+    let best = candidates
+        .first()
+        .map_or(0.0, |first| first.score)
+        .max(f32::MIN_POSITIVE);
+    for candidate in &mut *candidates {
+        candidate.score = candidate.score / best + ranker.fusion * candidate.meaning.max(0.0);
+    }
+    candidates.sort_unstable_by(by_score);
+}
+
+fn best_lexical(candidates: &[Candidate]) -> f32 {
+    let scores = candidates.iter().map(|candidate| candidate.lexical);
+    scores.fold(f32::MIN_POSITIVE, f32::max)
 }
 
 /// Any other order than relevance.
@@ -294,8 +425,9 @@ fn product_features(
     snapshot: &Snapshot,
     query: &Query,
     behaviour: &Behaviour,
-    document: DocumentNumber,
+    candidate: &Candidate,
 ) -> Features {
+    let document = candidate.document;
     let terms = index.collection().documents().get(document as usize);
     let product = index
         .place(document)
@@ -304,6 +436,7 @@ fn product_features(
         return [0.0; FEATURES.len()];
     };
     let mut circumstances = behaviour.circumstances(snapshot, place, product);
+    circumstances.meaning = candidate.meaning;
     circumstances.exact_title = index.with_title(&query.exact).contains(&document);
     features(index.collection(), query, terms, &circumstances)
 }

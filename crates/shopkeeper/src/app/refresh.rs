@@ -109,24 +109,7 @@ async fn load<T: Send + 'static>(
 }
 
 async fn refresh_search(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
-    let mut changed = false;
-    let current = loaded
-        .search
-        .as_ref()
-        .is_some_and(|part| part.index.revision() == snapshot.catalogue.revision);
-    if !current {
-        let catalogue = snapshot.catalogue.clone();
-        match aside(move || serve::search::Index::build(&catalogue)).await {
-            Some(Ok(index)) => {
-                let index = Arc::new(index);
-                let model = loaded.search.take().and_then(|part| part.model);
-                loaded.search = Some(SearchPart { index, model });
-                changed = true;
-            }
-            Some(Err(error)) => tracing::error!(%error, "the catalogue cannot be indexed"),
-            None => {}
-        }
-    }
+    let (mut changed, mut fresh) = (false, None);
     if let Some(version) = wanted(snapshot, loaded, Service::Search) {
         let model = load(
             store,
@@ -136,10 +119,34 @@ async fn refresh_search(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Lo
             serve::search::Model::load,
         )
         .await;
-        if let (Some(model), Some(part)) = (model, &mut loaded.search) {
+        if let (Some(model), Some(part)) = (model.clone(), &mut loaded.search) {
             part.model = Some(model);
         }
+        fresh = model;
         changed = true;
+    }
+    let model = loaded.search.as_ref().and_then(|part| part.model.clone());
+    let model = model.or(fresh);
+    let current = loaded.search.as_ref().is_some_and(|part| {
+        let model = model.as_ref().map(|model| &*model.model);
+        part.index.revision() == snapshot.catalogue.revision && part.index.is_for(model)
+    });
+    if !current {
+        let catalogue = snapshot.catalogue.clone();
+        let own = model.clone();
+        let build = move || {
+            let model = own.as_ref().map(|model| &*model.model);
+            serve::search::Index::build_for(&catalogue, model)
+        };
+        match aside(build).await {
+            Some(Ok(index)) => {
+                let index = Arc::new(index);
+                loaded.search = Some(SearchPart { index, model });
+                changed = true;
+            }
+            Some(Err(error)) => tracing::error!(%error, "the catalogue cannot be indexed"),
+            None => {}
+        }
     }
     changed
 }

@@ -1,5 +1,5 @@
 use corpus::search::features::place;
-use corpus::search::{FEATURES, Ranker};
+use corpus::search::{FEATURES, Features, Ranker};
 
 use super::lists::List;
 use crate::{Job, TrainError};
@@ -111,7 +111,7 @@ fn add_gradient(list: &List, weights: &[f64], gradient: &mut [f64]) {
     }
 }
 
-fn discount(rank: usize) -> f64 {
+pub(super) fn discount(rank: usize) -> f64 {
     if rank < CUT {
         1.0 / (rank as f64 + 2.0).log2()
     } else {
@@ -119,7 +119,7 @@ fn discount(rank: usize) -> f64 {
     }
 }
 
-fn ideal(labels: &[f32]) -> f64 {
+pub(super) fn ideal(labels: &[f32]) -> f64 {
     let mut sorted: Vec<f32> = labels.to_vec();
     sorted.sort_by(|left, right| right.total_cmp(left));
     let gains = sorted.iter().enumerate();
@@ -128,7 +128,7 @@ fn ideal(labels: &[f32]) -> f64 {
         .sum()
 }
 
-fn descending(scores: &[f64]) -> Vec<usize> {
+pub(super) fn descending(scores: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|left, right| {
         scores[*right]
@@ -140,12 +140,12 @@ fn descending(scores: &[f64]) -> Vec<usize> {
 
 /// The mean nDCG at 10 of the lists in the ranker's order. What was chosen
 /// but not retrieved counts as missed.
-pub(super) fn mean_ndcg(lists: &[List], ranker: &Ranker) -> f64 {
+pub(super) fn mean_ndcg(lists: &[List], score: impl Fn(&Features) -> f32) -> f64 {
     let of_list = |list: &List| {
         let scores: Vec<f64> = list
             .features
             .iter()
-            .map(|features| f64::from(ranker.score(features)))
+            .map(|features| f64::from(score(features)))
             .collect();
         let order = descending(&scores);
         let gains = order.iter().enumerate();

@@ -3,13 +3,18 @@ use std::collections::BTreeMap;
 use corpus::search::features::{
     bm25, click_share, features, place, price_position, relative_to_best, taste,
 };
+use corpus::search::meaning::{document_tokens, query_tokens};
 use corpus::search::{Circumstances, Collection, Features, Query, Term, exact_key};
 use corpus::{Corpus, InteractionSequence, QueryClick, Split};
+use models::index::{Scored, top};
+use models::static_encoder::{StaticEncoder, product};
 use rustc_hash::FxHashMap;
 use shop::{Id, Timestamp};
 
 /// How many products a list holds.
 const LIST: usize = 100;
+/// How many more by meaning.
+const NEAR: usize = 50;
 /// How many of somebody's last interactions make up their taste.
 const RECENT: usize = 50;
 /// A purchase or a perfect judgement as a label.
@@ -51,11 +56,19 @@ pub(super) struct Retriever<'a> {
     numbers: FxHashMap<&'a Id, u32>,
     popularity: Vec<f32>,
     sequences: FxHashMap<&'a Id, &'a InteractionSequence>,
+    encoder: &'a StaticEncoder,
+    /// `[products, width]`.
+    vectors: Vec<f32>,
     seed: u64,
 }
 
 impl<'a> Retriever<'a> {
-    pub(super) fn new(corpus: &'a Corpus, collection: &'a Collection, seed: u64) -> Self {
+    pub(super) fn new(
+        corpus: &'a Corpus,
+        collection: &'a Collection,
+        encoder: &'a StaticEncoder,
+        seed: u64,
+    ) -> Self {
         let mut postings = vec![Vec::new(); collection.terms()];
         for (number, document) in (0_u32..).zip(collection.documents()) {
             for (term, _) in &document.counts {
@@ -82,6 +95,8 @@ impl<'a> Retriever<'a> {
             numbers,
             popularity,
             sequences,
+            encoder,
+            vectors: vectors(collection, encoder),
             seed,
         }
     }
@@ -168,7 +183,8 @@ impl<'a> Retriever<'a> {
     /// nothing but.
     pub(super) fn list(&self, request: &Request) -> Option<List> {
         let query = Query::interpret(self.collection, &request.query, None);
-        let mut numbers = self.retrieve(&query);
+        let meaning = self.meaning(&query);
+        let mut numbers = self.retrieve(&query, &meaning);
         // Judges saw what other systems found; serving adds what was chosen.
         numbers.extend(request.clicks.keys());
         numbers.sort_unstable();
@@ -184,14 +200,22 @@ impl<'a> Retriever<'a> {
             return None;
         }
         Some(List {
-            features: self.features(request, &query, &numbers),
+            features: self.features(request, &query, &meaning, &numbers),
             labels,
             missed: missed.into_iter().map(|(_, label)| *label).collect(),
         })
     }
 
-    /// The best documents by BM25 of those that have any of the words.
-    fn retrieve(&self, query: &Query) -> Vec<u32> {
+    /// The cosine of each product to a query.
+    fn meaning(&self, query: &Query) -> Vec<f32> {
+        let own = self.encoder.encode(&query_tokens(self.collection, query));
+        let rows = self.vectors.chunks_exact(self.encoder.width());
+        rows.map(|row| product(row, &own)).collect()
+    }
+
+    /// The best documents by BM25 of those that have any of the words, and
+    /// those that mean the nearest.
+    fn retrieve(&self, query: &Query, meaning: &[f32]) -> Vec<u32> {
         let terms: Vec<Term> = query
             .words
             .iter()
@@ -214,10 +238,24 @@ impl<'a> Retriever<'a> {
             .collect();
         scored.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
         scored.truncate(LIST);
-        scored.into_iter().map(|(_, number)| number).collect()
+        let near = (0..)
+            .zip(meaning)
+            .map(|(place, &score)| Scored { place, score });
+        let near = top(near.filter(|near| near.score > 0.0), NEAR);
+        let mut numbers: Vec<u32> = scored.into_iter().map(|(_, number)| number).collect();
+        numbers.extend(near.into_iter().map(|near| near.place));
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
     }
 
-    fn features(&self, request: &Request, query: &Query, numbers: &[u32]) -> Vec<Features> {
+    fn features(
+        &self,
+        request: &Request,
+        query: &Query,
+        meaning: &[f32],
+        numbers: &[u32],
+    ) -> Vec<Features> {
         let products: Vec<&shop::Product> = numbers
             .iter()
             .map(|number| &self.corpus.products[*number as usize])
@@ -245,6 +283,7 @@ impl<'a> Retriever<'a> {
                     can_be_ordered: product.availability.can_be_ordered(),
                     exact_title: exact_key(&product.title) == query.exact,
                     speaks_language: true,
+                    meaning: meaning[*number as usize],
                 };
                 let document = &self.collection.documents()[*number as usize];
                 features(self.collection, query, document, &circumstances)
@@ -298,6 +337,14 @@ impl<'a> Retriever<'a> {
             )
         }
     }
+}
+
+/// The vector of each product.
+fn vectors(collection: &Collection, encoder: &StaticEncoder) -> Vec<f32> {
+    let documents = collection.documents().iter();
+    documents
+        .flat_map(|document| encoder.encode(&document_tokens(collection, document)))
+        .collect()
 }
 
 /// A number that depends on the seed and two texts and on nothing else

@@ -1,0 +1,177 @@
+//! Spaces too many or missing. `mouse pad` and `mousepad` are read the same,
+//! whichever was typed: as two words where titles have them side by side, as
+//! one where they hardly do.
+
+use super::reader::Reader;
+use super::{Draft, Mended, Origin};
+use crate::search::analysis::Piece;
+use crate::search::collection::Term;
+
+const JOINED_WEIGHT: f32 = 0.9;
+const SPLIT_WEIGHT: f32 = 0.8;
+/// Two words are a pair of their own where they stand side by side at least
+/// once for so many times that they are written as one.
+const PAIR_SHARE: u32 = 10;
+/// A word joined of two that nobody writes apart has at least so many products.
+const LEAST_JOINED: u32 = 2;
+const SHORTEST_JOINED: usize = 4;
+
+impl Reader<'_> {
+    /// Reads words that are joined or split otherwise than in the catalogue.
+    pub fn mend_spaces(&self, drafts: &mut Vec<Draft>, mended: &mut Mended) {
+        let mut at = 0;
+        while at < drafts.len() {
+            if drafts[at].plain
+                && let Some((left, right)) = self.two_words(&drafts[at])
+            {
+                let old = drafts.remove(at);
+                if old.alternatives.is_empty() {
+                    let text = format!("{} {}", left.piece.text, right.piece.text);
+                    mended.push((old.piece.start, old.piece.end, text));
+                }
+                drafts.splice(at..at, [left, right]);
+                at += 1;
+            }
+            at += 1;
+        }
+        let mut at = 1;
+        while at < drafts.len() {
+            if drafts[at - 1].plain && drafts[at].plain {
+                self.join(drafts, at);
+            }
+            at += 1;
+        }
+    }
+
+    /// How often two words stand side by side in titles.
+    fn side_by_side(&self, left: &str, right: &str) -> u32 {
+        let titles = self.collection.titles();
+        let (left, right) = (self.stems(left), self.stems(right));
+        let pairs = left
+            .iter()
+            .flat_map(|left| right.iter().map(move |right| (*left, *right)));
+        pairs
+            .map(|(left, right)| titles.side_by_side(left, right))
+            .max()
+            .unwrap_or_default()
+    }
+
+    fn documents(&self, terms: &[Term]) -> u32 {
+        let entries = terms.iter().filter_map(|term| self.collection.entry(*term));
+        entries
+            .map(|entry| entry.documents)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// One typed word as the two that the catalogue has side by side.
+    fn two_words(&self, draft: &Draft) -> Option<(Draft, Draft)> {
+        let text = draft.piece.text.as_str();
+        if text.chars().count() < SHORTEST_JOINED {
+            return None;
+        }
+        let own = self.documents(&self.stems(text));
+        let mut best: Option<(u32, usize)> = None;
+        for (at, _) in text.char_indices().skip(1) {
+            let (left, right) = text.split_at(at);
+            let short = left.chars().count().min(right.chars().count()) < 2;
+            let pairs = self.side_by_side(left, right);
+            // A lone letter is found in many words.
+            let enough = if short { 5 } else { 1 };
+            if pairs >= enough && pairs > best.map_or(0, |(pairs, _)| pairs) {
+                best = Some((pairs, at));
+            }
+        }
+        let at = match best.filter(|(pairs, _)| pairs * PAIR_SHARE >= own) {
+            // What is in the dictionary on its own and not as a pair stays whole.
+            Some((pairs, _)) if own > 0 && pairs < 3 => return None,
+            Some((_, at)) => at,
+            None if own == 0 => self.frequent_halves(text)?,
+            None => return None,
+        };
+        let (left, right) = text.split_at(at);
+        let piece = |text: &str| Piece {
+            text: text.to_owned(),
+            ..draft.piece.clone()
+        };
+        let word = |text: &str| Draft {
+            piece: piece(text),
+            alternatives: self.single(text, 1.0, Origin::Exact),
+            plain: true,
+        };
+        Some((word(left), word(right)))
+    }
+
+    /// Where an unknown word that nothing is near to falls into two frequent
+    /// ones.
+    fn frequent_halves(&self, text: &str) -> Option<usize> {
+        const FREQUENT: u32 = 20;
+        let vocabulary = self.collection.vocabulary();
+        let begins = !vocabulary.with_prefix(text, 1).is_empty();
+        if begins || !vocabulary.near(text, 1).is_empty() {
+            return None;
+        }
+        let halves = text.char_indices().skip(1).filter_map(|(at, _)| {
+            let (left, right) = text.split_at(at);
+            let shortest = left.chars().count().min(right.chars().count());
+            let documents = vocabulary.documents(left).min(vocabulary.documents(right));
+            let enough = if shortest >= 3 { 1 } else { FREQUENT };
+            (shortest >= 2 && documents >= enough).then_some((documents, at))
+        });
+        halves.max().map(|(_, at)| at)
+    }
+
+    /// Two typed words that the catalogue has as one.
+    fn join(&self, drafts: &mut Vec<Draft>, at: usize) {
+        let (left, right) = (&drafts[at - 1].piece, &drafts[at].piece);
+        let text = format!("{}{}", left.text, right.text);
+        if text.chars().count() < SHORTEST_JOINED {
+            return;
+        }
+        let joined = self.single(&text, JOINED_WEIGHT, Origin::Joined);
+        if joined.is_empty() {
+            if let Some(spelt) = self.joined_pinyin(&text, drafts, at) {
+                drafts[at - 1] = spelt;
+                drafts.remove(at);
+            }
+            return;
+        }
+        let own = joined
+            .iter()
+            .filter_map(|one| self.collection.entry(one.terms[0]));
+        let own = own.map(|entry| entry.documents).max().unwrap_or_default();
+        let pairs = self.side_by_side(&left.text, &right.text);
+        if own >= LEAST_JOINED && pairs * PAIR_SHARE < own {
+            let mut alternatives = self.single(&text, 1.0, Origin::Joined);
+            let words = [left.text.as_str(), right.text.as_str()];
+            alternatives.extend(self.together(&words, SPLIT_WEIGHT, Origin::Split));
+            let piece = Piece {
+                text,
+                start: left.start,
+                end: right.end,
+            };
+            drafts[at - 1] = Draft {
+                piece,
+                alternatives,
+                plain: false,
+            };
+            drafts.remove(at);
+        } else {
+            drafts[at - 1].alternatives.extend(joined.clone());
+            drafts[at].alternatives.extend(joined);
+        }
+    }
+
+    /// `er ji` is spelt as one word.
+    fn joined_pinyin(&self, text: &str, drafts: &[Draft], at: usize) -> Option<Draft> {
+        let unknown = |draft: &Draft| draft.alternatives.is_empty();
+        let spelt = !self.collection.with_pinyin(text).is_empty();
+        (spelt && (unknown(&drafts[at - 1]) || unknown(&drafts[at]))).then(|| {
+            self.word(Piece {
+                text: text.to_owned(),
+                start: drafts[at - 1].piece.start,
+                end: drafts[at].piece.end,
+            })
+        })
+    }
+}

@@ -278,7 +278,7 @@ fn amount(found: &Captures<'_>, group: usize, minor: i64) -> Option<i64> {
     let text = found.get(group)?.as_str().replace(',', "");
     let number: f64 = text.parse().ok()?;
     let amount = (number * minor as f64).round();
-    (amount >= 0.0 && amount < 1e15).then_some(amount as i64)
+    (0.0..1e15).contains(&amount).then_some(amount as i64)
 }
 
 fn patterns() -> Option<&'static Patterns> {
@@ -318,7 +318,7 @@ fn build() -> Result<Patterns, regex::Error> {
         both,
     )?;
     add(
-        format!(r"(?i)\$\s*(\d[\d,]*(?:\.\d+)?)\s*(?:-|to|–)\s*\$?\s*(\d[\d,]*(?:\.\d+)?)"),
+        r"(?i)\$\s*(\d[\d,]*(?:\.\d+)?)\s*(?:-|to|–)\s*\$?\s*(\d[\d,]*(?:\.\d+)?)".to_owned(),
         both,
     )?;
     add(

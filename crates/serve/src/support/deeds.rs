@@ -61,8 +61,8 @@ impl Turn<'_> {
                     .any(|phrase| text.contains(phrase.text(&self.language)))
         });
         let earlier = || {
-            let turns = self.request.conversation.iter().rev();
-            let said = turns.filter(|(role, _)| *role == Role::Customer).next();
+            let mut turns = self.request.conversation.iter().rev();
+            let said = turns.find(|(role, _)| *role == Role::Customer);
             said.map(|(_, text)| format!("{text}. {}", self.message))
         };
         let joined = if asked { earlier() } else { None };

@@ -337,7 +337,7 @@ async fn audit(State(app): State<Arc<App>>, parameters: Parameters) -> Answered 
         .filter(|decision| !decision.explanation["audit"].is_null())
         .filter(|decision| {
             let of = decision.customer_id.as_ref().map(Id::as_str);
-            customer.is_none() || of == customer.as_deref()
+            customer.is_none() || of == customer
         })
         .map(|decision| (decision.time, decision))
         .collect();

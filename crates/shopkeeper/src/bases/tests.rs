@@ -138,7 +138,7 @@ fn answer(
         let _ = stream.write_all(head.as_bytes());
         let _ = stream.write_all(body);
     };
-    if mood == Mood::Fails && turn % 2 == 0 {
+    if mood == Mood::Fails && turn.is_multiple_of(2) {
         return send("503 Service Unavailable", 0, b"");
     }
     if path == "/api/models/org/small/revision/main?blobs=true" {

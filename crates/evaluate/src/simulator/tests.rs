@@ -193,3 +193,50 @@ fn the_planted_trend_is_there() {
         share(false)
     );
 }
+
+/// The texts alone, with category, brand and tags taken away, tell in both
+/// languages what kind of thing a product is: the like of a cold item are
+/// found by what is written about it.
+#[test]
+fn item_texts_tell_the_kind_in_both_languages() {
+    let simulated = simulate(&small());
+    let products = &simulated.records.products;
+    let text_only = |product: &shop::Product| shop::Product {
+        description: product.description.clone(),
+        ..shop::Product::new(product.id.clone(), product.title.clone())
+    };
+    let texts: Vec<shop::Product> = products.iter().map(text_only).collect();
+    let index = corpus::recommend::TextIndex::new((0..).zip(&texts));
+    for language in ["en", "zh"] {
+        let (mut same, mut chance, mut pairs) = (0.0, 0.0, 0.0);
+        for (product, text) in products.iter().zip(&texts) {
+            if product.language.as_deref() != Some(language) {
+                continue;
+            }
+            let is_other = |other: &shop::Product| {
+                other.id != product.id
+                    && (product.group_id.is_none() || other.group_id != product.group_id)
+            };
+            let is_same = |other: &shop::Product| {
+                f64::from(u8::from(other.leaf_category() == product.leaf_category()))
+            };
+            let others = products.iter().filter(|other| is_other(other));
+            let (count, alike) = others.fold((0.0, 0.0), |(count, alike), other| {
+                (count + 1.0, alike + is_same(other))
+            });
+            let near = index.alike(text, 20);
+            let near = near.iter().map(|alike| &products[alike.place as usize]);
+            for other in near.filter(|other| is_other(other)).take(3) {
+                same += is_same(other);
+                chance += alike / count;
+                pairs += 1.0;
+            }
+        }
+        assert!(pairs > 50.0, "{language}: {pairs}");
+        let (found, by_chance) = (same / pairs, chance / pairs);
+        println!(
+            "{language}: {found:.3} of those alike by text are of the kind, {by_chance:.3} by chance"
+        );
+        assert!(found > 4.0 * by_chance, "{language}: {found} {by_chance}");
+    }
+}

@@ -252,10 +252,9 @@ impl Evidence<'_> {
         Reason::of(self.shop, code, product)
     }
 
-    /// The product of the history without which this one would score least, of
-    /// the likeliest few: by the lists that took part in its score, by text, by
-    /// nearness in the decoder. One without which it would score no less is no
-    /// reason.
+    /// The product of the history that speaks most for this one: by the lists
+    /// that took part in its score, by text, by nearness in the decoder. One
+    /// without which it would score no less is no reason.
     fn by_history(&self, place: ProductIndex) -> (ReasonCode, Option<ProductIndex>) {
         let whole = (ReasonCode::YourHistory, None);
         let Some(view) = self.shop.view else {
@@ -277,11 +276,8 @@ impl Evidence<'_> {
             .filter(|(likeness, product)| *likeness > 0.0 && self.is_there(*product))
             .collect();
         likely.sort_by(|left, right| right.0.total_cmp(&left.0));
-        let mut best = (0.0, None);
-        for (_, product) in likely.into_iter().take(2) {
-            best = stronger(best, (self.loss_without(product, place), product));
-        }
-        match best.1 {
+        let mut likeliest = likely.into_iter().take(2).map(|(_, product)| product);
+        match likeliest.find(|product| self.loss_without(*product, place) > 0.0) {
             Some(product) => (deed(self.person.strongest(product)), Some(product)),
             None => whole,
         }

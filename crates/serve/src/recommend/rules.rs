@@ -326,8 +326,10 @@ impl<'a> List<'a> {
         if self.items.len() >= self.rules.request.limit {
             return None;
         }
+        // A lower tier brings what a higher one has brought.
+        let mut seen = BTreeSet::new();
         let mut open: Vec<Chosen> = (candidates.by_ref())
-            .filter(|chosen| self.admits(chosen.place))
+            .filter(|chosen| self.admits(chosen.place) && seen.insert(chosen.place))
             .take(TRIED)
             .collect();
         if open.is_empty() {

@@ -7,6 +7,7 @@
 //! again with the validation items, after everything was chosen, it stands
 //! beside it as `refitted`.
 
+mod cold;
 mod read;
 
 use std::path::PathBuf;
@@ -152,6 +153,12 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
         threads,
         size: arguments.size.into(),
     };
+    let trending = (bench.data.faded_counts())
+        .filter(|_| arguments.time_split)
+        .map(|counts| bench.judge(|_, scores| scores.copy_from_slice(&counts)));
+    let cold = text
+        .as_ref()
+        .map(|text| cold::measure(&bench.holdout, bench.choice, text, items, threads));
     let lambda = bench.ease_lambda();
     let refitted = bench.counted(&bench.holdout.histories, lambda, ease);
     let counted = bench.counted(&bench.holdout.training, lambda, None);
@@ -159,7 +166,10 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     for seed in 1..=arguments.seeds {
         results.push(bench.seed(seed)?);
     }
-    table(&counted, &refitted, &results);
+    table(&counted, &refitted, trending.as_ref(), &results);
+    if let Some(cold) = &cold {
+        eprintln!("items kept out of training, found by their text: {cold}");
+    }
     let ease = |counted: &Counted| match &counted.ease {
         Some(figures) => object(figures),
         None => json!({"skipped": ease_skipped(bench.items)}),
@@ -174,6 +184,8 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
         ("refitted", refitted_keys),
         ("popular", object(&counted.popular)),
         ("ease", ease(&counted)),
+        ("trending", trending.as_ref().map_or(Value::Null, object)),
+        ("cold_items", json!(cold)),
         ("protocol", json!(protocol)),
         ("seeds", json!(arguments.seeds)),
         ("users", json!(bench.holdout.test.len())),
@@ -326,7 +338,12 @@ fn average(results: &[SeedResult], figures: fn(&SeedResult) -> &Figures) -> Figu
     }
 }
 
-fn table(counted: &Counted, refitted: &Counted, results: &[SeedResult]) {
+fn table(
+    counted: &Counted,
+    refitted: &Counted,
+    trending: Option<&Figures>,
+    results: &[SeedResult],
+) {
     let headings = [
         "ranked by",
         "counted in",
@@ -362,6 +379,9 @@ fn table(counted: &Counted, refitted: &Counted, results: &[SeedResult]) {
         &average(results, |r| &r.blend),
     );
     row("popular", both, &refitted.popular);
+    if let Some(trending) = trending {
+        row("trending, fading", both, trending);
+    }
     if let Some(ease) = &refitted.ease {
         row("EASE", both, ease);
     }

@@ -88,7 +88,7 @@ fn schemas() -> Value {
         "Hit": object(&[("id", "string", true), ("score", "number", true), ("product", "Product", true), ("highlight", "any", false), ("reasons", "[any]", false)]),
         "SearchAnswer": decision(&[("hits", "[Hit]", true), ("facets", "object", false), ("total", "integer", true), ("corrected", "any", false), ("interpreted", "any", false)]),
         "Suggestions": object(&[("suggestions", "[any]", true)]),
-        "RecommendRequest": object(&[("scenario", "string", false), ("customer", "string", false), ("session", "string", false), ("product", "string", false), ("limit", "integer", false), ("filter", "filter", false), ("personalise", "boolean", false)]),
+        "RecommendRequest": object(&[("scenario", "string", false), ("customer", "string", false), ("session", "string", false), ("product", "string", false), ("limit", "integer", false), ("filter", "filter", false), ("personalise", "boolean", false), ("pins", "[string]", false), ("hides", "[string]", false), ("boosts", "[object]", false), ("brand_cap", "integer", false), ("diversity", "number", false), ("exploration", "number", false)]),
         "Item": object(&[("id", "string", true), ("score", "number", true), ("reasons", "[any]", false)]),
         "RecommendAnswer": decision(&[("items", "[Item]", true)]),
         "ChatRequest": object(&[("message", "string", true), ("conversation", "string", false), ("customer", "string", false), ("session", "string", false), ("language", "string", false)]),

@@ -304,6 +304,7 @@ fn of_a_newcomer_the_page_and_the_language_are_known() {
     assert_eq!(ids(&items), ["p12", "p13", "p16"]);
     // What they look at says more.
     request.product = Some(id("p5"));
+    request.limit = 8;
     let items = ask(&shop, Some(&MODEL), &request).unwrap();
     assert!(ids(&items).contains(&"p9") && !ids(&items).contains(&"p5"));
 }

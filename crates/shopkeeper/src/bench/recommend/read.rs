@@ -105,6 +105,24 @@ impl Data {
         self.numbers.len()
     }
 
+    /// What is in demand as the test days of a split by time begin: deeds that
+    /// fade as in the service's trends. None without times.
+    pub fn faded_counts(&self) -> Option<Vec<f32>> {
+        let times = self.times.as_ref()?;
+        let mut all: Vec<Timestamp> = times.iter().flatten().copied().collect();
+        all.sort_unstable();
+        let end = TimeSplit::of_sorted_times(&all, TIME_SHARE, TIME_SHARE).test_from?;
+        let mut counts = vec![0.0; self.items()];
+        for (items, times) in self.sequences.iter().zip(times) {
+            for (item, time) in items.iter().zip(times).filter(|(_, time)| **time < end) {
+                let age = (end.as_seconds() - time.as_seconds()) as f32;
+                let half_lives = age / store::TREND_HALF_LIFE_SECONDS as f32;
+                counts[*item as usize] += (-half_lives).exp2();
+            }
+        }
+        Some(counts)
+    }
+
     /// Which items are described alike; none where nothing is described.
     pub fn text_lists(&self) -> Option<ItemLists> {
         let products = || self.products.iter().map(|(number, item)| (*number, item));

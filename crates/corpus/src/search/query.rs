@@ -208,7 +208,10 @@ mod tests {
             ("guit", vec![("guit", "guitar", Origin::Prefix)]),
             (
                 "earphones",
-                vec![("earphones", "ear phones", Origin::Split)],
+                vec![
+                    ("ear", "ear", Origin::Exact),
+                    ("phones", "phones", Origin::Exact),
+                ],
             ),
             ("500gb", vec![("500gb", "500gb", Origin::Exact)]),
             ("500 gigabytes", vec![("500gb", "500gb", Origin::Exact)]),

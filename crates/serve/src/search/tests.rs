@@ -237,7 +237,7 @@ fn a_mistyped_word_is_mended_and_said() {
     let shop = Shop::new(english());
     let results = shop.search(&SearchRequest::new("wireles  keybord"));
     assert_eq!(results.corrected.as_deref(), Some("wireless  keyboard"));
-    for known in ["wireless keyboard", "key", "tae", "500gb", "zzzzzzzz"] {
+    for known in ["wireless keyboard", "key", "ta", "500gb", "zzzzzzzz"] {
         assert_eq!(
             shop.search(&SearchRequest::new(known)).corrected,
             None,

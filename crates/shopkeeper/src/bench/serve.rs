@@ -1,5 +1,7 @@
 //! `bench serve`: latency of each service over a real connection.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -13,8 +15,8 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use shop::Record;
-use store::{Entry, NewEntry, Store};
+use shop::{Id, Record, Service};
+use store::{Entry, NewEntry, Snapshot, Store};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::app::App;
@@ -36,11 +38,21 @@ pub struct ServeArguments {
     /// How many products the simulated shop has.
     #[arg(long, default_value_t = 20_000)]
     pub products: usize,
+    /// Measure this endpoint alone and train only what it needs; may be given
+    /// several times.
+    #[arg(long, value_name = "ENDPOINT", value_parser = clap::builder::PossibleValuesParser::new(LOADS.iter().map(|load| load.name)))]
+    pub only: Vec<String>,
+    /// Build the shop in this folder; where one stands there already, serve
+    /// that: then the memory is that of serving alone.
+    #[arg(long, value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
 }
 
 /// What is asked of the server; `number` differs from request to request.
 struct Load {
     name: &'static str,
+    /// Whose model answers.
+    service: Option<Service>,
     request: fn(&Pool, usize) -> anyhow::Result<Request<Full<Bytes>>>,
 }
 
@@ -79,6 +91,7 @@ impl Pool {
 const LOADS: &[Load] = &[
     Load {
         name: "search",
+        service: Some(Service::Search),
         request: |pool, number| {
             let q = Pool::one(&pool.queries, number);
             pool.post(
@@ -89,6 +102,7 @@ const LOADS: &[Load] = &[
     },
     Load {
         name: "suggest",
+        service: Some(Service::Search),
         request: |pool, number| {
             let query = Pool::one(&pool.queries, number);
             let typed: String = query.chars().take(1 + number % 5).collect();
@@ -97,6 +111,7 @@ const LOADS: &[Load] = &[
     },
     Load {
         name: "recommendations",
+        service: Some(Service::Recommend),
         request: |pool, number| {
             let customer = Pool::one(&pool.customers, number);
             pool.post(
@@ -106,7 +121,29 @@ const LOADS: &[Load] = &[
         },
     },
     Load {
+        name: "recommendations_similar",
+        service: Some(Service::Recommend),
+        request: |pool, number| {
+            let product = Pool::one(&pool.products, number);
+            pool.post(
+                "/v1/recommendations",
+                &json!({"scenario": "similar", "product": product, "limit": 20}),
+            )
+        },
+    },
+    Load {
+        name: "recommendations_trending",
+        service: Some(Service::Recommend),
+        request: |pool, _| {
+            pool.post(
+                "/v1/recommendations",
+                &json!({"scenario": "trending", "limit": 20}),
+            )
+        },
+    },
+    Load {
         name: "chat",
+        service: Some(Service::Support),
         request: |pool, number| {
             const QUESTIONS: [&str; 4] = [
                 "What is the return policy?",
@@ -124,10 +161,12 @@ const LOADS: &[Load] = &[
     },
     Load {
         name: "insights",
+        service: Some(Service::Insight),
         request: |pool, _| pool.get("/v1/insights"),
     },
     Load {
         name: "events",
+        service: None,
         request: |pool, number| {
             let event = json!({
                 "type": "view",
@@ -146,11 +185,21 @@ pub async fn run(arguments: &ServeArguments) -> anyhow::Result<Value> {
     if arguments.seconds == 0 || arguments.products == 0 {
         bail!("--seconds and --products are at least 1");
     }
-    let folder = tempfile::tempdir().context("no folder for the shop")?;
-    let store = Store::open(folder.path()).await?;
-    eprintln!("building a shop of {} products …", arguments.products);
-    let mut pool = fill(&store, arguments.products).await?;
-    train(&store).await?;
+    let loads: Vec<&Load> = LOADS.iter().filter(|load| arguments.wants(load)).collect();
+    let temporary = tempfile::tempdir().context("no folder for the shop")?;
+    let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
+    std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+    let store = Store::open(folder).await?;
+    let built = store.snapshot().catalogue.iter().next().is_none();
+    if built {
+        eprintln!("building a shop of {} products …", arguments.products);
+        fill(&store, arguments.products).await?;
+        let services: BTreeSet<Service> = loads.iter().filter_map(|load| load.service).collect();
+        train(&store, services.into_iter().collect()).await?;
+    }
+    let mut pool = pool_of(&store.snapshot())?;
+    let products = pool.products.len();
+    eprintln!("{products} products are served");
     let app = App::start(Arc::new(store), Config::default()).await;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
@@ -158,9 +207,9 @@ pub async fn run(arguments: &ServeArguments) -> anyhow::Result<Value> {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve(app, listener, async move { drop(stopped.await) }));
     let pool = Arc::new(pool);
-    let mut measured = json!({"products": arguments.products, "clients": CLIENTS});
+    let mut measured = json!({"products": products, "clients": CLIENTS});
     let mut shown = table::with_headings(&["endpoint", "p50 ms", "p99 ms", "requests/s", "failed"]);
-    for load in LOADS {
+    for load in loads {
         let figures = measure(load, &pool, &address.to_string(), arguments.seconds).await?;
         shown.add_row([
             load.name.to_owned(),
@@ -178,53 +227,54 @@ pub async fn run(arguments: &ServeArguments) -> anyhow::Result<Value> {
         });
     }
     eprintln!("{shown}");
+    // What building and training took is in the memory where they came first.
+    if !built && let Some(rss) = super::peak_rss_mb() {
+        let per_million = rss / products as f64 * 1e6;
+        eprintln!("serving took at most {rss:.0} MiB: {per_million:.0} MiB per million products");
+        measured["mb_per_million_products"] = json!(per_million);
+    }
     // The server may have ended by itself; its result says how.
     let _ = stop.send(());
     server.await??;
     Ok(measured)
 }
 
+impl ServeArguments {
+    fn wants(&self, load: &Load) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == load.name)
+    }
+}
+
+/// What to ask of a shop.
+fn pool_of(snapshot: &Snapshot) -> anyhow::Result<Pool> {
+    let products: Vec<String> = (snapshot.catalogue.iter())
+        .map(|(_, product)| product.id.to_string())
+        .collect();
+    let mut customers: Vec<String> = snapshot.customers.keys().map(Id::to_string).collect();
+    customers.sort_unstable();
+    let mut queries: Vec<String> = snapshot.query_clicks.keys().cloned().collect();
+    queries.sort_unstable();
+    if products.is_empty() || customers.is_empty() {
+        bail!("the shop has no products or no customers");
+    }
+    Ok(Pool {
+        queries,
+        products,
+        customers,
+        host: String::new(),
+    })
+}
+
 /// How many records go to the log at once.
 const BATCH: usize = 5_000;
 
-/// Fills the store with a simulated shop and returns what to ask it.
-async fn fill(store: &Store, products: usize) -> anyhow::Result<Pool> {
+/// Fills the store with a simulated shop.
+async fn fill(store: &Store, products: usize) -> anyhow::Result<()> {
     let simulation = Simulation {
         products,
         ..Simulation::default()
     };
     let records = tokio::task::spawn_blocking(move || simulate(&simulation).records).await?;
-    let texts = |ids: Vec<String>| {
-        if ids.is_empty() {
-            bail!("the shop is empty")
-        } else {
-            Ok(ids)
-        }
-    };
-    let pool = Pool {
-        queries: texts(
-            records
-                .judgements
-                .iter()
-                .map(|judged| judged.query.clone())
-                .collect(),
-        )?,
-        products: texts(
-            records
-                .products
-                .iter()
-                .map(|product| product.id.to_string())
-                .collect(),
-        )?,
-        customers: texts(
-            records
-                .customers
-                .iter()
-                .map(|one| one.id.to_string())
-                .collect(),
-        )?,
-        host: String::new(),
-    };
     let everything = (records.products.into_iter().map(Record::Product))
         .chain(records.customers.into_iter().map(Record::Customer))
         .chain(records.orders.into_iter().map(Record::Order))
@@ -244,19 +294,19 @@ async fn fill(store: &Store, products: usize) -> anyhow::Result<Pool> {
     loop {
         let batch: Vec<_> = rest.by_ref().take(BATCH).collect();
         if batch.is_empty() {
-            return Ok(pool);
+            return Ok(());
         }
         store.append(batch).await?;
     }
 }
 
-/// Trains every model that there is data for, and lets it serve whatever the
-/// gate says: speed is measured here, not quality.
-async fn train(store: &Store) -> anyhow::Result<()> {
+/// Trains these models, or all that there is data for where none is named, and
+/// lets them serve whatever the gate says: speed is measured here, not quality.
+async fn train(store: &Store, services: Vec<Service>) -> anyhow::Result<()> {
     let config = Config::default();
     let request = TrainRequest {
         base: None,
-        services: Vec::new(),
+        services,
         size: config.size,
         seed: config.seed,
         threads: config.training_threads(),

@@ -102,6 +102,8 @@ fn make_lists(
 ) -> Result<Lists, TrainError> {
     let retriever = Retriever::new(corpus, collection, encoder, job.seed);
     let mut requests = retriever.requests();
+    let taught = meaning::Taught::new(corpus);
+    requests.retain(|one| one.split != Split::Train || !taught.the_encoder(one.query()));
     requests.truncate(most_lists(job.size));
     job.progress.begin("search: lists", requests.len() as u64);
     let mut lists = Lists::default();

@@ -11,6 +11,7 @@ mod facet;
 mod highlight;
 mod index;
 mod meaning;
+mod page;
 mod query;
 mod rank;
 mod suggest;
@@ -31,8 +32,8 @@ use store::Snapshot;
 pub use facet::FacetCount;
 pub use index::Index;
 pub use query::{
-    Hit, Interpretation, InterpretedWord, MAX_LIMIT, MAX_OFFSET, Reading, Reason, SearchRequest,
-    SearchResults, Sort,
+    Distinct, Hit, Interpretation, InterpretedWord, MAX_LIMIT, MAX_OFFSET, Reading, Reason,
+    SearchRequest, SearchResults, Sort,
 };
 pub use suggest::{SuggestRequest, Suggestion, SuggestionKind, Suggestions, suggest};
 
@@ -226,8 +227,10 @@ fn answer(
         let documents: Vec<DocumentNumber> = candidates.iter().map(|c| c.document).collect();
         stages.run("facets", || index.facets.count(&documents, &request.facets))
     };
-    let page = candidates.iter().skip(request.offset).take(request.limit);
+    page::keep_distinct(index, snapshot, request.distinct, &mut candidates);
+    let page = page::page(index, snapshot, request, &candidates)?;
     let hits = stages.run("explain", || {
+        let page = page.candidates.iter();
         page.filter_map(|candidate| hit(index, snapshot, &query, ranker, request, candidate))
             .collect()
     });
@@ -237,6 +240,7 @@ fn answer(
             hits,
             facets,
             total: candidates.len(),
+            next_cursor: page.next,
             corrected: query.corrected.clone(),
             interpreted: interpretation(
                 &query,

@@ -50,6 +50,20 @@ pub struct SearchRequest {
     pub semantic_ratio: Option<f32>,
     /// Whether each hit says what its score is made of.
     pub explain: bool,
+    /// Where the last page ended: its `next_cursor`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Of which products only the best is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<Distinct>,
+}
+
+/// What makes products one to the searcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Distinct {
+    /// Variants share their `group_id`.
+    GroupId,
 }
 
 impl Default for SearchRequest {
@@ -66,6 +80,8 @@ impl Default for SearchRequest {
             session: None,
             semantic_ratio: None,
             explain: false,
+            cursor: None,
+            distinct: None,
         }
     }
 }
@@ -92,6 +108,10 @@ impl SearchRequest {
                     self.offset
                 ),
             );
+        }
+        if self.cursor.is_some() && self.offset > 0 {
+            let reason = "a cursor already says where the page begins".to_owned();
+            return invalid("offset", reason);
         }
         match self.semantic_ratio {
             Some(ratio) if !(0.0..=1.0).contains(&ratio) => {
@@ -166,8 +186,11 @@ pub struct SearchResults {
     pub hits: Vec<Hit>,
     /// The facets asked for, over all that was found.
     pub facets: BTreeMap<String, Vec<FacetCount>>,
-    /// How many products were found.
+    /// How many products were found; with `distinct`, how many groups of them.
     pub total: usize,
+    /// Asks for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
     /// What was probably meant, where a word was mistyped; the hits are for it.
     pub corrected: Option<String>,
     /// How the query was read.

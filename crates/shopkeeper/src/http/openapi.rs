@@ -84,7 +84,7 @@ fn schemas() -> Value {
         ]},
         "Rejected": object(&[("index", "integer", true), ("field", "string", true), ("reason", "string", true)]),
         "Accepted": object(&[("accepted", "integer", true), ("duplicates", "integer", true), ("rejected", "[Rejected]", true)]),
-        "SearchRequest": object(&[("q", "string", true), ("limit", "integer", false), ("offset", "integer", false), ("filter", "filter", false), ("sort", "string", false), ("facets", "[string]", false), ("language", "string", false), ("customer", "string", false), ("session", "string", false), ("explain", "boolean", false)]),
+        "SearchRequest": object(&[("q", "string", true), ("limit", "integer", false), ("offset", "integer", false), ("filter", "filter", false), ("sort", "string", false), ("facets", "[string]", false), ("language", "string", false), ("customer", "string", false), ("session", "string", false), ("explain", "boolean", false), ("cursor", "string", false), ("distinct", "string", false)]),
         "Hit": object(&[("id", "string", true), ("score", "number", true), ("product", "Product", true), ("highlight", "any", false), ("reasons", "[any]", false)]),
         "SearchAnswer": decision(&[("hits", "[Hit]", true), ("facets", "object", false), ("total", "integer", true), ("corrected", "any", false), ("interpreted", "any", false)]),
         "Suggestions": object(&[("suggestions", "[any]", true)]),

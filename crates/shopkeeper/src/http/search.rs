@@ -57,6 +57,16 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "boolean",
                 "Whether each hit says what its score is made of",
             )
+            .query(
+                "cursor",
+                "string",
+                "The last page's next_cursor: nothing comes twice or is passed over",
+            )
+            .query(
+                "distinct",
+                "string",
+                "group_id: the best of each group only",
+            )
             .answers(schema("SearchAnswer")),
         Endpoint::post("/v1/search", scope, "Finds products", search_post)
             .body(schema("SearchRequest"))
@@ -110,6 +120,12 @@ fn request_of(parameters: &Parameters) -> Result<SearchRequest, ApiError> {
         session: parameters.id("session")?,
         semantic_ratio: parameters.parsed("semantic_ratio")?,
         explain: parameters.parsed("explain")?.unwrap_or_default(),
+        cursor: parameters.text("cursor").map(str::to_owned),
+        distinct: match parameters.text("distinct") {
+            None => None,
+            Some(word) => serde_json::from_value(json!(word))
+                .map_err(|error| ApiError::field("distinct", error.to_string()))?,
+        },
     })
 }
 

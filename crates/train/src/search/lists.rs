@@ -48,6 +48,12 @@ pub(super) struct Request {
     pub split: Split,
 }
 
+impl Request {
+    pub(super) fn query(&self) -> &str {
+        &self.query
+    }
+}
+
 /// Retrieves candidates and computes their features.
 pub(super) struct Retriever<'a> {
     corpus: &'a Corpus,

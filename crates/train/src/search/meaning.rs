@@ -5,7 +5,7 @@
 //! of the time the words asked for are taken out of the product, so that what
 //! stands beside them is learnt to mean the same.
 
-use corpus::search::meaning::{query_tokens, term_token, term_weight};
+use corpus::search::meaning::{query_tokens, term_token, term_weight, token};
 use corpus::search::{Collection, Document, Query, Term};
 use corpus::{Corpus, Split};
 use models::static_encoder::{StaticEncoder, StaticTrainer, WeightedRows};
@@ -120,7 +120,7 @@ fn vocabulary(collection: &Collection, corpus: &Corpus) -> Vec<(u64, f32)> {
             (term_token(collection, term), rarity)
         })
         .collect();
-    for query in typed(corpus)
+    for query in learnt_from(corpus)
         .map(|(query, _)| query)
         .collect::<FxHashSet<_>>()
     {
@@ -134,6 +134,35 @@ fn vocabulary(collection: &Collection, corpus: &Corpus) -> Vec<(u64, f32)> {
     let known = collection.terms();
     tokens[known..].sort_unstable_by_key(|(token, _)| *token);
     tokens
+}
+
+/// With fewer queries than these all of them teach the ranker.
+const LEAST_QUERIES: usize = 400;
+
+/// Which queries teach the encoder; the others teach the ranker. A ranker that
+/// learns from what the encoder has learnt by heart trusts meaning far too
+/// much where both see a query for the first time.
+pub(super) struct Taught {
+    enough: bool,
+}
+
+impl Taught {
+    pub(super) fn new(corpus: &Corpus) -> Self {
+        let queries: FxHashSet<&str> = typed(corpus).map(|(query, _)| query).collect();
+        Self {
+            enough: queries.len() >= LEAST_QUERIES,
+        }
+    }
+
+    pub(super) fn the_encoder(&self, query: &str) -> bool {
+        self.enough && token(query, false).is_multiple_of(2)
+    }
+}
+
+/// What teaches the encoder.
+fn learnt_from(corpus: &Corpus) -> impl Iterator<Item = (&str, (&Id, f32))> {
+    let taught = Taught::new(corpus);
+    typed(corpus).filter(move |(query, _)| taught.the_encoder(query))
 }
 
 /// What customers chose and judges graded, each as often as it weighs.
@@ -198,7 +227,7 @@ impl<'a> Sampler<'a> {
         numbers: &FxHashMap<&Id, usize>,
     ) {
         let mut known: FxHashMap<&str, (usize, WeightedRows)> = FxHashMap::default();
-        for (text, (product, weight)) in typed(corpus) {
+        for (text, (product, weight)) in learnt_from(corpus) {
             let Some(&product) = numbers.get(product) else {
                 continue;
             };
@@ -232,7 +261,7 @@ impl<'a> Sampler<'a> {
             let words = analyser.tokens(&review.text).into_iter();
             let tokens: Vec<(u64, f32)> = words
                 .take(MOST_REVIEW_WORDS)
-                .map(|word| (corpus::search::meaning::token(&word.term, word.gram), 1.0))
+                .map(|word| (token(&word.term, word.gram), 1.0))
                 .collect();
             self.asked.push(Asked {
                 tokens: encoder.rows(&tokens),

@@ -7,6 +7,7 @@ mod addresses;
 mod clauses;
 mod items;
 mod options;
+mod scales;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -236,6 +237,7 @@ impl Reader<'_> {
                 meant_items.push(item);
             }
         }
+        self.keep_described(clause, &mut meant_items);
         self.keep_by_price(clause, &mut meant_items);
         if meant_items.is_empty() {
             wanted.missing.push(Missing::Item);
@@ -258,6 +260,47 @@ impl Reader<'_> {
             return named;
         }
         items::named(&self.items, &clause.context)
+    }
+
+    /// Of several items of one kind those that the clause describes ("the red
+    /// one"), else those that the message does where it speaks of the kind
+    /// again.
+    fn keep_described(&self, clause: &Clause, items: &mut Vec<&Item<'_>>) {
+        let mut titles: Vec<&str> = items.iter().map(|item| item.title).collect();
+        titles.sort_unstable();
+        titles.dedup();
+        for title in titles {
+            let alike: Vec<&Item> = items
+                .iter()
+                .copied()
+                .filter(|item| item.title == title)
+                .collect();
+            let meant = self.meant_of(&alike, title, &clause.words, clause);
+            items.retain(|item| item.title != title || meant.contains(item));
+        }
+    }
+
+    /// Of items of one kind those that `words` describe, else those that other
+    /// sentences about the kind do.
+    fn meant_of<'a, 'b>(
+        &self,
+        alike: &[&'a Item<'b>],
+        title: &str,
+        words: &[String],
+        clause: &Clause,
+    ) -> Vec<&'a Item<'b>> {
+        let meant = options::described(alike, words, self.snapshot);
+        if alike.len() < 2 || meant.len() < alike.len() {
+            return meant;
+        }
+        let elsewhere: Vec<String> = clauses::sentences(&self.message)
+            .into_iter()
+            .filter(|sentence| !sentence.contains(clause.text.as_str()))
+            .map(clauses::words)
+            .filter(|said| items::named(&self.items, said).contains(&title))
+            .flatten()
+            .collect();
+        options::described(alike, &elsewhere, self.snapshot)
     }
 
     /// "The more expensive one" of several.
@@ -332,7 +375,11 @@ impl Reader<'_> {
                 wanted.missing.push(Missing::Item);
                 continue;
             };
-            let mut items = options::described(&items, &segment.before, self.snapshot);
+            let mut items = if several {
+                options::described(&items, &segment.before, self.snapshot)
+            } else {
+                self.meant_of(&items, segment.title, &segment.before, clause)
+            };
             if several {
                 // Spoken of one by one: each time the next of them.
                 let place = |item: &&Item<'_>| std::ptr::from_ref(*item) as usize;

@@ -7,6 +7,7 @@ use store::Snapshot;
 
 use super::clauses::words;
 use super::items::Item;
+use super::scales;
 
 /// The values that a text names, by option.
 type Values = BTreeMap<String, Vec<String>>;
@@ -45,19 +46,32 @@ fn spoken(value: &str) -> Option<&'static str> {
     })
 }
 
-/// The values of the product's options that the words name. A short value
-/// (`8`, `S`) counts only beside the name of its option.
-fn values(text: &[String], variants: &[&Product]) -> Values {
-    let mut known: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+/// All values of each option.
+fn known_values(variants: &[&Product]) -> Values {
+    let mut known = Values::new();
     for product in variants {
         for option in product.attributes.keys() {
-            let values = known.entry(option).or_default();
+            let values = known.entry(option.to_owned()).or_default();
             let value = value_of(product, option);
             if !value.is_empty() && !values.contains(&value) {
                 values.push(value);
             }
         }
     }
+    known
+}
+
+fn options_of(product: &Product) -> BTreeMap<String, String> {
+    let options = product.attributes.keys();
+    options
+        .map(|option| (option.to_owned(), value_of(product, option)))
+        .collect()
+}
+
+/// The values of the product's options that the words name. A short value
+/// (`8`, `S`) counts only beside the name of its option.
+fn values(text: &[String], variants: &[&Product]) -> Values {
+    let known = known_values(variants);
     let mut found = Values::new();
     let mut taken = vec![0_usize; text.len()];
     let mut hits: Vec<(usize, usize, &str, String)> = Vec::new();
@@ -95,6 +109,35 @@ fn values(text: &[String], variants: &[&Product]) -> Values {
             if !values.contains(&value) {
                 values.push(value);
             }
+        }
+    }
+    for (option, value) in named_in_part(text, &known, &taken) {
+        found.entry(option).or_insert_with(|| vec![value]);
+    }
+    found
+}
+
+/// The shortest word that may stand for a value of several.
+const SHORTEST_PART: usize = 5;
+
+/// Values of several words named by one that no other value has ("a Google
+/// one" of Google Assistant, Amazon Alexa and Apple HomeKit).
+fn named_in_part(text: &[String], known: &Values, taken: &[usize]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (at, word) in text.iter().enumerate() {
+        if taken[at] > 0 || word.chars().count() < SHORTEST_PART {
+            continue;
+        }
+        let holders: Vec<(&String, &String)> = known
+            .iter()
+            .flat_map(|(option, values)| values.iter().map(move |value| (option, value)))
+            .filter(|(option, value)| {
+                let parts = words(value);
+                parts.len() > 1 && parts.contains(word) && !words(option).contains(word)
+            })
+            .collect();
+        if let [(option, value)] = holders.as_slice() {
+            found.push(((*option).clone(), (*value).clone()));
         }
     }
     found
@@ -155,6 +198,9 @@ pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> O
             let now = value_of(present, option);
             values.retain(|value| *value != now);
         }
+    }
+    for (option, values) in scales::compared(text, &known_values(&all), &options_of(present)) {
+        said.entry(option).or_insert(values);
     }
     let said = said;
     let has = |any: &[&str]| text.iter().any(|word| any.contains(&word.as_str()));

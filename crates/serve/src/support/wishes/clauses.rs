@@ -193,7 +193,16 @@ fn parts(sentence: &str) -> Vec<Clause> {
     let mut found = Vec::new();
     for (number, (at, deed)) in verbs.iter().enumerate() {
         let start = if number == 0 { 0 } else { *at };
-        let end = verbs.get(number + 1).map_or(sentence.len(), |next| next.0);
+        let next = verbs.get(number + 1);
+        let mut end = next.map_or(sentence.len(), |next| next.0);
+        // "Cancel or return everything": both of the same.
+        let shared = matches!((deed, next), (Deed::Cancel, Some((_, Deed::Return))))
+            && sentence[*at..end].split_whitespace().count() == 2;
+        if shared {
+            end = verbs
+                .get(number + 2)
+                .map_or(sentence.len(), |after| after.0);
+        }
         let text = sentence[start..end].to_owned();
         let verb = words(&sentence[start..*at]).len();
         let clause_words = words(&text);

@@ -387,8 +387,9 @@ impl Reader<'_> {
                 items.truncate(1);
                 used.extend(items.iter().map(place));
             }
+            let liked = self.liked_elsewhere(segment.title, clause);
             for item in items {
-                match options::wished(item, &segment.after, self.snapshot) {
+                match options::wished(item, &segment.after, &liked, self.snapshot) {
                     Some(wish) => deeds
                         .entry((tool, item.order.clone()))
                         .or_default()
@@ -397,6 +398,21 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// What other sentences like better, where they speak of this kind or of
+    /// none ("I prefer black").
+    fn liked_elsewhere(&self, title: &str, clause: &Clause) -> Vec<String> {
+        clauses::sentences(&self.message)
+            .into_iter()
+            .filter(|sentence| !sentence.contains(clause.text.as_str()))
+            .map(clauses::words)
+            .filter(|said| {
+                let named = items::named(&self.items, said);
+                named.is_empty() || named.contains(&title)
+            })
+            .flat_map(|said| options::liked(&said).to_vec())
+            .collect()
     }
 
     /// The payment methods in the order in which the message names them, then
@@ -513,6 +529,11 @@ impl Reader<'_> {
             .filter(|order| order.address_parts().ok().flatten().as_ref() != Some(&address))
             .filter(|order| goal.orders.is_empty() || goal.orders.contains(&order.id))
             .collect();
+        let open = if goal.orders.is_empty() && !goal.all {
+            self.told_by(&goal.object, open)
+        } else {
+            open
+        };
         if open.is_empty() || (goal.orders.is_empty() && open.len() > 1 && !goal.all) {
             wanted.missing.push(Missing::Item);
             return;
@@ -522,6 +543,29 @@ impl Reader<'_> {
                 tool: Tool::ChangeOrderAddress,
                 candidates: vec![json!({"order": order.id, "address": address})],
             });
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Of several orders the one told by where it goes or by what is in it
+    /// ("my Chicago order", "the laptop order"); all where neither tells.
+    fn told_by<'b>(&self, text: &str, orders: Vec<&'b Arc<Order>>) -> Vec<&'b Arc<Order>> {
+        let named = items::named(&self.items, &clauses::words(text));
+        let goes_there = |order: &&&Arc<Order>| {
+            let address = order.address_parts().ok().flatten();
+            address.is_some_and(|address| addresses::is_there(text, &address))
+        };
+        let holds = |order: &&&Arc<Order>| {
+            let mut of_order = self.items.iter().filter(|item| item.order == order.id);
+            of_order.any(|item| is_named(&named, &item))
+        };
+        let there: Vec<&Arc<Order>> = orders.iter().filter(goes_there).copied().collect();
+        let with: Vec<&Arc<Order>> = orders.iter().filter(holds).copied().collect();
+        match (there.as_slice(), with.as_slice()) {
+            ([_], _) => there,
+            (_, [_]) => with,
+            _ => orders,
         }
     }
 }

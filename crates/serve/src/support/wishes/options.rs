@@ -88,7 +88,10 @@ fn values(text: &[String], variants: &[&Product]) -> Values {
                     let Some(length) = length else {
                         continue;
                     };
-                    let short = joined.chars().count() < 3;
+                    // "i5" and "4K" tell enough alone.
+                    let mixed = joined.chars().any(|c| c.is_ascii_digit())
+                        && joined.chars().any(char::is_alphabetic);
+                    let short = joined.chars().count() < 3 && !mixed;
                     let near = &text[at.saturating_sub(2)..(at + length + 2).min(text.len())];
                     if !short || near.iter().any(|word| name.contains(word)) {
                         hits.push((length, at, option, value.clone()));
@@ -175,9 +178,24 @@ pub(super) fn described<'a, 'b>(
     }
 }
 
-/// The variant that the words wish for: all that is said holds, the rest stays
-/// as it is where it can.
-pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> Option<Id> {
+/// The word from which on values are liked better and not asked for.
+const PREFER: &str = "prefer";
+
+/// What the words like better: all after "prefer".
+pub(super) fn liked(text: &[String]) -> &[String] {
+    let at = text.iter().position(|word| word == PREFER);
+    at.map_or(&[], |at| &text[at..])
+}
+
+/// The variant that the words wish for: all that is said holds, of what is
+/// left the one most liked (`elsewhere`: what other sentences say of that), and the
+/// rest stays as it is where it can.
+pub(super) fn wished(
+    item: &Item<'_>,
+    text: &[String],
+    elsewhere: &[String],
+    snapshot: &Snapshot,
+) -> Option<Id> {
     let present = snapshot.catalogue.by_id(&item.product)?;
     let all = variants(item, snapshot);
     let named = all
@@ -191,6 +209,8 @@ pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> O
         .windows(2)
         .position(|two| two[0] == "instead" && two[1] == "of");
     let text = &text[..end.unwrap_or(text.len())];
+    let (text, here) = text.split_at(text.len() - liked(text).len());
+    let liked = values(&[here, elsewhere].concat(), &all);
     let mut said = values(text, &all);
     for (option, values) in &mut said {
         // Of several values the present one is what it should no longer be.
@@ -230,22 +250,20 @@ pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> O
     } else if dearest {
         fitting.sort_by_key(|product| (std::cmp::Reverse(price(product)), product.id.clone()));
     } else {
-        let rank = |product: &Product| -> Vec<usize> {
-            // Of several values said, the first is the most wanted.
-            said.iter()
-                .map(|(option, values)| {
-                    let value = value_of(product, option);
-                    values
-                        .iter()
-                        .position(|one| *one == value)
-                        .unwrap_or(values.len())
-                })
-                .collect()
+        // Of several values said, the first is the most wanted.
+        let rank = |values: &Values, product: &Product| -> Vec<usize> {
+            let place = |(option, values): (&String, &Vec<String>)| {
+                let value = value_of(product, option);
+                let at = values.iter().position(|one| *one == value);
+                at.unwrap_or(values.len())
+            };
+            values.iter().map(place).collect()
         };
         fitting.sort_by_key(|product| {
             (
+                rank(&liked, product),
                 std::cmp::Reverse(kept(product)),
-                rank(product),
+                rank(&said, product),
                 price(product),
                 product.id.clone(),
             )

@@ -19,6 +19,8 @@ pub(super) struct Goal {
     pub orders: Vec<Id>,
     /// All orders that can still be changed.
     pub all: bool,
+    /// What is said of the thing that changes ("my laptop order").
+    pub object: String,
 }
 
 /// `12 Elm Street, Suite 3, Springfield, IL, 62701`, as most people write it.
@@ -41,6 +43,9 @@ const DEFAULT: &[&str] = &[
     "默认地址",
 ];
 
+/// What is changed as well is said after these.
+const ALONG: &[&str] = &["along with", "as well as", "and also my", "and my default"];
+
 /// "I would like to" turns to no address.
 const OPENING_BYTES: usize = 16;
 
@@ -61,6 +66,10 @@ impl Goal {
             Some(at) => text.split_at(at),
             None => (text, text),
         };
+        // "… to that one, along with my default address".
+        let further = ALONG.iter().filter_map(|along| target.find(along)).min();
+        let (target, further) = target.split_at(further.unwrap_or(target.len()));
+        let object = &format!("{object}{further}");
         let numbers = |part: &str| -> Vec<Id> {
             let written = super::super::route::order_numbers(part, true);
             orders
@@ -81,6 +90,7 @@ impl Goal {
             of_customer,
             of_orders: has(object, &["order", "订单"]) || !of_customer,
             orders: numbers(object),
+            object: object.clone(),
             all: has(text, &["all ", "orders", "所有", "全部"]),
         }
     }
@@ -126,7 +136,7 @@ fn goal(
     }
 }
 
-fn is_there(text: &str, address: &Address) -> bool {
+pub(super) fn is_there(text: &str, address: &Address) -> bool {
     let city = address.city.to_lowercase();
     let initials: String = city
         .split(' ')

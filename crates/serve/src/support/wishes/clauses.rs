@@ -98,7 +98,7 @@ fn deed_of(word: &str) -> Option<Deed> {
 }
 
 /// Sentences; a point inside a number ends none.
-fn sentences(message: &str) -> Vec<&str> {
+pub(super) fn sentences(message: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut letters = message.char_indices().peekable();
@@ -137,7 +137,9 @@ fn clauses(message: &str, conditional: bool) -> Vec<Clause> {
     let mut context: Vec<String> = Vec::new();
     for sentence in sentences(&lower) {
         let trimmed = sentence.trim_start();
-        let hangs = trimmed.starts_with("if ") || trimmed.starts_with("如果");
+        // "If you ask, say so, because I also want …" adds a wish all the same.
+        let hangs = (trimmed.starts_with("if ") || trimmed.starts_with("如果"))
+            && !trimmed.contains("also want");
         let asks = QUESTION.iter().any(|question| sentence.contains(question));
         let says = WANT.iter().any(|want| sentence.contains(want));
         if hangs == conditional && (!asks || says) {
@@ -178,7 +180,8 @@ fn parts(sentence: &str) -> Vec<Clause> {
         // "change or exchange", "the cancelled order", "a return label"
         let noun = *at > 0 && sentence[..*at].trim_end().ends_with([' ', '的'])
             || bare.ends_with("ed") && bare != "need"
-            || preceded_by_article(&sentence[..*at]);
+            || preceded_by_article(&sentence[..*at])
+            || names_a_thing(&sentence[*at + token.len()..]);
         if !negated && !noun {
             verbs.push((*at, deed));
         }
@@ -190,7 +193,16 @@ fn parts(sentence: &str) -> Vec<Clause> {
     let mut found = Vec::new();
     for (number, (at, deed)) in verbs.iter().enumerate() {
         let start = if number == 0 { 0 } else { *at };
-        let end = verbs.get(number + 1).map_or(sentence.len(), |next| next.0);
+        let next = verbs.get(number + 1);
+        let mut end = next.map_or(sentence.len(), |next| next.0);
+        // "Cancel or return everything": both of the same.
+        let shared = matches!((deed, next), (Deed::Cancel, Some((_, Deed::Return))))
+            && sentence[*at..end].split_whitespace().count() == 2;
+        if shared {
+            end = verbs
+                .get(number + 2)
+                .map_or(sentence.len(), |after| after.0);
+        }
         let text = sentence[start..end].to_owned();
         let verb = words(&sentence[start..*at]).len();
         let clause_words = words(&text);
@@ -212,6 +224,13 @@ fn preceded_by_article(before: &str) -> bool {
         "a", "an", "the", "any", "my", "this", "for", "full", "of", "total",
     ]
     .contains(&last)
+}
+
+/// "Refund method", "return label": the verb only says what kind of thing.
+fn names_a_thing(after: &str) -> bool {
+    let next = after.split_whitespace().next().unwrap_or_default();
+    let next = next.trim_matches(|c: char| !c.is_alphanumeric());
+    ["method", "methods", "label", "window", "amount", "period"].contains(&next)
 }
 
 fn chinese_verb(sentence: &str) -> Option<(usize, Deed)> {

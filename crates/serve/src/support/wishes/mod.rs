@@ -7,6 +7,7 @@ mod addresses;
 mod clauses;
 mod items;
 mod options;
+mod scales;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -236,6 +237,7 @@ impl Reader<'_> {
                 meant_items.push(item);
             }
         }
+        self.keep_described(clause, &mut meant_items);
         self.keep_by_price(clause, &mut meant_items);
         if meant_items.is_empty() {
             wanted.missing.push(Missing::Item);
@@ -258,6 +260,47 @@ impl Reader<'_> {
             return named;
         }
         items::named(&self.items, &clause.context)
+    }
+
+    /// Of several items of one kind those that the clause describes ("the red
+    /// one"), else those that the message does where it speaks of the kind
+    /// again.
+    fn keep_described(&self, clause: &Clause, items: &mut Vec<&Item<'_>>) {
+        let mut titles: Vec<&str> = items.iter().map(|item| item.title).collect();
+        titles.sort_unstable();
+        titles.dedup();
+        for title in titles {
+            let alike: Vec<&Item> = items
+                .iter()
+                .copied()
+                .filter(|item| item.title == title)
+                .collect();
+            let meant = self.meant_of(&alike, title, &clause.words, clause);
+            items.retain(|item| item.title != title || meant.contains(item));
+        }
+    }
+
+    /// Of items of one kind those that `words` describe, else those that other
+    /// sentences about the kind do.
+    fn meant_of<'a, 'b>(
+        &self,
+        alike: &[&'a Item<'b>],
+        title: &str,
+        words: &[String],
+        clause: &Clause,
+    ) -> Vec<&'a Item<'b>> {
+        let meant = options::described(alike, words, self.snapshot);
+        if alike.len() < 2 || meant.len() < alike.len() {
+            return meant;
+        }
+        let elsewhere: Vec<String> = clauses::sentences(&self.message)
+            .into_iter()
+            .filter(|sentence| !sentence.contains(clause.text.as_str()))
+            .map(clauses::words)
+            .filter(|said| items::named(&self.items, said).contains(&title))
+            .flatten()
+            .collect();
+        options::described(alike, &elsewhere, self.snapshot)
     }
 
     /// "The more expensive one" of several.
@@ -332,7 +375,11 @@ impl Reader<'_> {
                 wanted.missing.push(Missing::Item);
                 continue;
             };
-            let mut items = options::described(&items, &segment.before, self.snapshot);
+            let mut items = if several {
+                options::described(&items, &segment.before, self.snapshot)
+            } else {
+                self.meant_of(&items, segment.title, &segment.before, clause)
+            };
             if several {
                 // Spoken of one by one: each time the next of them.
                 let place = |item: &&Item<'_>| std::ptr::from_ref(*item) as usize;
@@ -340,8 +387,9 @@ impl Reader<'_> {
                 items.truncate(1);
                 used.extend(items.iter().map(place));
             }
+            let liked = self.liked_elsewhere(segment.title, clause);
             for item in items {
-                match options::wished(item, &segment.after, self.snapshot) {
+                match options::wished(item, &segment.after, &liked, self.snapshot) {
                     Some(wish) => deeds
                         .entry((tool, item.order.clone()))
                         .or_default()
@@ -350,6 +398,21 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// What other sentences like better, where they speak of this kind or of
+    /// none ("I prefer black").
+    fn liked_elsewhere(&self, title: &str, clause: &Clause) -> Vec<String> {
+        clauses::sentences(&self.message)
+            .into_iter()
+            .filter(|sentence| !sentence.contains(clause.text.as_str()))
+            .map(clauses::words)
+            .filter(|said| {
+                let named = items::named(&self.items, said);
+                named.is_empty() || named.contains(&title)
+            })
+            .flat_map(|said| options::liked(&said).to_vec())
+            .collect()
     }
 
     /// The payment methods in the order in which the message names them, then
@@ -466,6 +529,11 @@ impl Reader<'_> {
             .filter(|order| order.address_parts().ok().flatten().as_ref() != Some(&address))
             .filter(|order| goal.orders.is_empty() || goal.orders.contains(&order.id))
             .collect();
+        let open = if goal.orders.is_empty() && !goal.all {
+            self.told_by(&goal.object, open)
+        } else {
+            open
+        };
         if open.is_empty() || (goal.orders.is_empty() && open.len() > 1 && !goal.all) {
             wanted.missing.push(Missing::Item);
             return;
@@ -475,6 +543,29 @@ impl Reader<'_> {
                 tool: Tool::ChangeOrderAddress,
                 candidates: vec![json!({"order": order.id, "address": address})],
             });
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Of several orders the one told by where it goes or by what is in it
+    /// ("my Chicago order", "the laptop order"); all where neither tells.
+    fn told_by<'b>(&self, text: &str, orders: Vec<&'b Arc<Order>>) -> Vec<&'b Arc<Order>> {
+        let named = items::named(&self.items, &clauses::words(text));
+        let goes_there = |order: &&&Arc<Order>| {
+            let address = order.address_parts().ok().flatten();
+            address.is_some_and(|address| addresses::is_there(text, &address))
+        };
+        let holds = |order: &&&Arc<Order>| {
+            let mut of_order = self.items.iter().filter(|item| item.order == order.id);
+            of_order.any(|item| is_named(&named, &item))
+        };
+        let there: Vec<&Arc<Order>> = orders.iter().filter(goes_there).copied().collect();
+        let with: Vec<&Arc<Order>> = orders.iter().filter(holds).copied().collect();
+        match (there.as_slice(), with.as_slice()) {
+            ([_], _) => there,
+            (_, [_]) => with,
+            _ => orders,
         }
     }
 }

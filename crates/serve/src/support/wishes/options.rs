@@ -7,6 +7,7 @@ use store::Snapshot;
 
 use super::clauses::words;
 use super::items::Item;
+use super::scales;
 
 /// The values that a text names, by option.
 type Values = BTreeMap<String, Vec<String>>;
@@ -45,19 +46,32 @@ fn spoken(value: &str) -> Option<&'static str> {
     })
 }
 
-/// The values of the product's options that the words name. A short value
-/// (`8`, `S`) counts only beside the name of its option.
-fn values(text: &[String], variants: &[&Product]) -> Values {
-    let mut known: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+/// All values of each option.
+fn known_values(variants: &[&Product]) -> Values {
+    let mut known = Values::new();
     for product in variants {
         for option in product.attributes.keys() {
-            let values = known.entry(option).or_default();
+            let values = known.entry(option.to_owned()).or_default();
             let value = value_of(product, option);
             if !value.is_empty() && !values.contains(&value) {
                 values.push(value);
             }
         }
     }
+    known
+}
+
+fn options_of(product: &Product) -> BTreeMap<String, String> {
+    let options = product.attributes.keys();
+    options
+        .map(|option| (option.to_owned(), value_of(product, option)))
+        .collect()
+}
+
+/// The values of the product's options that the words name. A short value
+/// (`8`, `S`) counts only beside the name of its option.
+fn values(text: &[String], variants: &[&Product]) -> Values {
+    let known = known_values(variants);
     let mut found = Values::new();
     let mut taken = vec![0_usize; text.len()];
     let mut hits: Vec<(usize, usize, &str, String)> = Vec::new();
@@ -74,7 +88,10 @@ fn values(text: &[String], variants: &[&Product]) -> Values {
                     let Some(length) = length else {
                         continue;
                     };
-                    let short = joined.chars().count() < 3;
+                    // "i5" and "4K" tell enough alone.
+                    let mixed = joined.chars().any(|c| c.is_ascii_digit())
+                        && joined.chars().any(char::is_alphabetic);
+                    let short = joined.chars().count() < 3 && !mixed;
                     let near = &text[at.saturating_sub(2)..(at + length + 2).min(text.len())];
                     if !short || near.iter().any(|word| name.contains(word)) {
                         hits.push((length, at, option, value.clone()));
@@ -95,6 +112,35 @@ fn values(text: &[String], variants: &[&Product]) -> Values {
             if !values.contains(&value) {
                 values.push(value);
             }
+        }
+    }
+    for (option, value) in named_in_part(text, &known, &taken) {
+        found.entry(option).or_insert_with(|| vec![value]);
+    }
+    found
+}
+
+/// The shortest word that may stand for a value of several.
+const SHORTEST_PART: usize = 5;
+
+/// Values of several words named by one that no other value has ("a Google
+/// one" of Google Assistant, Amazon Alexa and Apple HomeKit).
+fn named_in_part(text: &[String], known: &Values, taken: &[usize]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (at, word) in text.iter().enumerate() {
+        if taken[at] > 0 || word.chars().count() < SHORTEST_PART {
+            continue;
+        }
+        let holders: Vec<(&String, &String)> = known
+            .iter()
+            .flat_map(|(option, values)| values.iter().map(move |value| (option, value)))
+            .filter(|(option, value)| {
+                let parts = words(value);
+                parts.len() > 1 && parts.contains(word) && !words(option).contains(word)
+            })
+            .collect();
+        if let [(option, value)] = holders.as_slice() {
+            found.push(((*option).clone(), (*value).clone()));
         }
     }
     found
@@ -132,9 +178,24 @@ pub(super) fn described<'a, 'b>(
     }
 }
 
-/// The variant that the words wish for: all that is said holds, the rest stays
-/// as it is where it can.
-pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> Option<Id> {
+/// The word from which on values are liked better and not asked for.
+const PREFER: &str = "prefer";
+
+/// What the words like better: all after "prefer".
+pub(super) fn liked(text: &[String]) -> &[String] {
+    let at = text.iter().position(|word| word == PREFER);
+    at.map_or(&[], |at| &text[at..])
+}
+
+/// The variant that the words wish for: all that is said holds, of what is
+/// left the one most liked (`elsewhere`: what other sentences say of that), and the
+/// rest stays as it is where it can.
+pub(super) fn wished(
+    item: &Item<'_>,
+    text: &[String],
+    elsewhere: &[String],
+    snapshot: &Snapshot,
+) -> Option<Id> {
     let present = snapshot.catalogue.by_id(&item.product)?;
     let all = variants(item, snapshot);
     let named = all
@@ -148,6 +209,8 @@ pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> O
         .windows(2)
         .position(|two| two[0] == "instead" && two[1] == "of");
     let text = &text[..end.unwrap_or(text.len())];
+    let (text, here) = text.split_at(text.len() - liked(text).len());
+    let liked = values(&[here, elsewhere].concat(), &all);
     let mut said = values(text, &all);
     for (option, values) in &mut said {
         // Of several values the present one is what it should no longer be.
@@ -155,6 +218,9 @@ pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> O
             let now = value_of(present, option);
             values.retain(|value| *value != now);
         }
+    }
+    for (option, values) in scales::compared(text, &known_values(&all), &options_of(present)) {
+        said.entry(option).or_insert(values);
     }
     let said = said;
     let has = |any: &[&str]| text.iter().any(|word| any.contains(&word.as_str()));
@@ -184,22 +250,20 @@ pub(super) fn wished(item: &Item<'_>, text: &[String], snapshot: &Snapshot) -> O
     } else if dearest {
         fitting.sort_by_key(|product| (std::cmp::Reverse(price(product)), product.id.clone()));
     } else {
-        let rank = |product: &Product| -> Vec<usize> {
-            // Of several values said, the first is the most wanted.
-            said.iter()
-                .map(|(option, values)| {
-                    let value = value_of(product, option);
-                    values
-                        .iter()
-                        .position(|one| *one == value)
-                        .unwrap_or(values.len())
-                })
-                .collect()
+        // Of several values said, the first is the most wanted.
+        let rank = |values: &Values, product: &Product| -> Vec<usize> {
+            let place = |(option, values): (&String, &Vec<String>)| {
+                let value = value_of(product, option);
+                let at = values.iter().position(|one| *one == value);
+                at.unwrap_or(values.len())
+            };
+            values.iter().map(place).collect()
         };
         fitting.sort_by_key(|product| {
             (
+                rank(&liked, product),
                 std::cmp::Reverse(kept(product)),
-                rank(product),
+                rank(&said, product),
                 price(product),
                 product.id.clone(),
             )

@@ -221,6 +221,63 @@ fn wishes_are_read_from_the_customer_s_words_and_orders() {
 }
 
 #[test]
+fn comparisons_descriptions_and_likings_choose() {
+    let kettle = |item: &str| {
+        json!({
+            "order": "#W1000001", "items": ["k-red"], "new_items": [item],
+            "payment_method": "card",
+        })
+    };
+    let tablet =
+        |item: &str| json!({"order": "#W1000002", "items": [item], "payment_method": "card"});
+    let home = json!({"order": "#W1000001", "address": address("1 Elm Street", "Denver")});
+    for (message, tool, arguments) in [
+        // Nothing red holds more.
+        (
+            "I want to change the kettle to a bigger one.",
+            "change_order_items",
+            kettle("k-blue2"),
+        ),
+        (
+            "I want to change the kettle to blue. I prefer a capacity of 2L.",
+            "change_order_items",
+            kettle("k-blue2"),
+        ),
+        (
+            "I want to return the tablet with 64GB.",
+            "return_items",
+            tablet("t-2"),
+        ),
+        (
+            "I want to return a tablet. The tablet I mean has 32GB.",
+            "return_items",
+            tablet("t-1"),
+        ),
+        (
+            "I want to return the lamp, with no other refund method than my paypal.",
+            "return_items",
+            json!({"order": "#W1000002", "items": ["l-usb"], "payment_method": "pal"}),
+        ),
+        (
+            "I want to change the address of my Chicago order to my default one.",
+            "change_order_address",
+            home,
+        ),
+    ] {
+        assert_eq!(wished(message), [(tool.to_owned(), arguments)], "{message}");
+    }
+}
+
+#[test]
+fn one_object_may_serve_two_verbs() {
+    let tools: Vec<String> = wished("I want to cancel or return everything.")
+        .into_iter()
+        .map(|(tool, _)| tool)
+        .collect();
+    assert_eq!(tools, ["cancel_order", "return_items"]);
+}
+
+#[test]
 fn what_is_not_asked_for_is_not_wished() {
     for message in [
         "How do I cancel my order?",
@@ -246,6 +303,11 @@ fn what_is_left_open_is_asked_back() {
     for (message, missing) in [
         ("I want to return something", Missing::Item),
         ("I want to exchange the lamp", Missing::Option),
+        // There is nothing smaller.
+        (
+            "I want to change the t-shirt to a smaller one",
+            Missing::Option,
+        ),
         ("I want to change the address of my order", Missing::Address),
         ("I want to cancel the kettle", Missing::WholeOrder),
     ] {

@@ -1,5 +1,5 @@
 //! Damages files of published models for so many seconds each and reads them:
-//! `cargo run --release -p models --example fuzz_files -- 60`. Reading must
+//! `cargo run --release -p models --example fuzz_files -- 60 [SEED [KIND]]`. Reading must
 //! end with a model or with an error, must not panic, and must not take much
 //! more memory than the file has bytes. A damaged file that breaks a rule is
 //! kept beside the program's working folder.
@@ -260,6 +260,7 @@ fn main() {
         .nth(2)
         .and_then(|text| text.parse().ok())
         .unwrap_or(1);
+    let only = std::env::args().nth(3);
     // The tokenizers' crate panics on some files; those are caught inside.
     std::panic::set_hook(Box::new(|_| {}));
     let folder = std::env::temp_dir().join(format!("fuzz-files-{}", std::process::id()));
@@ -374,6 +375,7 @@ fn main() {
     ];
     let sound = targets
         .iter()
+        .filter(|target| only.as_deref().is_none_or(|only| only == target.name))
         .map(|target| fuzz(target, Duration::from_secs(seconds), seed))
         .filter(|sound| !sound)
         .count()

@@ -58,14 +58,23 @@ impl Ease {
         }
     }
 
-    /// The `longest` greatest positive weights of each item.
+    /// The `longest` weights of each item that are furthest from 0, the
+    /// furthest first: what speaks against an item counts too.
     pub fn to_lists(&self, longest: usize) -> ItemLists {
         ItemLists::from_rows(self.weights.chunks(self.items.max(1)).map(|row| {
-            let positive = (0..)
-                .zip(row)
-                .filter(|(_, weight)| **weight > 0.0)
-                .map(|(place, &score)| Scored { place, score });
-            top(positive, longest)
+            let sizes =
+                (0..)
+                    .zip(row)
+                    .filter(|(_, weight)| **weight != 0.0)
+                    .map(|(place, weight)| Scored {
+                        place,
+                        score: weight.abs(),
+                    });
+            let mut list = top(sizes, longest);
+            for scored in &mut list {
+                scored.score = row[scored.place as usize];
+            }
+            list
         }))
     }
 }

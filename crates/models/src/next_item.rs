@@ -485,6 +485,55 @@ mod tests {
     }
 
     #[test]
+    fn a_few_examples_do_not_silence_a_voice() {
+        // Two lists that are right equally often, but for one example of 41:
+        // nobody knows which is better, so both are heard.
+        let list = |rights: &[(u32, u32)]| {
+            let mut rows = vec![Vec::new(); 100];
+            for &(from, to) in rights {
+                rows[from as usize].push(crate::index::Scored {
+                    place: to,
+                    score: 1.0,
+                });
+            }
+            ListVoice {
+                lists: ItemLists::from_rows(rows),
+                recency: 1.0,
+            }
+        };
+        let example = |from: u32| Example {
+            history: vec![from],
+            target: from + 50,
+        };
+        let examples: Vec<Example> = (0..41).map(example).collect();
+        let pair = |from: u32| (from, from + 50);
+        let halves = |split: u32| {
+            [
+                (0..split).map(pair).collect(),
+                (split..41).map(pair).collect(),
+            ]
+        };
+        let model = |split: u32| NextItemModel {
+            items: 100,
+            decoders: Vec::new(),
+            lists: halves(split).map(|half: Vec<_>| list(&half)).to_vec(),
+            weights: VoiceWeights {
+                decoder: 0.0,
+                lists: vec![1.0, 1.0],
+            },
+        };
+        let (weights, figures) = model(21).weigh(&examples, 1).unwrap();
+        assert!(
+            weights.lists.iter().all(|weight| *weight > 0.4),
+            "{weights:?}"
+        );
+        assert_eq!(figures.ndcg(), 1.0);
+        // One that is never right stays silent.
+        let (weights, _) = model(41).weigh(&examples, 1).unwrap();
+        assert_eq!(weights.lists, [1.0, 0.0]);
+    }
+
+    #[test]
     fn seen_items_are_out_and_threads_change_nothing() {
         let model = model();
         let examples: Vec<Example> = (0..5)

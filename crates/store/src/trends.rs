@@ -7,12 +7,12 @@
 //! shop's own people and those of a seller to what they sell do not count.
 
 use rpds::HashTrieMapSync;
-use shop::{Event, Timestamp};
+use shop::{Event, EventKind, Timestamp};
 
 use crate::snapshot::{History, Interaction, ProductIndex};
 
 /// After so long, a deed counts half.
-pub const TREND_HALF_LIFE_SECONDS: i64 = 3 * 86_400;
+pub const TREND_HALF_LIFE_SECONDS: i64 = 7 * 86_400;
 
 /// What is older than so many half-lives does not count at all.
 const HALF_LIVES: i64 = 8;
@@ -77,7 +77,7 @@ impl Trends {
             let end = earlier.partition_point(|other| other.time <= to);
             &earlier[start..end]
         };
-        let burst = around(BURST_SECONDS).len() + 1;
+        let burst = deeds(around(BURST_SECONDS), deed);
         if burst > BURST_DEEDS {
             return;
         }
@@ -133,6 +133,20 @@ impl Trends {
     }
 }
 
+/// How many deeds these are together with `deed`; the lines of one order, all
+/// bought at one moment, are one.
+fn deeds(around: &[Interaction], deed: Interaction) -> usize {
+    let moment = |deed: &Interaction| (deed.kind == EventKind::Purchase).then_some(deed.time);
+    let own = moment(&deed);
+    let is_own = |other: &Interaction| own.is_some() && moment(other) == own;
+    let others = around.iter().enumerate().filter(|(at, other)| {
+        let repeats =
+            moment(other).is_some() && *at > 0 && moment(&around[at - 1]) == moment(other);
+        !repeats && !is_own(other)
+    });
+    others.count() + 1
+}
+
 /// Whether an event is the shop's own: a test, a member of staff, a machine
 /// that says so.
 pub(crate) fn is_internal(event: &Event) -> bool {
@@ -145,7 +159,7 @@ pub(crate) fn is_internal(event: &Event) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use shop::{EventKind, Id, Product, Record};
+    use shop::{Id, Product, Record};
 
     use super::*;
     use crate::{Entry, LogEntry, Snapshot};
@@ -184,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn interest_fades_by_half_in_three_days() {
+    fn interest_fades_by_half_in_a_week() {
         let late = view("t", "b", TREND_HALF_LIFE_SECONDS);
         let found = scores([view("s", "a", 0), late]);
         assert!((found[&0] - 0.1).abs() < 1e-5 && (found[&1] - 0.2).abs() < 1e-5);
@@ -222,6 +236,25 @@ mod tests {
         check("nobody", vec![nobody]);
         // Somebody else does.
         assert!(scores(honest().into_iter().chain([view("y", "b", 8)]))[&1] > expected[&1] + 0.1);
+    }
+
+    #[test]
+    fn a_large_order_is_no_burst() {
+        let order = |product: &str, second: i64| {
+            let mut line = view("wholesaler", product, second);
+            line.kind = EventKind::Purchase;
+            line
+        };
+        let lines = (0..3 * BURST_DEEDS).map(|at| order(if at % 2 == 0 { "a" } else { "b" }, 0));
+        let found = scores(lines);
+        assert!(found[&0] > 0.01 && found[&0] == found[&1], "{found:?}");
+        // As many orders within a minute are no person's.
+        let orders = (0..600).map(|at| order("a", at / 10));
+        let found = scores(orders.chain([order("b", 9_000)]));
+        assert!(
+            found.get(&0).is_none_or(|a| *a < 0.1 * found[&1]),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod fit;
 mod holdout;
 mod lists;
+mod stories;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -228,7 +229,7 @@ fn train_decoder(data: &Data, job: &Job) -> Result<Fitted, TrainError> {
         seed: job.seed,
         ..FitOptions::for_data(job.size, &holdout.training, data.warm)
     };
-    let mut run = Run::start(&holdout.training, &known(data), data.warm, &options)?;
+    let mut run = Run::start(holdout, &known(data), data.warm, &options)?;
     let path = job.folder.join("recommend.checkpoint");
     if job.resume
         && let Ok(bytes) = std::fs::read(&path)

@@ -10,6 +10,9 @@ const TOP: usize = 60;
 /// How far a weight is moved at a time, one pass each.
 const STEPS: [f32; 5] = [0.12, 0.06, 0.03, 0.03, 0.015];
 
+/// In how many steps the best weights may give way to the simple ones.
+const EASING_STEPS: usize = 10;
+
 /// The scores of one example's target and of what may stand before it.
 struct Contest {
     /// None where the target was seen already.
@@ -19,8 +22,12 @@ struct Contest {
 }
 
 impl NextItemModel {
-    /// The weights with the best NDCG on `examples`, by coordinate ascent from
-    /// the decoders alone and from each list alone; `None` without examples.
+    /// Weights for `examples`: those with the best NDCG, found by coordinate
+    /// ascent from the decoders alone and from each list alone, brought as near
+    /// to simple ones (each voice by its own NDCG) as the examples cannot tell
+    /// from the best, that is within one standard error (the rule of Breiman et
+    /// al., 1984): a few hundred examples would otherwise pick by luck. `None`
+    /// without examples.
     pub fn weigh(
         &self,
         examples: &[Example],
@@ -40,7 +47,9 @@ impl NextItemModel {
                 best = Some(found);
             }
         }
-        let (weights, figures) = best?;
+        let (best, _) = best?;
+        let weights = eased(&contests, &best, first..voices);
+        let figures = figures(&contests, &weights);
         let (decoder, lists) = weights.split_first()?;
         let weights = VoiceWeights {
             decoder: *decoder,
@@ -101,6 +110,50 @@ fn ascend(
         }
     }
     (weights, best)
+}
+
+/// Moves `best` towards each voice's own NDCG as far as a standard error lets.
+fn eased(contests: &[Contest], best: &[f32], voices: std::ops::Range<usize>) -> Vec<f32> {
+    let alone = |voice: usize| {
+        let mut weights = vec![0.0; best.len()];
+        weights[voice] = 1.0;
+        figures(contests, &weights).ndcg() as f32
+    };
+    let mut simple = vec![0.0; best.len()];
+    for voice in voices {
+        simple[voice] = alone(voice);
+    }
+    let share = |weights: &[f32]| -> Vec<f32> {
+        let sum = weights.iter().sum::<f32>();
+        let sum = if sum > 0.0 { sum } else { 1.0 };
+        weights.iter().map(|weight| weight / sum).collect()
+    };
+    let (best, simple) = (share(best), share(&simple));
+    let gains = |weights: &[f32]| -> Vec<f64> {
+        let one = |contest| figures(std::slice::from_ref(contest), weights).ndcg();
+        contests.iter().map(one).collect()
+    };
+    let most = gains(&best);
+    let towards = |step: usize| -> Vec<f32> {
+        let part = step as f32 / EASING_STEPS as f32;
+        let pairs = best.iter().zip(&simple);
+        pairs
+            .map(|(best, simple)| best + part * (simple - best))
+            .collect()
+    };
+    let steps = (1..=EASING_STEPS).rev().map(towards);
+    let near = steps.into_iter().find(|weights| {
+        let lost = most
+            .iter()
+            .zip(gains(weights))
+            .map(|(most, gain)| most - gain);
+        let lost: Vec<f64> = lost.collect();
+        let count = lost.len() as f64;
+        let mean = lost.iter().sum::<f64>() / count;
+        let square = lost.iter().map(|lost| (lost - mean).powi(2)).sum::<f64>() / count;
+        mean <= (square / count).sqrt()
+    });
+    near.unwrap_or(best)
 }
 
 fn figures(contests: &[Contest], weights: &[f32]) -> NextItemFigures {

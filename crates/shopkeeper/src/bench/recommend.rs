@@ -263,8 +263,7 @@ impl Bench {
             seed,
             ..FitOptions::for_data(self.size, &self.holdout.training, self.items)
         };
-        let (training, validation) = (&self.holdout.training, &self.holdout.validation);
-        let fitted = fit(training, validation, self.items, &options, &mut |epoch| {
+        let fitted = fit(&self.holdout, self.items, &options, &mut |epoch| {
             if let Some(validation) = epoch.validation {
                 eprintln!(
                     "seed {seed}, epoch {}: loss {:.3}, validation NDCG@10 {validation:.4}",
@@ -283,7 +282,7 @@ impl Bench {
             lists,
         };
         let single = self.judge(|history, scores| model.score(history, scores));
-        weigh(&mut model, validation, seed, self.threads);
+        weigh(&mut model, &self.holdout.validation, seed, self.threads);
         let blend = self.judge(|history, scores| model.score(history, scores));
         model.lists = self.refitted_lists.clone();
         let refitted = self.judge(|history, scores| model.score(history, scores));

@@ -7,6 +7,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::Holdout;
+use super::stories::Stories;
 use crate::{Size, TrainError};
 
 /// The most validation examples that one look at the model takes.
@@ -110,7 +112,7 @@ pub struct Fitted {
 pub struct Run {
     options: FitOptions,
     trainer: Trainer,
-    sequences: Vec<Sequence>,
+    stories: Stories,
     validation: Vec<Example>,
     best: Transformer,
     state: Epoch,
@@ -125,10 +127,10 @@ struct Header {
 }
 
 impl Run {
-    /// Ready for the first epoch. The last items of `training` are targets
-    /// too: what validates must not be in it.
+    /// Ready for the first epoch. The last items of the training part are
+    /// targets too: what validates must not be in it.
     pub fn start(
-        training: &[Vec<u32>],
+        holdout: &Holdout,
         validation: &[Example],
         items: usize,
         options: &FitOptions,
@@ -138,19 +140,20 @@ impl Run {
             TransformerConfig::new(options.layers, options.width, heads, options.context, items);
         config.dropout = options.dropout;
         let decoder = Transformer::new(config, options.seed).map_err(engine)?;
-        let sequences = windows(training, options.context);
-        if sequences.is_empty() {
+        let stories = Stories::new(holdout, options.context);
+        if stories.is_empty() {
             return Err(TrainError::NoData {
                 service: "recommend",
                 reason: "no customer has two interactions before the held-out ones".to_owned(),
             });
         }
-        let steps = options.epochs * batches(&sequences, options.batch_items).len();
+        let first = stories.told(options.seed, 0);
+        let steps = options.epochs * batches(&first, options.batch_items).len();
         let trainer = Trainer::new(decoder.clone(), trainer_options(options, steps));
         Ok(Self {
             options: options.clone(),
             trainer,
-            sequences,
+            stories,
             validation: sample(validation, options.seed),
             best: decoder,
             state: Epoch {
@@ -171,7 +174,7 @@ impl Run {
     fn try_take_up(&mut self, bytes: &[u8]) -> Option<()> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let header: Header = serde_json::from_slice(&bytes[..end]).ok()?;
-        if header.options != self.options || header.sequences != self.sequences.len() {
+        if header.options != self.options || header.sequences != self.stories.len() {
             return None;
         }
         let rest = &bytes[end + 1..];
@@ -191,7 +194,7 @@ impl Run {
         let trainer = self.trainer.checkpoint();
         let header = Header {
             options: self.options.clone(),
-            sequences: self.sequences.len(),
+            sequences: self.stories.len(),
             state: self.state,
             trainer_bytes: trainer.len(),
         };
@@ -217,11 +220,9 @@ impl Run {
     /// One pass over the sequences in an order of its own; `stop` is asked
     /// before each step. A stopped epoch must be run again from a checkpoint.
     pub fn epoch(&mut self, stop: &dyn Fn() -> bool) -> ControlFlow<(), Epoch> {
-        let seed = self.options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.state.done as u64;
-        self.sequences.sort_unstable_by(by_items);
-        self.sequences.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let sequences = self.stories.told(self.options.seed, self.state.done);
         let (mut loss, mut scored) = (0.0, 0);
-        for batch in batches(&self.sequences, self.options.batch_items) {
+        for batch in batches(&sequences, self.options.batch_items) {
             if stop() {
                 return ControlFlow::Break(());
             }
@@ -262,13 +263,12 @@ impl Run {
 
 /// Trains a sequence decoder from start to end; `watch` sees every epoch.
 pub fn fit(
-    training: &[Vec<u32>],
-    validation: &[Example],
+    holdout: &Holdout,
     items: usize,
     options: &FitOptions,
     watch: &mut dyn FnMut(Epoch),
 ) -> Result<Fitted, TrainError> {
-    let mut run = Run::start(training, validation, items, options)?;
+    let mut run = Run::start(holdout, &holdout.validation, items, options)?;
     while !run.is_over() {
         if let ControlFlow::Continue(epoch) = run.epoch(&|| false) {
             watch(epoch);
@@ -288,28 +288,6 @@ pub fn judge_decoder(
         scores.copy_from_slice(&next_logits(decoder, history));
     };
     judge(examples, items, threads, score).figures
-}
-
-/// Sequences cut to what the decoder reads at once; each item but the first
-/// of a sequence is predicted exactly once.
-fn windows(training: &[Vec<u32>], context: usize) -> Vec<Sequence> {
-    let mut sequences = Vec::new();
-    for items in training {
-        let mut end = items.len();
-        while end >= 2 {
-            let start = end.saturating_sub(context + 1);
-            sequences.push(Sequence::next_tokens(&items[start..end]));
-            end = if start == 0 { 0 } else { start + 1 };
-        }
-    }
-    sequences
-}
-
-/// One fixed order, from which every epoch shuffles: so an epoch does not
-/// depend on the ones before it, and a resumed run repeats it.
-fn by_items(left: &Sequence, right: &Sequence) -> std::cmp::Ordering {
-    let order = left.inputs.cmp(&right.inputs);
-    order.then_with(|| left.targets.cmp(&right.targets))
 }
 
 /// Cuts the sequences into batches of about `items` predictions.
@@ -366,16 +344,17 @@ mod tests {
     use super::*;
 
     /// Each item follows the one before it in a ring.
-    fn ring(items: u32) -> (Vec<Vec<u32>>, Vec<Example>) {
+    fn ring(items: u32) -> Holdout {
         let sequence = |start: u32| (0..5).map(|step| (start + step) % items).collect();
         let example = |start: u32| Example {
             history: vec![start, (start + 1) % items],
             target: (start + 2) % items,
         };
-        (
-            (0..items).map(sequence).collect(),
-            (0..items).map(example).collect(),
-        )
+        Holdout {
+            training: (0..items).map(sequence).collect(),
+            validation: (0..items).map(example).collect(),
+            ..Holdout::default()
+        }
     }
 
     fn options(training: &[Vec<u32>]) -> FitOptions {
@@ -391,29 +370,23 @@ mod tests {
 
     #[test]
     fn it_learns_what_follows_what() {
-        let (training, validation) = ring(12);
+        let ring = ring(12);
         let mut epochs = Vec::new();
-        let fitted = fit(
-            &training,
-            &validation,
-            12,
-            &options(&training),
-            &mut |epoch| {
-                epochs.push(epoch);
-            },
-        );
+        let fitted = fit(&ring, 12, &options(&ring.training), &mut |epoch| {
+            epochs.push(epoch);
+        });
         let fitted = fitted.unwrap();
         assert!(fitted.validation > 0.95, "{}", fitted.validation);
         assert!(epochs[0].loss > epochs[epochs.len() - 1].loss);
-        let figures = judge_decoder(&fitted.decoder, &validation, 2);
+        let figures = judge_decoder(&fitted.decoder, &ring.validation, 2);
         assert_eq!(figures.ndcg(), fitted.validation);
     }
 
     #[test]
     fn a_resumed_run_ends_where_an_unbroken_one_does() {
-        let (training, validation) = ring(12);
-        let options = options(&training);
-        let start = || Run::start(&training, &validation, 12, &options).unwrap();
+        let ring = ring(12);
+        let options = options(&ring.training);
+        let start = || Run::start(&ring, &ring.validation, 12, &options).unwrap();
         let mut unbroken = start();
         let mut first = start();
         for _ in 0..3 {
@@ -434,18 +407,5 @@ mod tests {
         assert_eq!(left.decoder, right.decoder);
         assert!(!start().take_up(&bytes[..bytes.len() / 2]));
         assert!(!start().take_up(b""));
-    }
-
-    #[test]
-    fn each_item_but_the_first_is_predicted_once() {
-        let long: Vec<u32> = (0..11).collect();
-        let targets: Vec<Vec<u32>> = windows(&[long, vec![3], vec![]], 4)
-            .into_iter()
-            .map(|sequence| sequence.targets)
-            .collect();
-        let mut all: Vec<u32> = targets.concat();
-        all.sort_unstable();
-        assert_eq!(all, (1..11).collect::<Vec<_>>());
-        assert!(targets.iter().all(|targets| targets.len() <= 4));
     }
 }

@@ -8,6 +8,9 @@ use shop::Timestamp;
 pub struct Holdout {
     /// To learn from.
     pub training: Vec<Vec<u32>>,
+    /// When each item of `training` happened, where that is known; what
+    /// happened at one moment (the lines of an order) has no order.
+    pub moments: Vec<Vec<Timestamp>>,
     /// To choose with: each history is in `training`.
     pub validation: Vec<Example>,
     /// Everything before what is judged on: `training` and what validated.
@@ -41,9 +44,22 @@ impl Holdout {
         holdout
     }
 
+    /// With the times of the sequences that this was made of.
+    pub fn with_moments(mut self, times: &[Vec<Timestamp>]) -> Self {
+        let past = self.training.iter().zip(times);
+        self.moments = past
+            .map(|(items, times)| times[..items.len().min(times.len())].to_vec())
+            .collect();
+        self
+    }
+
     /// What happened from a moment on tests: of each sequence the first item
     /// then that is not in its past. So nobody's future is learned from.
     pub fn by_time(sequences: &[Vec<(u32, Timestamp)>], split: &TimeSplit) -> Self {
+        let times: Vec<Vec<Timestamp>> = sequences
+            .iter()
+            .map(|sequence| sequence.iter().map(|(_, time)| *time).collect())
+            .collect();
         let mut holdout = Self::default();
         for sequence in sequences {
             let before = |split_is: &[Split]| -> Vec<u32> {
@@ -63,7 +79,7 @@ impl Holdout {
             holdout.training.push(training);
             holdout.histories.push(histories);
         }
-        holdout
+        holdout.with_moments(&times)
     }
 }
 
@@ -130,6 +146,7 @@ mod tests {
         ];
         let holdout = Holdout::by_time(&sequences, &split);
         assert_eq!(holdout.training, [vec![1], vec![]]);
+        assert_eq!(holdout.moments, [vec![at(1)], vec![]]);
         assert_eq!(holdout.histories, [vec![1, 2], vec![]]);
         assert_eq!(holdout.validation, [example(&[1], 2)]);
         assert_eq!(holdout.test, [example(&[1, 2], 3)]);

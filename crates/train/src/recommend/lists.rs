@@ -8,8 +8,17 @@ use shop::Product;
 
 use super::fit::{sample, sample_of};
 
-/// The longest list that is kept of an item.
+/// The longest list of neighbours that is kept of an item.
 const LONGEST: usize = 200;
+
+/// How many weights of EASE are kept, of all items together: a long history
+/// adds up many small ones.
+const EASE_ENTRIES: usize = 4_000_000;
+
+/// How many are kept of each of so many items.
+fn longest_of_ease(items: usize) -> usize {
+    (EASE_ENTRIES / items.max(1)).max(LONGEST)
+}
 
 /// The longest list by text.
 const LONGEST_BY_TEXT: usize = 100;
@@ -27,7 +36,7 @@ const EASE_LAMBDA: f32 = 100.0;
 const MAX_WEIGHED: usize = 6_000;
 
 /// What an item one place further back may count.
-const RECENCIES: [f32; 3] = [0.6, 0.75, 0.9];
+const RECENCIES: [f32; 4] = [0.6, 0.75, 0.9, 1.0];
 
 /// The lists by text of numbered products.
 pub fn text_lists<'a>(
@@ -135,7 +144,7 @@ impl ListChoice {
         let mut voices = vec![self.neighbours(sequences, items)];
         if let (Some((_, recency)), Some(ease)) = (self.ease, ease) {
             voices.push(ListVoice {
-                lists: ease.to_lists(LONGEST),
+                lists: ease.to_lists(longest_of_ease(items)),
                 recency,
             });
         }
@@ -221,7 +230,7 @@ fn choose_ease(
     let mut best: Option<(f64, f32, ListVoice)> = None;
     for &lambda in ease_lambdas(items) {
         let mut voice = ListVoice {
-            lists: solve(training, items, lambda, threads)?.to_lists(LONGEST),
+            lists: solve(training, items, lambda, threads)?.to_lists(longest_of_ease(items)),
             recency: 1.0,
         };
         let (recency, found) = best_recency(&mut voice, ndcg);

@@ -133,6 +133,13 @@ impl Data {
     /// Divides the sequences, and says how.
     pub fn hold_out(&self, by_time: bool) -> (Holdout, String) {
         let last = "the last item of each user tests, the one before it validates";
+        let last_ones = || {
+            let holdout = Holdout::leave_one_out(&self.sequences);
+            match &self.times {
+                Some(times) => holdout.with_moments(times),
+                None => holdout,
+            }
+        };
         match (&self.times, by_time) {
             (Some(times), true) => {
                 let mut all: Vec<Timestamp> = times.iter().flatten().copied().collect();
@@ -156,10 +163,10 @@ impl Data {
                 (Holdout::by_time(&timed, &split), protocol)
             }
             (None, true) => (
-                Holdout::leave_one_out(&self.sequences),
+                last_ones(),
                 format!("{last} (the file has no times, so --time-split cannot be followed)"),
             ),
-            (_, false) => (Holdout::leave_one_out(&self.sequences), last.to_owned()),
+            (_, false) => (last_ones(), last.to_owned()),
         }
     }
 
@@ -199,7 +206,8 @@ impl Data {
 
     /// Orders and events, in any order.
     fn add_rows(&mut self, path: &Path, lines: &[String]) -> anyhow::Result<()> {
-        let mut by_user: BTreeMap<Id, Vec<(Timestamp, usize, u32)>> = BTreeMap::new();
+        // What happened at one moment stays as the file has it.
+        let mut by_user: BTreeMap<Id, Vec<(Timestamp, u32)>> = BTreeMap::new();
         for (number, line) in (1_usize..).zip(lines) {
             if line.trim().is_empty() {
                 continue;
@@ -222,16 +230,16 @@ impl Data {
                 by_user
                     .entry(user.clone())
                     .or_default()
-                    .push((row.time, number, item));
+                    .push((row.time, item));
             }
         }
         let mut times = Vec::new();
         for mut rows in by_user.into_values() {
-            rows.sort();
-            rows.dedup_by_key(|(_, _, item)| *item);
+            rows.sort_by_key(|(time, _)| *time);
+            rows.dedup_by_key(|(_, item)| *item);
             self.sequences
-                .push(rows.iter().map(|(_, _, item)| *item).collect());
-            times.push(rows.iter().map(|(time, _, _)| *time).collect());
+                .push(rows.iter().map(|(_, item)| *item).collect());
+            times.push(rows.iter().map(|(time, _)| *time).collect());
         }
         if self.sequences.is_empty() {
             bail!("{}: no row names a customer and a product", path.display());

@@ -84,6 +84,22 @@ impl Filter {
         *self == Self::default()
     }
 
+    /// The same without what it says of one facet (`category`, `brand`,
+    /// `price`, the name of an attribute, also as `attributes.name`); `None`
+    /// where it says nothing of that.
+    pub fn without(&self, facet: &str) -> Option<Self> {
+        let facet = facet.strip_prefix("attributes.").unwrap_or(facet);
+        let mut freed = self.clone();
+        match facet.to_lowercase().as_str() {
+            "category" => freed.category.clear(),
+            "brand" => freed.brand.clear(),
+            "language" => freed.language.clear(),
+            "price" => freed.price = None,
+            _ => freed.attributes.retain(|name, _| !same(name, facet)),
+        }
+        (freed != *self).then_some(freed)
+    }
+
     /// Whether `product` may be shown.
     pub fn accepts(&self, product: &Product) -> bool {
         let any = |wanted: &[String], value: Option<&str>| {

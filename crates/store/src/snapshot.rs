@@ -8,6 +8,7 @@ use shop::{
     Labelled, Order, Product, Record, Review, Service, Timestamp,
 };
 
+use crate::asked::Asked;
 use crate::trends::{Trends, is_internal};
 use crate::{Entry, LogEntry, RegistryEntry};
 
@@ -178,6 +179,8 @@ pub struct Snapshot {
     pub trends: Trends,
     /// What was clicked or bought after a query (lower case, trimmed).
     pub query_clicks: HashTrieMapSync<String, Arc<BTreeMap<ProductIndex, f32>>>,
+    /// What is looked for, and by how many.
+    pub asked: Asked,
     /// The last decisions, for joining events to them.
     pub decisions: HashTrieMapSync<Id, Arc<DecisionRecord>>,
     /// What people thought of each of these decisions: the sum of their thumbs.
@@ -384,6 +387,8 @@ impl Snapshot {
                 });
             }
         }
+        self.asked
+            .note(query, event, actors.iter().flatten().next());
         let interest = event.kind.interest();
         if let (Some(product), true) = (product, interest != 0.0) {
             let key = query.trim().to_lowercase();

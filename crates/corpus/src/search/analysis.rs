@@ -8,6 +8,7 @@
 //! characters can be found. Compounds (`usb-c`, `h&m`) keep both their parts
 //! and their joined form; numbers keep their unit (`500gb`, `4k`, `3.5mm`).
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use rust_stemmers::{Algorithm, Stemmer};
@@ -113,6 +114,11 @@ fn fold(c: char, into: &mut String) {
         into.push(c.to_ascii_lowercase());
         return;
     }
+    // The common characters have neither case nor accents.
+    if ('\u{4e00}'..='\u{9fff}').contains(&c) {
+        into.push(c);
+        return;
+    }
     let start = into.len();
     for lower in c.to_lowercase() {
         match lower {
@@ -188,22 +194,36 @@ pub fn algorithm(language: &str) -> Option<Algorithm> {
 
 /// Makes terms out of the texts of one language.
 pub struct Analyser {
+    algorithm: Option<Algorithm>,
     stemmer: Option<Stemmer>,
+}
+
+/// How many stems a thread remembers: catalogues say the same words over and
+/// over, and stemming is most of the work on them.
+const REMEMBERED: usize = 16_384;
+
+/// Words with their stems.
+type Stems = FxHashMap<Box<str>, Box<str>>;
+
+thread_local! {
+    static STEMS: RefCell<FxHashMap<u8, Stems>> = RefCell::default();
 }
 
 impl Analyser {
     /// For texts in `language`, English when nobody says.
     pub fn new(language: Option<&str>) -> Self {
+        let algorithm = algorithm(language.unwrap_or("en"));
         Self {
-            stemmer: algorithm(language.unwrap_or("en")).map(Stemmer::create),
+            algorithm,
+            stemmer: algorithm.map(Stemmer::create),
         }
     }
 
     /// The stem of a folded word; words with digits are left alone.
     pub fn stem(&self, word: &str) -> String {
-        match &self.stemmer {
-            Some(stemmer) if !word.contains(|c: char| c.is_ascii_digit()) => {
-                stemmer.stem(word).into_owned()
+        match (&self.stemmer, self.algorithm) {
+            (Some(stemmer), Some(algorithm)) if !word.contains(|c: char| c.is_ascii_digit()) => {
+                remembered(algorithm, word, stemmer)
             }
             _ => word.to_owned(),
         }
@@ -238,6 +258,21 @@ impl Analyser {
             end: piece.end,
         }
     }
+}
+
+fn remembered(algorithm: Algorithm, word: &str, stemmer: &Stemmer) -> String {
+    STEMS.with_borrow_mut(|stems| {
+        let stems = stems.entry(algorithm as u8).or_default();
+        if let Some(stem) = stems.get(word) {
+            return stem.to_string();
+        }
+        if stems.len() >= REMEMBERED {
+            stems.clear();
+        }
+        let stem = stemmer.stem(word).into_owned();
+        stems.insert(word.into(), stem.as_str().into());
+        stem
+    })
 }
 
 /// The single characters of a run and the pairs of neighbours.

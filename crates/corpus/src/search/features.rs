@@ -159,6 +159,17 @@ pub fn bm25(collection: &Collection, query: &Query, document: &Document) -> f32 
         .sum()
 }
 
+/// Whether a document has every word of a query that the catalogue knows, in
+/// any of its readings.
+pub fn has_all_words(query: &Query, document: &Document) -> bool {
+    let has = |word: &QueryWord| {
+        let mut alternatives = word.alternatives.iter();
+        word.alternatives.is_empty()
+            || alternatives.any(|one| one.terms.iter().all(|term| document.count(*term) > 0))
+    };
+    !query.is_unknown() && query.words.iter().all(has)
+}
+
 /// The features of one product; [`relative_to_best`] finishes them once the
 /// list is whole.
 pub fn features(

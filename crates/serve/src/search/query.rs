@@ -35,6 +35,9 @@ pub struct SearchRequest {
     /// of an attribute, `attributes`, or `*`. A list, or a text with commas.
     #[serde(deserialize_with = "list")]
     pub facets: Vec<String>,
+    /// Whether a facet that the filter speaks of is counted as if it did not:
+    /// what another choice would give.
+    pub disjunctive: bool,
     /// The language of the words, as `en` or `zh`; products in it come first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
@@ -75,6 +78,7 @@ impl Default for SearchRequest {
             filter: Filter::default(),
             sort: Sort::default(),
             facets: Vec::new(),
+            disjunctive: true,
             language: None,
             customer: None,
             session: None,
@@ -193,6 +197,10 @@ pub struct SearchResults {
     pub next_cursor: Option<String>,
     /// What was probably meant, where a word was mistyped; the hits are for it.
     pub corrected: Option<String>,
+    /// What others searched for who chose what is found here; none of it was
+    /// asked by few people only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<String>,
     /// How the query was read.
     pub interpreted: Interpretation,
 }

@@ -20,15 +20,17 @@ const WINDOW: usize = 500;
 const RECENT: usize = 50;
 
 /// A product on its way to becoming a hit.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub document: DocumentNumber,
+    /// Of equals the lower comes first: the order of ids.
+    pub order: u64,
     pub lexical: f32,
     /// The cosine to the query; 0 where no encoder looked.
     pub meaning: f32,
     pub score: f32,
     /// What the ranker saw; `None` beyond its window.
-    pub features: Option<Features>,
+    pub features: Option<Box<Features>>,
 }
 
 /// What the snapshot says about the searcher and the query.
@@ -100,6 +102,11 @@ impl Behaviour {
         self.hidden.contains(&place)
     }
 
+    /// Whether there is anything that the customer asked not to see again.
+    pub(super) fn hides_any(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
     pub(super) fn language(&self) -> Option<&str> {
         self.language.as_deref()
     }
@@ -167,6 +174,10 @@ pub(super) struct Scoring<'a> {
     pub wishes: &'a [Wish],
     /// One half is as it was learnt.
     pub semantic_ratio: Option<f32>,
+    /// What the query means, where meaning is looked at.
+    pub vector: Option<&'a [f32]>,
+    /// How many have to be in order.
+    pub needed: usize,
 }
 
 impl Scoring<'_> {
@@ -214,7 +225,7 @@ fn granted(
     else {
         return 0.0;
     };
-    let same = |left: &str, right: &str| folded(left) == folded(right);
+    let same = |left: &str, right: &str| left == right || folded(left) == folded(right);
     let of = |wish: &Wish| match wish {
         Wish::Price { min, max, .. } => {
             let inside = product.price.is_some_and(|price| {
@@ -274,10 +285,11 @@ pub(super) fn rank(
     candidates: &mut [Candidate],
 ) {
     // What was chosen after this query or is called just so is always looked at.
+    let titled: FxHashSet<DocumentNumber> = index.with_title(&query.exact).collect();
     let certain: FxHashSet<DocumentNumber> = behaviour
         .chosen()
         .filter_map(|place| index.document(place))
-        .chain(index.with_title(&query.exact).iter().copied())
+        .chain(titled.iter().copied())
         .take(WINDOW / 2)
         .collect();
     let best = best_lexical(candidates);
@@ -288,11 +300,16 @@ pub(super) fn rank(
             candidate.lexical / best + candidate.meaning.max(0.0)
         };
     }
-    candidates.sort_unstable_by(by_score);
+    best_first(candidates, scoring.needed.max(WINDOW));
     let (window, rest) = candidates.split_at_mut(candidates.len().min(WINDOW));
+    if let Some(vector) = scoring.vector {
+        for candidate in &mut *window {
+            candidate.meaning = index.cosine(candidate.document, vector);
+        }
+    }
     let mut list: Vec<Features> = window
         .iter()
-        .map(|candidate| product_features(index, snapshot, query, behaviour, candidate))
+        .map(|candidate| product_features(index, snapshot, query, behaviour, &titled, candidate))
         .collect();
     place_prices(index, snapshot, window, &mut list);
     relative_to_best(&mut list);
@@ -302,12 +319,23 @@ pub(super) fn rank(
         if !scoring.wishes.is_empty() {
             candidate.score += granted(index, snapshot, scoring.wishes, candidate, &features);
         }
-        candidate.features = Some(features);
+        candidate.features = Some(Box::new(features));
         lowest = lowest.min(candidate.score);
     }
     window.sort_unstable_by(by_score);
     for candidate in rest {
         candidate.score = lowest - 1.0 + candidate.lexical / best;
+    }
+}
+
+/// Brings the `needed` best to the front, in order; the others follow in no
+/// certain one.
+fn best_first(candidates: &mut [Candidate], needed: usize) {
+    if needed >= candidates.len() {
+        candidates.sort_unstable_by(by_score);
+    } else {
+        candidates.select_nth_unstable_by(needed, by_score);
+        candidates[..needed].sort_unstable_by(by_score);
     }
 }
 
@@ -318,29 +346,37 @@ pub(super) fn rank_all(
     behaviour: &Behaviour,
     ranker: &Ranker,
     candidates: &mut [Candidate],
+    needed: usize,
 ) {
-    let query = Query::default();
-    let mut list: Vec<Features> = candidates
-        .iter()
-        .map(|candidate| product_features(index, snapshot, &query, behaviour, candidate))
-        .collect();
-    relative_to_best(&mut list);
-    for (candidate, mut features) in candidates.iter_mut().zip(list) {
-        // Without a query a price says nothing about what was meant.
-        features[place::PRICE] = 0.0;
-        candidate.score = ranker.score(&features);
-        candidate.features = Some(features);
+    let most = snapshot.popularity.values().copied().fold(0.0, f32::max);
+    let most = most.ln_1p().max(f32::MIN_POSITIVE);
+    let seen = |candidate: &Candidate| {
+        let mut features = [0.0; FEATURES.len()];
+        let place = index.place(candidate.document);
+        let product = place.and_then(|at| Some((at, snapshot.catalogue.get(at)?)));
+        if let Some((at, product)) = product {
+            let circumstances = behaviour.circumstances(snapshot, at, product);
+            features[place::POPULARITY] = circumstances.interest.max(0.0).ln_1p() / most;
+            features[place::TASTE] = circumstances.taste;
+            features[place::CAN_BE_ORDERED] = f32::from(circumstances.can_be_ordered);
+            features[place::LANGUAGE] = f32::from(circumstances.speaks_language);
+        }
+        features
+    };
+    for candidate in &mut *candidates {
+        candidate.score = ranker.score(&seen(candidate));
     }
-    candidates.sort_unstable_by(by_score);
+    best_first(candidates, needed);
+    for candidate in candidates.iter_mut().take(needed) {
+        candidate.features = Some(Box::new(seen(candidate)));
+    }
 }
 
 /// The lexical order alone: by BM25, as the benchmark's first stage.
 pub(super) fn rank_lexically(index: &Index, query: &Query, candidates: &mut [Candidate]) {
     for candidate in &mut *candidates {
         candidate.score = index
-            .collection()
-            .documents()
-            .get(candidate.document as usize)
+            .terms(candidate.document)
             .map_or(0.0, |document| bm25(index.collection(), query, document));
     }
     candidates.sort_unstable_by(by_score);
@@ -351,8 +387,14 @@ pub(super) fn rank_by_words_and_meaning(
     index: &Index,
     query: &Query,
     ranker: &Ranker,
+    vector: Option<&[f32]>,
     candidates: &mut [Candidate],
 ) {
+    if let Some(vector) = vector {
+        for candidate in &mut *candidates {
+            candidate.meaning = index.cosine(candidate.document, vector);
+        }
+    }
     rank_lexically(index, query, candidates);
     let best = candidates
         .first()
@@ -410,7 +452,7 @@ pub(super) fn sort(index: &Index, snapshot: &Snapshot, sort: Sort, candidates: &
         };
         order
             .then_with(|| right.lexical.total_cmp(&left.lexical))
-            .then_with(|| left.document.cmp(&right.document))
+            .then_with(|| left.order.cmp(&right.order))
     });
 }
 
@@ -419,7 +461,7 @@ fn by_score(left: &Candidate, right: &Candidate) -> Ordering {
         .score
         .total_cmp(&left.score)
         .then_with(|| right.lexical.total_cmp(&left.lexical))
-        .then_with(|| left.document.cmp(&right.document))
+        .then_with(|| left.order.cmp(&right.order))
 }
 
 fn product_features(
@@ -427,10 +469,11 @@ fn product_features(
     snapshot: &Snapshot,
     query: &Query,
     behaviour: &Behaviour,
+    titled: &FxHashSet<DocumentNumber>,
     candidate: &Candidate,
 ) -> Features {
     let document = candidate.document;
-    let terms = index.collection().documents().get(document as usize);
+    let terms = index.terms(document);
     let product = index
         .place(document)
         .and_then(|place| Some((place, snapshot.catalogue.get(place)?)));
@@ -439,7 +482,7 @@ fn product_features(
     };
     let mut circumstances = behaviour.circumstances(snapshot, place, product);
     circumstances.meaning = candidate.meaning;
-    circumstances.exact_title = index.with_title(&query.exact).contains(&document);
+    circumstances.exact_title = titled.contains(&document);
     features(index.collection(), query, terms, &circumstances)
 }
 

@@ -44,6 +44,11 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "string",
                 "What to count, between commas: category, brand, price, …",
             )
+            .query(
+                "disjunctive",
+                "boolean",
+                "Whether a facet that the filter speaks of is counted as if it did not (true)",
+            )
             .query("language", "string", "Of the words, as en or zh")
             .query("customer", "string", "Who searches")
             .query("session", "string", "In which visit")
@@ -79,6 +84,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         )
         .query("q", "string", "What has been typed so far")
         .query("limit", "integer", "How many, 1 to 20 (8)")
+        .query("customer", "string", "Who types: their own queries come first")
+        .query("session", "string", "In which visit")
         .answers(schema("Suggestions")),
     ]
 }
@@ -115,6 +122,9 @@ fn request_of(parameters: &Parameters) -> Result<SearchRequest, ApiError> {
                 .map_err(|error| ApiError::field("sort", error.to_string()))?,
         },
         facets: parameters.list("facets"),
+        disjunctive: parameters
+            .parsed("disjunctive")?
+            .unwrap_or(otherwise.disjunctive),
         language: parameters.text("language").map(str::to_owned),
         customer: parameters.id("customer")?,
         session: parameters.id("session")?,
@@ -173,8 +183,11 @@ pub async fn search(
 
 async fn suggest(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     parameters: Parameters,
 ) -> Result<Json<Decision<Suggestions>>, ApiError> {
+    let customer = parameters.id("customer")?;
+    caller.may_act_for(customer.as_ref())?;
     let request = SuggestRequest {
         q: parameters
             .text("q")
@@ -183,6 +196,8 @@ async fn suggest(
             .take(LONGEST_QUERY)
             .collect(),
         limit: parameters.number("limit", 8, 1..=20)?,
+        customer,
+        session: parameters.id("session")?,
     };
     let Some(part) = app.loaded().search.clone() else {
         return Err(ApiError::not_trained(Service::Search));

@@ -74,7 +74,9 @@ fn resident_mb() -> f64 {
 fn measure(products: usize, model: Option<&Model>) -> Result<(), Failure> {
     let snapshot = snapshot_of(products);
     let before = resident_mb();
-    let lexical = Index::build(&snapshot.catalogue)?.build_time().as_secs_f64();
+    let lexical = Index::build(&snapshot.catalogue)?
+        .build_time()
+        .as_secs_f64();
     let index = Index::build_for(&snapshot.catalogue, model)?;
     println!(
         "{products} products: indexed at {:.0} products/s for words alone, {:.0} with meaning; \
@@ -124,8 +126,7 @@ fn time(
         let ran = ask(&context, number)?;
         milliseconds.push(start.elapsed().as_secs_f64() * 1_000.0);
         for stage in ran {
-            *stages.entry(stage.name.clone()).or_default() +=
-                stage.milliseconds / REQUESTS as f64;
+            *stages.entry(stage.name.clone()).or_default() += stage.milliseconds / REQUESTS as f64;
         }
     }
     milliseconds.sort_by(f64::total_cmp);

@@ -20,7 +20,9 @@ pub struct CoarseVectors {
 
 /// The numbers as eight bits, and what brings them back.
 fn quantized(row: &[f32], out: &mut Vec<i8>) -> f32 {
-    let largest = row.iter().fold(0.0_f32, |most, number| most.max(number.abs()));
+    let largest = row
+        .iter()
+        .fold(0.0_f32, |most, number| most.max(number.abs()));
     let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
     let numbers = row.iter().map(|number| (number / scale).round() as i8);
     out.extend(numbers);
@@ -29,10 +31,11 @@ fn quantized(row: &[f32], out: &mut Vec<i8>) -> f32 {
 
 #[inline(always)]
 fn dot(left: &[i8], right: &[i8]) -> i32 {
-    let pairs = left.iter().zip(right);
-    pairs
-        .map(|(l, r)| i32::from(i16::from(*l) * i16::from(*r)))
-        .sum()
+    let mut sum = 0;
+    for (l, r) in left.iter().zip(right) {
+        sum += i32::from(*l) * i32::from(*r);
+    }
+    sum
 }
 
 impl CoarseVectors {
@@ -53,7 +56,8 @@ impl CoarseVectors {
         for row in rows.chunks_exact(self.width.max(1)) {
             let scale = quantized(row, &mut self.coarse);
             self.scales.push(scale);
-            self.exact.extend(row.iter().map(|number| f16::from_f32(*number)));
+            self.exact
+                .extend(row.iter().map(|number| f16::from_f32(*number)));
         }
     }
 
@@ -71,16 +75,17 @@ impl CoarseVectors {
     pub fn products(&self, query: &[f32]) -> Vec<f32> {
         let mut own = Vec::with_capacity(query.len());
         let scale = quantized(query, &mut own);
+        let mut products = vec![0.0; self.scales.len()];
         let rows = self.coarse.chunks_exact(self.width.max(1));
         vectorized(
             #[inline(always)]
             || {
-                let pairs = rows.zip(&self.scales);
-                pairs
-                    .map(|(row, of_row)| dot(row, &own) as f32 * of_row * scale)
-                    .collect()
+                for ((row, of_row), product) in rows.zip(&self.scales).zip(&mut products) {
+                    *product = dot(row, &own) as f32 * of_row * scale;
+                }
             },
-        )
+        );
+        products
     }
 
     /// The scalar product of one row with `query`, to the third digit; 0 where
@@ -121,6 +126,9 @@ mod tests {
             assert!((vectors.product(place, query) - truth).abs() < 1e-3);
         }
         assert_eq!(vectors.product(50, query), 0.0);
-        assert_eq!(CoarseVectors::new(&[0.0; 4], 2).products(&[1.0, 0.0]), [0.0, 0.0]);
+        assert_eq!(
+            CoarseVectors::new(&[0.0; 4], 2).products(&[1.0, 0.0]),
+            [0.0, 0.0]
+        );
     }
 }

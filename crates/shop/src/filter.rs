@@ -84,6 +84,25 @@ impl Filter {
         *self == Self::default()
     }
 
+    /// Reads a filter that is written as a text or as an object.
+    pub fn from_text_or_object<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum TextOrObject {
+            Text(String),
+            Object(Value),
+        }
+        match Option::<TextOrObject>::deserialize(deserializer)? {
+            None => Ok(Self::default()),
+            Some(TextOrObject::Text(text)) => text.parse().map_err(serde::de::Error::custom),
+            Some(TextOrObject::Object(object)) => {
+                serde_json::from_value(object).map_err(serde::de::Error::custom)
+            }
+        }
+    }
+
     /// The same without what it says of one facet (`category`, `brand`,
     /// `price`, the name of an attribute, also as `attributes.name`); `None`
     /// where it says nothing of that.

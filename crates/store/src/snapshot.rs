@@ -4,8 +4,8 @@ use std::sync::Arc;
 use rpds::{HashTrieMapSync, QueueSync, VectorSync};
 use rustc_hash::FxHashMap;
 use shop::{
-    Conversation, Customer, DecisionRecord, Document, Event, EventKind, Id, Judgement, Kind,
-    Labelled, Order, Product, Record, Review, Service, Timestamp,
+    Conversation, Curation, Customer, DecisionRecord, Document, Event, EventKind, Id, Judgement,
+    Kind, Labelled, Order, Product, Record, Review, SearchRule, Service, Synonyms, Timestamp,
 };
 
 use crate::asked::Asked;
@@ -179,6 +179,10 @@ pub struct Snapshot {
     pub trends: Trends,
     /// What was clicked or bought after a query (lower case, trimmed).
     pub query_clicks: HashTrieMapSync<String, Arc<BTreeMap<ProductIndex, f32>>>,
+    /// The shop's rules for search, by id.
+    pub rules: Arc<BTreeMap<Id, Arc<SearchRule>>>,
+    /// Words that mean the same to search, by id.
+    pub synonyms: Arc<BTreeMap<Id, Arc<Synonyms>>>,
     /// What is looked for, and by how many.
     pub asked: Asked,
     /// The last decisions, for joining events to them.
@@ -228,6 +232,7 @@ impl Snapshot {
                 Entry::Removed { kind, id } => self.remove(*kind, id),
                 Entry::Decision(decision) => self.decided(decision),
                 Entry::Ledger(_) => {}
+                Entry::Curation(curation) => self.curate(curation),
                 Entry::Registry(RegistryEntry::Trained {
                     service,
                     version,
@@ -242,6 +247,25 @@ impl Snapshot {
                         .or_default()
                         .push(version.clone());
                 }
+            }
+        }
+    }
+
+    fn curate(&mut self, curation: &Curation) {
+        match curation {
+            Curation::Rule { rule, .. } => {
+                let rules = Arc::make_mut(&mut self.rules);
+                rules.insert(rule.id.clone(), Arc::new(rule.clone()));
+            }
+            Curation::RuleRemoved { id, .. } => {
+                Arc::make_mut(&mut self.rules).remove(id);
+            }
+            Curation::Synonyms { synonyms, .. } => {
+                let all = Arc::make_mut(&mut self.synonyms);
+                all.insert(synonyms.id.clone(), Arc::new(synonyms.clone()));
+            }
+            Curation::SynonymsRemoved { id, .. } => {
+                Arc::make_mut(&mut self.synonyms).remove(id);
             }
         }
     }

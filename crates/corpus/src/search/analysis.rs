@@ -221,12 +221,7 @@ impl Analyser {
 
     /// The stem of a folded word; words with digits are left alone.
     pub fn stem(&self, word: &str) -> String {
-        match (&self.stemmer, self.algorithm) {
-            (Some(stemmer), Some(algorithm)) if !word.contains(|c: char| c.is_ascii_digit()) => {
-                remembered(algorithm, word, stemmer)
-            }
-            _ => word.to_owned(),
-        }
+        self.with_stem(word, str::to_owned)
     }
 
     /// Every term of a text, in its order; a compound's joined form follows
@@ -249,6 +244,42 @@ impl Analyser {
         tokens
     }
 
+    /// Shows every term of a text, and whether it is a gram, with where it
+    /// stands; the same terms as [`Analyser::tokens`], without keeping them.
+    pub fn visit(&self, text: &str, mut each: impl FnMut(&str, bool, usize, usize)) {
+        let mut word = |piece: &Piece| {
+            self.with_stem(&piece.text, |stem| {
+                each(stem, false, piece.start, piece.end)
+            });
+        };
+        let mut runs = Vec::new();
+        for unit in units(text) {
+            match unit {
+                Unit::Word(piece) => word(&piece),
+                Unit::Compound { joined, parts } | Unit::Measure { joined, parts } => {
+                    parts.iter().for_each(&mut word);
+                    word(&joined);
+                }
+                Unit::Run { words, characters } => {
+                    words.iter().for_each(&mut word);
+                    runs.push(characters);
+                }
+            }
+        }
+        for gram in runs.iter().flat_map(|characters| grams(characters)) {
+            each(&gram.term, true, gram.start, gram.end);
+        }
+    }
+
+    fn with_stem<T>(&self, word: &str, see: impl FnOnce(&str) -> T) -> T {
+        match (&self.stemmer, self.algorithm) {
+            (Some(stemmer), Some(algorithm)) if !word.contains(|c: char| c.is_ascii_digit()) => {
+                remembered(algorithm, word, stemmer, see)
+            }
+            _ => see(word),
+        }
+    }
+
     fn token(&self, piece: Piece) -> Token {
         Token {
             term: self.stem(&piece.text),
@@ -260,18 +291,24 @@ impl Analyser {
     }
 }
 
-fn remembered(algorithm: Algorithm, word: &str, stemmer: &Stemmer) -> String {
+fn remembered<T>(
+    algorithm: Algorithm,
+    word: &str,
+    stemmer: &Stemmer,
+    see: impl FnOnce(&str) -> T,
+) -> T {
     STEMS.with_borrow_mut(|stems| {
         let stems = stems.entry(algorithm as u8).or_default();
         if let Some(stem) = stems.get(word) {
-            return stem.to_string();
+            return see(stem);
         }
         if stems.len() >= REMEMBERED {
             stems.clear();
         }
-        let stem = stemmer.stem(word).into_owned();
-        stems.insert(word.into(), stem.as_str().into());
-        stem
+        let stem = stemmer.stem(word);
+        let seen = see(&stem);
+        stems.insert(word.into(), stem.as_ref().into());
+        seen
     })
 }
 

@@ -4,6 +4,9 @@ mod function_words;
 mod reader;
 mod spaces;
 mod spelling;
+mod synonyms;
+
+use shop::Synonyms;
 
 use super::analysis::Piece;
 use super::collection::{Collection, Term};
@@ -32,6 +35,8 @@ pub enum Origin {
     Grams,
     /// It is spelt so in pinyin.
     Pinyin,
+    /// The shop says that it means the same.
+    Synonym,
 }
 
 /// Something that a word of the query may stand for: all of `terms` at once.
@@ -84,12 +89,23 @@ impl Query {
     /// Reads what somebody typed. Words of `language` are stemmed as such,
     /// and as every language of the catalogue.
     pub fn interpret(collection: &Collection, text: &str, language: Option<&str>) -> Self {
+        Self::interpret_with(collection, text, language, [])
+    }
+
+    /// The same where words may stand for others, too.
+    pub fn interpret_with<'s>(
+        collection: &Collection,
+        text: &str,
+        language: Option<&str>,
+        synonyms: impl IntoIterator<Item = &'s Synonyms>,
+    ) -> Self {
         let text = shortened(text);
         let reader = Reader::new(collection, language);
         let mut drafts = reader.drafts(text);
         drop_function_words(&mut drafts);
         drafts.truncate(MAX_WORDS);
         let mut mended = Mended::new();
+        reader.add_synonyms(&mut drafts, synonyms);
         reader.mend_spaces(&mut drafts, &mut mended);
         let last = drafts.len().saturating_sub(1);
         for at in 0..drafts.len() {

@@ -142,9 +142,7 @@ impl Words {
     }
 
     fn get(&self, word: &str) -> Option<&Entry> {
-        let place = self
-            .words
-            .binary_search_by(|entry| (*entry.word).cmp(word));
+        let place = self.words.binary_search_by(|entry| (*entry.word).cmp(word));
         place.ok().map(|at| &self.words[at])
     }
 

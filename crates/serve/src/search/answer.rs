@@ -13,8 +13,9 @@ use super::index::{DocumentNumber, Index};
 use super::model::Model;
 use super::query::{SearchRequest, SearchResults, Sort};
 use super::rank::{self, Behaviour, Candidate, Scoring};
+use super::rules::Applied;
 use super::word_index::Wanted;
-use super::{meaning, page};
+use super::{meaning, page, rules};
 use crate::{Context, Decision, ServeError, Stages};
 
 /// How many products are found by meaning alone.
@@ -72,6 +73,7 @@ struct Search<'a> {
     understanding: Understanding,
     query: Query,
     behaviour: Behaviour,
+    rules: Applied,
     /// What the query means, where meaning is looked at.
     vector: Option<Vec<f32>>,
 }
@@ -89,9 +91,17 @@ fn answer(
     let ranker = model.map_or(&default, Model::ranker);
     let mut stages = Stages::default();
     let language = request.language.as_deref().filter(|code| !code.is_empty());
-    let (understanding, query) = stages.run("interpret", || index.interpret(&request.q, language));
+    let (understanding, query) = stages.run("interpret", || {
+        index.interpret(snapshot, &request.q, language)
+    });
+    let behaviour = Behaviour::new(snapshot, request, &query);
+    let rules = match ordering {
+        Ordering::Full => Applied::new(snapshot, request, &behaviour, context.now),
+        Ordering::Lexical | Ordering::Hybrid => Applied::default(),
+    };
     let mut search = Search {
-        behaviour: Behaviour::new(snapshot, request, &query),
+        behaviour,
+        rules,
         index,
         snapshot,
         model,
@@ -110,6 +120,7 @@ fn answer(
     }
     let facets = search.filtered(&mut candidates, &mut stages);
     stages.run("rank", || search.rank(&mut candidates));
+    search.pin(&mut candidates);
     page::keep_distinct(index, snapshot, request.distinct, &mut candidates);
     let page = page::page(index, snapshot, request, &candidates)?;
     let shown = Shown {
@@ -118,6 +129,7 @@ fn answer(
         query: &search.query,
         ranker,
         explain: request.explain,
+        rules: &search.rules,
     };
     let hits = stages.run("explain", || {
         let page = page.candidates.iter();
@@ -135,6 +147,9 @@ fn answer(
             next_cursor: page.next,
             corrected: search.query.corrected.clone(),
             related,
+            redirect: search.rules.redirect(),
+            banners: search.rules.banners(),
+            rules: search.rules.ids(),
             interpreted: hits::interpretation(
                 &search.query,
                 search.understanding.wishes,
@@ -202,6 +217,8 @@ impl Search<'_> {
         let mut found = with_order(index.retrieve(&self.query, Wanted::AnyWord)?);
         let chosen = self.behaviour.chosen();
         self.add(&mut found, chosen.filter_map(|place| index.document(place)));
+        let pinned = self.rules.pinned(index, self.snapshot);
+        self.add(&mut found, pinned.into_iter().map(|(_, document)| document));
         Ok(found)
     }
 
@@ -277,6 +294,13 @@ impl Search<'_> {
         stages: &mut Stages,
     ) -> BTreeMap<String, Vec<FacetCount>> {
         let request = self.request;
+        let hidden = self.rules.hidden(self.index, self.snapshot);
+        if !hidden.is_empty() {
+            candidates.retain(|one| !hidden.contains(&one.document));
+        }
+        for filter in self.rules.filters() {
+            candidates.retain(|one| self.accepts(filter, one.document));
+        }
         if self.browsing() && self.behaviour.hides_any() {
             candidates.retain(|one| !self.is_hidden(one.document));
         }
@@ -314,24 +338,39 @@ impl Search<'_> {
         facets
     }
 
+    /// Puts what rules say at its place, where relevance decides.
+    fn pin(&self, candidates: &mut Vec<Candidate>) {
+        let pinned = self.rules.pinned(self.index, self.snapshot);
+        if !pinned.is_empty() && self.request.sort == Sort::Relevance {
+            rules::place_pins(candidates, &pinned);
+        }
+    }
+
     fn rank(&self, candidates: &mut [Candidate]) {
         let (index, snapshot, query) = (self.index, self.snapshot, &self.query);
-        let needed = page::needed(self.request);
+        let boosts = self.rules.boosts();
+        let scoring = Scoring {
+            ranker: self.ranker,
+            trees: self.model.map(|model| &*model.trees),
+            wishes: &self.understanding.wishes,
+            semantic_ratio: self.request.semantic_ratio,
+            vector: self.vector.as_deref(),
+            boosts: &boosts,
+            needed: page::needed(self.request),
+        };
         match (self.request.sort, self.ordering) {
             (Sort::Relevance, Ordering::Full) if self.browsing() => {
-                let ranker = self.ranker;
-                rank::rank_all(index, snapshot, &self.behaviour, ranker, candidates, needed);
+                rank::rank_all(index, snapshot, &self.behaviour, &scoring, candidates);
             }
             (Sort::Relevance, Ordering::Full) => {
-                let scoring = Scoring {
-                    ranker: self.ranker,
-                    trees: self.model.map(|model| &*model.trees),
-                    wishes: &self.understanding.wishes,
-                    semantic_ratio: self.request.semantic_ratio,
-                    vector: self.vector.as_deref(),
-                    needed,
-                };
-                rank::rank(index, snapshot, query, &self.behaviour, &scoring, candidates);
+                rank::rank(
+                    index,
+                    snapshot,
+                    query,
+                    &self.behaviour,
+                    &scoring,
+                    candidates,
+                );
             }
             (Sort::Relevance, Ordering::Hybrid) => {
                 let vector = self.vector.as_deref();

@@ -30,7 +30,12 @@ impl AskedTable {
             .map(|(query, _)| query)
             .collect();
         common.sort_unstable();
-        let interest = |query: &str| snapshot.asked.get(query).map_or(0.0, |asked| asked.interest);
+        let interest = |query: &str| {
+            snapshot
+                .asked
+                .get(query)
+                .map_or(0.0, |asked| asked.interest)
+        };
         let mut popular: Vec<Box<str>> = common.iter().map(|query| Box::from(*query)).collect();
         popular.sort_by(|left, right| interest(right).total_cmp(&interest(left)));
         popular.truncate(MOST_POPULAR);
@@ -79,6 +84,9 @@ impl AskedTable {
             by_share.then_with(|| left.0.cmp(right.0))
         });
         common.truncate(MOST_RELATED);
-        common.into_iter().map(|(query, _)| query.to_owned()).collect()
+        common
+            .into_iter()
+            .map(|(query, _)| query.to_owned())
+            .collect()
     }
 }

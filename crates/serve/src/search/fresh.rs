@@ -36,7 +36,11 @@ impl Fresh {
     }
 
     /// Compares a catalogue with what was indexed.
-    pub fn build(base: &Base, collection: &Collection, catalogue: &Catalogue) -> (Collection, Self) {
+    pub fn build(
+        base: &Base,
+        collection: &Collection,
+        catalogue: &Catalogue,
+    ) -> (Collection, Self) {
         let mut fresh = Self::default();
         let mut changed: Vec<(ProductIndex, &Arc<Product>)> = Vec::new();
         for place in 0..catalogue.places() as ProductIndex {
@@ -65,7 +69,10 @@ impl Fresh {
         fresh.facets = Arc::new(FacetTable::build(&products));
         fresh.suggestions = Arc::new(SuggestionTable::of_products(&fresh.places, &products));
         fresh.vectors = base.vectors_of(&collection);
-        fresh.products = changed.into_iter().map(|(_, product)| product.clone()).collect();
+        fresh.products = changed
+            .into_iter()
+            .map(|(_, product)| product.clone())
+            .collect();
         (collection, fresh)
     }
 }
@@ -77,12 +84,14 @@ pub(super) fn retrieve(
     query: &Query,
     wanted: Wanted,
 ) -> Vec<(DocumentNumber, f32)> {
-    let scored = collection.fresh_documents().filter_map(|(number, document)| {
-        if wanted == Wanted::AllWords && !has_all_words(query, document) {
-            return None;
-        }
-        let score = bm25(collection, query, document);
-        (score > 0.0).then_some((number, score))
-    });
+    let scored = collection
+        .fresh_documents()
+        .filter_map(|(number, document)| {
+            if wanted == Wanted::AllWords && !has_all_words(query, document) {
+                return None;
+            }
+            let score = bm25(collection, query, document);
+            (score > 0.0).then_some((number, score))
+        });
     scored.collect()
 }

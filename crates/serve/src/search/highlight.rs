@@ -35,17 +35,10 @@ pub(super) fn find(
     text: &str,
     analyser: &Analyser,
 ) -> Matches {
-    let tokens = analyser.tokens(text);
-    let numbered: Vec<(Option<Term>, usize, usize)> = tokens
-        .iter()
-        .map(|token| {
-            (
-                collection.term(&token.term, token.gram),
-                token.start,
-                token.end,
-            )
-        })
-        .collect();
+    let mut numbered: Vec<(Option<Term>, usize, usize)> = Vec::new();
+    analyser.visit(text, |term, gram, start, end| {
+        numbered.push((collection.term(term, gram), start, end));
+    });
     let has = |term: &Term| numbered.iter().any(|(other, ..)| *other == Some(*term));
     let mut wanted: Vec<Term> = Vec::new();
     let words: Vec<bool> = query

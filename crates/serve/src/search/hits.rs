@@ -11,6 +11,7 @@ use super::highlight::{self, Matches};
 use super::index::Index;
 use super::query::{Hit, Interpretation, InterpretedWord, Reading, Reason, SearchRequest};
 use super::rank::{Behaviour, Candidate};
+use super::rules::Applied;
 
 /// A feature that adds less than this is no reason worth telling.
 const TELLING: f32 = 0.02;
@@ -24,6 +25,7 @@ pub(super) struct Shown<'a> {
     pub query: &'a Query,
     pub ranker: &'a Ranker,
     pub explain: bool,
+    pub rules: &'a Applied,
 }
 
 impl Shown<'_> {
@@ -59,6 +61,9 @@ impl Shown<'_> {
                 hit.reasons.push(Reason::Words { field, words });
             }
         }
+        if let Some(rule) = self.rules.pins(&product.id) {
+            hit.reasons.push(Reason::Rule { rule: rule.clone() });
+        }
         if let Some(features) = &candidate.features {
             hit.reasons.extend(further_reasons(self.ranker, features));
         }
@@ -88,12 +93,7 @@ impl Shown<'_> {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        let matches = highlight::find(
-            self.index.collection(),
-            self.query,
-            &text[..end],
-            analyser,
-        );
+        let matches = highlight::find(self.index.collection(), self.query, &text[..end], analyser);
         (text, matches)
     }
 }

@@ -155,14 +155,23 @@ impl Index {
     }
 
     /// What a query says, and the terms that its words stand for.
-    pub(super) fn interpret(&self, text: &str, language: Option<&str>) -> (Understanding, Query) {
+    pub(super) fn interpret(
+        &self,
+        snapshot: &Snapshot,
+        text: &str,
+        language: Option<&str>,
+    ) -> (Understanding, Query) {
+        let read = |words: &str| {
+            let synonyms = snapshot.synonyms.values().map(|one| &**one);
+            Query::interpret_with(&self.collection, words, language, synonyms)
+        };
         let mut understanding = understand(&self.base.names, text);
-        let mut query = Query::interpret(&self.collection, &understanding.words, language);
+        let mut query = read(&understanding.words);
         if understanding.words != text {
             // A wrong guess must not hide what is called so.
             if query.is_unknown() {
                 understanding.words = text.to_owned();
-                query = Query::interpret(&self.collection, text, language);
+                query = read(text);
             }
             query.exact = exact_key(text);
         }
@@ -224,6 +233,17 @@ impl Index {
         }
         let (document, _) = self.base.at(place)?;
         (!self.fresh.replaced.contains(&document)).then_some(document)
+    }
+
+    /// Whether the product at a place is another one, or none, since everything
+    /// was indexed.
+    pub(super) fn is_superseded(&self, place: ProductIndex) -> bool {
+        let replaced = &self.fresh.replaced;
+        !replaced.is_empty()
+            && self
+                .base
+                .at(place)
+                .is_some_and(|(document, _)| replaced.contains(&document))
     }
 
     /// Where a document stands among all by the id of its product.

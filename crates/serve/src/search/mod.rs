@@ -11,6 +11,7 @@ mod answer;
 mod asked;
 mod facet;
 mod fresh;
+mod gaps;
 mod highlight;
 mod hits;
 mod index;
@@ -19,13 +20,15 @@ mod model;
 mod page;
 mod query;
 mod rank;
+mod rules;
 mod suggest;
-mod word_index;
 #[cfg(test)]
 mod tests;
+mod word_index;
 
 pub use answer::{search, search_by_words_and_meaning, search_lexically};
 pub use facet::FacetCount;
+pub use gaps::{Gap, Proposal, gaps};
 pub use index::Index;
 pub use model::Model;
 pub use query::{

@@ -80,7 +80,11 @@ pub(super) fn needed(request: &SearchRequest) -> usize {
     if request.distinct.is_some() {
         return usize::MAX;
     }
-    let shown = if request.cursor.is_some() { MOST_SHOWN } else { 0 };
+    let shown = if request.cursor.is_some() {
+        MOST_SHOWN
+    } else {
+        0
+    };
     request.offset + request.limit + shown + 1
 }
 

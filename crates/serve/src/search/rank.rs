@@ -13,6 +13,7 @@ use store::{History, ProductIndex, Snapshot};
 
 use super::index::{DocumentNumber, Index};
 use super::query::{SearchRequest, Sort};
+use super::rules::Boost;
 
 /// How many of the lexically best products the ranker looks at.
 const WINDOW: usize = 500;
@@ -42,6 +43,7 @@ pub(super) struct Behaviour {
     interest_in_all: f32,
     language: Option<String>,
     hidden: Vec<ProductIndex>,
+    has_bought: bool,
 }
 
 impl Behaviour {
@@ -62,6 +64,7 @@ impl Behaviour {
             interest_in_all: 0.0,
             language: wanted_language(snapshot, request),
             hidden: Vec::new(),
+            has_bought: false,
         };
         if let Some(history) = personal_history(snapshot, request) {
             behaviour.remember(snapshot, history);
@@ -71,6 +74,7 @@ impl Behaviour {
 
     fn remember(&mut self, snapshot: &Snapshot, history: &History) {
         self.hidden = history.hidden.iter().copied().collect();
+        self.has_bought = !history.bought.is_empty();
         for interaction in history.interactions.iter().rev().take(RECENT) {
             let interest = interaction.kind.interest();
             let Some(product) = snapshot.catalogue.get(interaction.product) else {
@@ -105,6 +109,11 @@ impl Behaviour {
     /// Whether there is anything that the customer asked not to see again.
     pub(super) fn hides_any(&self) -> bool {
         !self.hidden.is_empty()
+    }
+
+    /// Whether the customer has bought something before.
+    pub(super) fn has_bought(&self) -> bool {
+        self.has_bought
     }
 
     pub(super) fn language(&self) -> Option<&str> {
@@ -176,6 +185,8 @@ pub(super) struct Scoring<'a> {
     pub semantic_ratio: Option<f32>,
     /// What the query means, where meaning is looked at.
     pub vector: Option<&'a [f32]>,
+    /// What the shop's rules bring forward.
+    pub boosts: &'a [Boost<'a>],
     /// How many have to be in order.
     pub needed: usize,
 }
@@ -319,6 +330,7 @@ pub(super) fn rank(
         if !scoring.wishes.is_empty() {
             candidate.score += granted(index, snapshot, scoring.wishes, candidate, &features);
         }
+        candidate.score += boosted(index, snapshot, scoring.boosts, candidate);
         candidate.features = Some(Box::new(features));
         lowest = lowest.min(candidate.score);
     }
@@ -326,6 +338,18 @@ pub(super) fn rank(
     for candidate in rest {
         candidate.score = lowest - 1.0 + candidate.lexical / best;
     }
+}
+
+/// What the shop's rules add to a score.
+fn boosted(index: &Index, snapshot: &Snapshot, boosts: &[Boost<'_>], candidate: &Candidate) -> f32 {
+    if boosts.is_empty() {
+        return 0.0;
+    }
+    let place = index.place(candidate.document);
+    let product = place.and_then(|place| snapshot.catalogue.get(place));
+    let meant = |boost: &&Boost<'_>| product.is_some_and(|one| boost.filter.accepts(one));
+    let boosts = boosts.iter().filter(meant);
+    boosts.map(|boost| boost.by).sum()
 }
 
 /// Brings the `needed` best to the front, in order; the others follow in no
@@ -344,10 +368,10 @@ pub(super) fn rank_all(
     index: &Index,
     snapshot: &Snapshot,
     behaviour: &Behaviour,
-    ranker: &Ranker,
+    scoring: &Scoring<'_>,
     candidates: &mut [Candidate],
-    needed: usize,
 ) {
+    let needed = scoring.needed;
     let most = snapshot.popularity.values().copied().fold(0.0, f32::max);
     let most = most.ln_1p().max(f32::MIN_POSITIVE);
     let seen = |candidate: &Candidate| {
@@ -364,7 +388,8 @@ pub(super) fn rank_all(
         features
     };
     for candidate in &mut *candidates {
-        candidate.score = ranker.score(&seen(candidate));
+        candidate.score = scoring.ranker.score(&seen(candidate));
+        candidate.score += boosted(index, snapshot, scoring.boosts, candidate);
     }
     best_first(candidates, needed);
     for candidate in candidates.iter_mut().take(needed) {

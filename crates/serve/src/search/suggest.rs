@@ -102,7 +102,11 @@ impl SuggestionTable {
     /// Titles, categories and brands.
     pub(super) fn of_products(places: &[ProductIndex], products: &[&Product]) -> Self {
         let texts = places.iter().zip(products).flat_map(|(place, product)| {
-            let title = (SuggestionKind::Product, product.title.as_str(), Some(*place));
+            let title = (
+                SuggestionKind::Product,
+                product.title.as_str(),
+                Some(*place),
+            );
             let category = product.category.iter();
             let category = category.map(|part| (SuggestionKind::Category, part.as_str(), None));
             let brand = product.brand.iter();
@@ -263,7 +267,8 @@ fn collect(
         let common = place == 0;
         for (entry, at) in table.with_prefix(prefix) {
             let product = entry.place.and_then(|place| snapshot.catalogue.get(place));
-            if entry.place.is_some() && product.is_none_or(|now| now.title.trim() != entry.text) {
+            let superseded = |at| place == 1 && index.is_superseded(at);
+            if entry.place.is_some_and(superseded) || (entry.place.is_some() && product.is_none()) {
                 continue;
             }
             let popularity = |place| snapshot.popularity.get(place).copied().unwrap_or_default();

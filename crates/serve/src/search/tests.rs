@@ -1,4 +1,5 @@
 mod live;
+mod rules;
 
 use std::collections::BTreeMap;
 

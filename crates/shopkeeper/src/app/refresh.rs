@@ -214,7 +214,9 @@ async fn refresh_index(
             Err(error) => tracing::error!(%error, "indexing the catalogue failed"),
         }
     }
-    let resting = refreshing.not_before.is_some_and(|end| Instant::now() < end);
+    let resting = refreshing
+        .not_before
+        .is_some_and(|end| Instant::now() < end);
     if resting && !wait && !changed {
         return false;
     }

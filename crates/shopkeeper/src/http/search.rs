@@ -72,6 +72,11 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "string",
                 "group_id: the best of each group only",
             )
+            .query(
+                "rules",
+                "boolean",
+                "Whether the shop's rules are applied (true); false needs the scope write",
+            )
             .answers(schema("SearchAnswer")),
         Endpoint::post("/v1/search", scope, "Finds products", search_post)
             .body(schema("SearchRequest"))
@@ -84,7 +89,11 @@ pub fn endpoints() -> Vec<Endpoint> {
         )
         .query("q", "string", "What has been typed so far")
         .query("limit", "integer", "How many, 1 to 20 (8)")
-        .query("customer", "string", "Who types: their own queries come first")
+        .query(
+            "customer",
+            "string",
+            "Who types: their own queries come first",
+        )
         .query("session", "string", "In which visit")
         .answers(schema("Suggestions")),
     ]
@@ -96,7 +105,7 @@ async fn search_get(
     parameters: Parameters,
 ) -> Result<Json<Decision<SearchResults>>, ApiError> {
     let request = request_of(&parameters)?;
-    caller.may_act_for(request.customer.as_ref())?;
+    check(&caller, &request)?;
     search(&app, request).await.map(Json)
 }
 
@@ -105,8 +114,16 @@ async fn search_post(
     Extension(caller): Extension<Caller>,
     JsonBody(request): JsonBody<SearchRequest>,
 ) -> Result<Json<Decision<SearchResults>>, ApiError> {
-    caller.may_act_for(request.customer.as_ref())?;
+    check(&caller, &request)?;
     search(&app, request).await.map(Json)
+}
+
+/// Nobody speaks for others, and only the shop's people look past its rules.
+fn check(caller: &Caller, request: &SearchRequest) -> Result<(), ApiError> {
+    if !request.rules {
+        caller.require(Scope::Write)?;
+    }
+    caller.may_act_for(request.customer.as_ref())
 }
 
 fn request_of(parameters: &Parameters) -> Result<SearchRequest, ApiError> {
@@ -136,6 +153,7 @@ fn request_of(parameters: &Parameters) -> Result<SearchRequest, ApiError> {
             Some(word) => serde_json::from_value(json!(word))
                 .map_err(|error| ApiError::field("distinct", error.to_string()))?,
         },
+        rules: parameters.parsed("rules")?.unwrap_or(otherwise.rules),
     })
 }
 

@@ -14,7 +14,13 @@ fn found(shop: &Shop, q: &str, facets: &[&str], filter: &str) -> SearchResults {
 fn a_new_a_changed_and_a_removed_product_are_seen_without_building_anew() {
     let mut shop = Shop::new(english());
     let before = found(&shop, "", &["category"], "").total;
-    let mut mouse = shop.snapshot.catalogue.by_id(&id("mouse")).unwrap().as_ref().clone();
+    let mut mouse = shop
+        .snapshot
+        .catalogue
+        .by_id(&id("mouse"))
+        .unwrap()
+        .as_ref()
+        .clone();
     mouse.title = "Cordless trackball".to_owned();
     mouse.price = Some(Money::new(123, Currency::USD));
     shop.append(vec![
@@ -31,20 +37,35 @@ fn a_new_a_changed_and_a_removed_product_are_seen_without_building_anew() {
     assert_eq!(shop.ids("trackball"), ["mouse"]);
     assert!(!shop.ids("wireless mouse").contains(&"tea".to_owned()));
     assert!(shop.ids("green tea").is_empty());
-    assert!(!shop.suggestions("wirel").contains(&"Wireless Mouse".to_owned()));
+    assert!(
+        !shop
+            .suggestions("wirel")
+            .contains(&"Wireless Mouse".to_owned())
+    );
     let music = found(&shop, "", &["category"], "category = music");
     assert_eq!(ids(&music), ["zither"]);
     let all = found(&shop, "", &["*"], "");
     assert_eq!(all.total, before);
     assert_eq!(shop.index.len(), before);
-    assert!(all.facets["category"].iter().any(|value| value.value == "Music"));
+    assert!(
+        all.facets["category"]
+            .iter()
+            .any(|value| value.value == "Music")
+    );
     let cheap = found(&shop, "", &[], "price <= 123");
     assert_eq!(ids(&cheap), ["mouse"]);
     assert_eq!(shop.index.changes(), 2);
 
     // Everything indexed anew says the same.
     let anew = Index::build(&shop.snapshot.catalogue).unwrap();
-    for q in ["zorblax", "trackball", "laptop", "wireless", "green tea", ""] {
+    for q in [
+        "zorblax",
+        "trackball",
+        "laptop",
+        "wireless",
+        "green tea",
+        "",
+    ] {
         let request = SearchRequest::new(q);
         let built = search(&shop.context(), &anew, None, &request).unwrap();
         assert_eq!(shop.ids(q), ids(&built.content), "{q}");
@@ -54,7 +75,13 @@ fn a_new_a_changed_and_a_removed_product_are_seen_without_building_anew() {
 #[test]
 fn what_is_changed_back_is_no_change() {
     let mut shop = Shop::new(english());
-    let tea = shop.snapshot.catalogue.by_id(&id("tea")).unwrap().as_ref().clone();
+    let tea = shop
+        .snapshot
+        .catalogue
+        .by_id(&id("tea"))
+        .unwrap()
+        .as_ref()
+        .clone();
     shop.remove("tea");
     shop.refresh();
     assert_eq!(shop.index.changes(), 1);
@@ -83,18 +110,28 @@ fn a_facet_that_is_chosen_says_what_another_choice_would_give() {
         lamp.brand = Some(brand.to_owned());
         lamp
     };
-    let shop = Shop::new(vec![lamp("a", "Acme", 5), lamp("b", "Big Co", 5), lamp("c", "Big Co", 9)]);
+    let shop = Shop::new(vec![
+        lamp("a", "Acme", 5),
+        lamp("b", "Big Co", 5),
+        lamp("c", "Big Co", 9),
+    ]);
     let values = |results: &SearchResults, facet: &str| -> Vec<(String, u64)> {
         let values = results.facets[facet].iter();
         values.map(|one| (one.value.clone(), one.count)).collect()
     };
     let results = found(&shop, "lamp", &["brand", "category"], "brand = acme");
     assert_eq!(results.total, 1);
-    assert_eq!(values(&results, "brand"), [("Big Co".to_owned(), 2), ("Acme".to_owned(), 1)]);
+    assert_eq!(
+        values(&results, "brand"),
+        [("Big Co".to_owned(), 2), ("Acme".to_owned(), 1)]
+    );
     assert_eq!(values(&results, "category"), [("Lamps".to_owned(), 1)]);
     // Other conditions hold.
     let results = found(&shop, "lamp", &["brand"], "brand = acme AND price <= 5");
-    assert_eq!(values(&results, "brand"), [("Acme".to_owned(), 1), ("Big Co".to_owned(), 1)]);
+    assert_eq!(
+        values(&results, "brand"),
+        [("Acme".to_owned(), 1), ("Big Co".to_owned(), 1)]
+    );
     let plain = shop.search(&SearchRequest {
         facets: vec!["brand".into()],
         disjunctive: false,

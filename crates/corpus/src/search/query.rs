@@ -64,6 +64,9 @@ pub struct QueryWord {
     pub alternatives: Vec<Alternative>,
     /// How rare it is: how much it says.
     pub rarity: f32,
+    /// The words of one name say one thing together: what part of it this word
+    /// says, 1 for a word that is no part of a longer name.
+    pub share: f32,
 }
 
 /// A query as terms.
@@ -127,6 +130,25 @@ impl Query {
                 .into_iter()
                 .map(|draft| reader.finish(draft))
                 .collect(),
+        }
+    }
+
+    /// Notes that these words side by side are one name.
+    pub fn join_name(&mut self, name: &[String]) {
+        if name.len() < 2 || self.words.len() < name.len() {
+            return;
+        }
+        for at in 0..=self.words.len() - name.len() {
+            let words = &mut self.words[at..at + name.len()];
+            if words
+                .iter()
+                .zip(name)
+                .all(|(word, part)| word.text == *part)
+            {
+                for word in words {
+                    word.share = 1.0 / name.len() as f32;
+                }
+            }
         }
     }
 
@@ -251,6 +273,16 @@ mod tests {
         assert_eq!(read(&collection, "zebra"), [("zebra".to_owned(), None)]);
         assert_eq!(read(&collection, "the")[0].0, "the");
         assert!(read(&collection, "?!").is_empty());
+    }
+
+    #[test]
+    fn the_words_of_a_name_say_one_thing() {
+        let collection = collection(&["Big Co lamp"]);
+        let mut query = Query::interpret(&collection, "lamp big co", None);
+        query.join_name(&["big".to_owned(), "co".to_owned()]);
+        query.join_name(&["co".to_owned(), "lamp".to_owned()]);
+        let shares: Vec<f32> = query.words.iter().map(|word| word.share).collect();
+        assert_eq!(shares, [1.0, 0.5, 0.5]);
     }
 
     #[test]

@@ -175,6 +175,9 @@ impl Index {
             }
             query.exact = exact_key(text);
         }
+        for name in &understanding.names {
+            query.join_name(name);
+        }
         (understanding, query)
     }
 

@@ -228,7 +228,8 @@ fn granted(
     // and hides nothing.
     const IN_PRICE: f32 = 3.0;
     const CHEAP: f32 = 0.5;
-    const NAMED: f32 = 0.2;
+    // Its words count already where they are found.
+    const NAMED: f32 = 0.05;
     const EXCLUDED: f32 = -5.0;
     let Some(product) = index
         .place(candidate.document)

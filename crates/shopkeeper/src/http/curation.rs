@@ -138,7 +138,7 @@ async fn remove_rule(State(app): State<Arc<App>>, Path(id): Path<String>) -> Ans
 }
 
 fn not_found(what: &str, id: &Id) -> ApiError {
-    ApiError::new(Code::NotFound, format!("there is no {what} {id}"))
+    ApiError::new(Code::UnknownRule, format!("there is no {what} {id}"))
 }
 
 async fn synonyms(State(app): State<Arc<App>>) -> Json<Value> {

@@ -252,6 +252,7 @@ impl<'a> Reader<'a> {
             text: draft.piece.text,
             alternatives: draft.alternatives,
             rarity,
+            share: 1.0,
         }
     }
 }

@@ -263,7 +263,10 @@ impl Synonyms {
 #[allow(missing_docs)]
 pub enum Curation {
     /// The rule stands from now on.
-    Rule { rule: SearchRule, at: Timestamp },
+    Rule {
+        rule: Box<SearchRule>,
+        at: Timestamp,
+    },
     /// The rule with this id is gone.
     RuleRemoved { id: Id, at: Timestamp },
     /// These words mean the same from now on.

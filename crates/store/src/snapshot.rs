@@ -255,7 +255,7 @@ impl Snapshot {
         match curation {
             Curation::Rule { rule, .. } => {
                 let rules = Arc::make_mut(&mut self.rules);
-                rules.insert(rule.id.clone(), Arc::new(rule.clone()));
+                rules.insert(rule.id.clone(), Arc::new((**rule).clone()));
             }
             Curation::RuleRemoved { id, .. } => {
                 Arc::make_mut(&mut self.rules).remove(id);

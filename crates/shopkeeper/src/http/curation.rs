@@ -120,6 +120,7 @@ async fn put_rule(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Value>) 
         too_many("rule", snapshot.rules.len())?;
     }
     let answer = json!(rule);
+    let rule = Box::new(rule);
     append(&app, Curation::Rule { rule, at: now() }).await?;
     Ok(Json(answer))
 }

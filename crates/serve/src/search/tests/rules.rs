@@ -18,6 +18,7 @@ fn rule(shop: &mut Shop, rule: Value) {
     let rule: SearchRule = serde_json::from_value(rule).unwrap();
     rule.check().unwrap();
     let at = Timestamp::from_seconds(1);
+    let rule = Box::new(rule);
     curate(shop, Curation::Rule { rule, at });
 }
 

@@ -276,6 +276,18 @@ mod tests {
     }
 
     #[test]
+    fn sides_without_end_are_read() {
+        let collection = collection(&["Drive 500 GB"]);
+        for text in [
+            "420x0x0x0x0x0x0x0x0x0 m",
+            "1x2x3x4x5x6x7x8 2 m",
+            "size 4x0x0x0x0x0x0x0\"",
+        ] {
+            Query::interpret(&collection, text, None);
+        }
+    }
+
+    #[test]
     fn the_words_of_a_name_say_one_thing() {
         let collection = collection(&["Big Co lamp"]);
         let mut query = Query::interpret(&collection, "lamp big co", None);

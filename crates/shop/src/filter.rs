@@ -293,9 +293,12 @@ fn check(condition: &Expression) -> Result<(), FilterError> {
             "price" | "list_price" => values.iter().try_for_each(|value| whole(value).map(drop)),
             "in_stock" => values.iter().try_for_each(|value| {
                 let known = ["true", "false"].iter().any(|word| same(word, value));
-                known
-                    .then_some(())
-                    .ok_or_else(|| FilterError(format!("in_stock is true or false, not {value:?}")))
+                known.then_some(()).ok_or_else(|| {
+                    FilterError(format!(
+                        "in_stock is true or false, not {}",
+                        parse::shortened(value)
+                    ))
+                })
             }),
             _ => Ok(()),
         },
@@ -306,7 +309,8 @@ fn check(condition: &Expression) -> Result<(), FilterError> {
 fn whole(value: &str) -> Result<i64, FilterError> {
     value.trim().parse().map_err(|_| {
         FilterError(format!(
-            "price {value:?} is not a whole number of minor units"
+            "price {} is not a whole number of minor units",
+            parse::shortened(value)
         ))
     })
 }

@@ -10,6 +10,7 @@ mod backward;
 pub mod bench;
 mod cache;
 mod checkpoint;
+pub mod coarse;
 pub mod constrain;
 mod contrastive;
 #[cfg(test)]

@@ -84,6 +84,41 @@ impl Filter {
         *self == Self::default()
     }
 
+    /// Reads a filter that is written as a text or as an object.
+    pub fn from_text_or_object<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum TextOrObject {
+            Text(String),
+            Object(Value),
+        }
+        match Option::<TextOrObject>::deserialize(deserializer)? {
+            None => Ok(Self::default()),
+            Some(TextOrObject::Text(text)) => text.parse().map_err(serde::de::Error::custom),
+            Some(TextOrObject::Object(object)) => {
+                serde_json::from_value(object).map_err(serde::de::Error::custom)
+            }
+        }
+    }
+
+    /// The same without what it says of one facet (`category`, `brand`,
+    /// `price`, the name of an attribute, also as `attributes.name`); `None`
+    /// where it says nothing of that.
+    pub fn without(&self, facet: &str) -> Option<Self> {
+        let facet = facet.strip_prefix("attributes.").unwrap_or(facet);
+        let mut freed = self.clone();
+        match facet.to_lowercase().as_str() {
+            "category" => freed.category.clear(),
+            "brand" => freed.brand.clear(),
+            "language" => freed.language.clear(),
+            "price" => freed.price = None,
+            _ => freed.attributes.retain(|name, _| !same(name, facet)),
+        }
+        (freed != *self).then_some(freed)
+    }
+
     /// Whether `product` may be shown.
     pub fn accepts(&self, product: &Product) -> bool {
         let any = |wanted: &[String], value: Option<&str>| {
@@ -258,9 +293,12 @@ fn check(condition: &Expression) -> Result<(), FilterError> {
             "price" | "list_price" => values.iter().try_for_each(|value| whole(value).map(drop)),
             "in_stock" => values.iter().try_for_each(|value| {
                 let known = ["true", "false"].iter().any(|word| same(word, value));
-                known
-                    .then_some(())
-                    .ok_or_else(|| FilterError(format!("in_stock is true or false, not {value:?}")))
+                known.then_some(()).ok_or_else(|| {
+                    FilterError(format!(
+                        "in_stock is true or false, not {}",
+                        parse::shortened(value)
+                    ))
+                })
             }),
             _ => Ok(()),
         },
@@ -271,7 +309,8 @@ fn check(condition: &Expression) -> Result<(), FilterError> {
 fn whole(value: &str) -> Result<i64, FilterError> {
     value.trim().parse().map_err(|_| {
         FilterError(format!(
-            "price {value:?} is not a whole number of minor units"
+            "price {} is not a whole number of minor units",
+            parse::shortened(value)
         ))
     })
 }

@@ -8,6 +8,7 @@
 
 mod account;
 mod conversation;
+mod curation;
 mod customer;
 mod decision;
 mod document;
@@ -26,6 +27,10 @@ mod time;
 
 pub use account::{AccountError, Address, Payment, PaymentKind, PaymentMethod, PaymentSource};
 pub use conversation::{Conversation, Message, Role};
+pub use curation::{
+    Curation, CurationError, Pin, QueryMatch, RuleBoost, RuleCondition, RuleEffect, SearchRule,
+    Segment, Synonyms,
+};
 pub use customer::{Consent, Customer};
 pub use decision::{DecisionRecord, Metric, ModelVersion, Service, Stage, StageOutcome};
 pub use document::{Document, DocumentKind};

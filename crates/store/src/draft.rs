@@ -46,6 +46,7 @@ impl Draft {
             Entry::Removed { kind, id } => ("removed", json(&(kind, id))),
             Entry::Decision(decision) => ("decision", json(decision)),
             Entry::Ledger(settlement) => (LEDGER, json(settlement)),
+            Entry::Curation(curation) => ("curation", json(curation)),
             Entry::Registry(registry) => ("registry", json(registry)),
         };
         if kind != Kind::Events.name() {
@@ -74,6 +75,7 @@ pub(crate) fn decode(kind: &str, body: &str) -> Result<Entry, String> {
         }
         "decision" => Entry::Decision(read(body)?),
         LEDGER => Entry::Ledger(read(body)?),
+        "curation" => Entry::Curation(read(body)?),
         "registry" => Entry::Registry(read(body)?),
         name => {
             let kind = Kind::from_name(name).ok_or_else(|| format!("unknown kind {name:?}"))?;
@@ -161,7 +163,7 @@ fn identity(given: Option<Id>, entry: &Entry, kind: &'static str, body: &str) ->
                 version: version.clone(),
             }
         }
-        Entry::Registry(_) => once(None),
+        Entry::Registry(_) | Entry::Curation(_) => once(None),
     }
 }
 
@@ -182,7 +184,7 @@ fn customer_of(entry: &Entry) -> Option<&Id> {
             kind: Kind::Customers,
             id,
         } => Some(id),
-        Entry::Removed { .. } | Entry::Registry(_) => None,
+        Entry::Removed { .. } | Entry::Registry(_) | Entry::Curation(_) => None,
         Entry::Decision(decision) => decision.customer_id.as_ref(),
         Entry::Ledger(settlement) => match &settlement.command {
             OfferCommand::Redeem { customer_id, .. }
@@ -208,6 +210,7 @@ fn time_of(entry: &Entry) -> Option<Timestamp> {
         },
         Entry::Decision(decision) => Some(decision.time),
         Entry::Ledger(settlement) => Some(settlement.time),
+        Entry::Curation(curation) => Some(curation.at()),
         Entry::Removed { .. } | Entry::Registry(_) => None,
     }
 }

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use shop::{Answer, DecisionRecord, Id, Kind, OfferCommand, Record, Service, Timestamp};
+use shop::{Answer, Curation, DecisionRecord, Id, Kind, OfferCommand, Record, Service, Timestamp};
 
 /// What a log entry says.
 // Nearly every entry is a record: a box would cost each of them.
@@ -20,6 +20,8 @@ pub enum Entry {
     Decision(DecisionRecord),
     /// The ledger answered a command.
     Ledger(Settlement),
+    /// The shop's people decided about search.
+    Curation(Curation),
     /// A model changed its standing.
     Registry(RegistryEntry),
 }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod artifact;
+mod asked;
 mod database;
 mod draft;
 mod entry;
@@ -18,6 +19,7 @@ mod trends;
 mod writer;
 
 pub use artifact::Manifest;
+pub use asked::{Asked, AskedQuery, FEWEST_ASKERS};
 pub use entry::{Appended, Entry, LogEntry, NewEntry, RegistryEntry, Settlement};
 pub use error::StoreError;
 pub use snapshot::{

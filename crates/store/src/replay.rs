@@ -97,7 +97,8 @@ impl Standing {
                         self.records[*place] = None;
                     }
                 }
-                Entry::Decision(_) | Entry::Ledger(_) | Entry::Registry(_) => {}
+                Entry::Decision(_) | Entry::Ledger(_) | Entry::Registry(_) | Entry::Curation(_) => {
+                }
             }
         }
     }

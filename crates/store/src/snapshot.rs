@@ -4,10 +4,11 @@ use std::sync::Arc;
 use rpds::{HashTrieMapSync, QueueSync, VectorSync};
 use rustc_hash::FxHashMap;
 use shop::{
-    Conversation, Customer, DecisionRecord, Document, Event, EventKind, Id, Judgement, Kind,
-    Labelled, Order, Product, Record, Review, Service, Timestamp,
+    Conversation, Curation, Customer, DecisionRecord, Document, Event, EventKind, Id, Judgement,
+    Kind, Labelled, Order, Product, Record, Review, SearchRule, Service, Synonyms, Timestamp,
 };
 
+use crate::asked::Asked;
 use crate::trends::{Trends, is_internal};
 use crate::{Entry, LogEntry, RegistryEntry};
 
@@ -178,6 +179,12 @@ pub struct Snapshot {
     pub trends: Trends,
     /// What was clicked or bought after a query (lower case, trimmed).
     pub query_clicks: HashTrieMapSync<String, Arc<BTreeMap<ProductIndex, f32>>>,
+    /// The shop's rules for search, by id.
+    pub rules: Arc<BTreeMap<Id, Arc<SearchRule>>>,
+    /// Words that mean the same to search, by id.
+    pub synonyms: Arc<BTreeMap<Id, Arc<Synonyms>>>,
+    /// What is looked for, and by how many.
+    pub asked: Asked,
     /// The last decisions, for joining events to them.
     pub decisions: HashTrieMapSync<Id, Arc<DecisionRecord>>,
     /// What people thought of each of these decisions: the sum of their thumbs.
@@ -225,6 +232,7 @@ impl Snapshot {
                 Entry::Removed { kind, id } => self.remove(*kind, id),
                 Entry::Decision(decision) => self.decided(decision),
                 Entry::Ledger(_) => {}
+                Entry::Curation(curation) => self.curate(curation),
                 Entry::Registry(RegistryEntry::Trained {
                     service,
                     version,
@@ -239,6 +247,25 @@ impl Snapshot {
                         .or_default()
                         .push(version.clone());
                 }
+            }
+        }
+    }
+
+    fn curate(&mut self, curation: &Curation) {
+        match curation {
+            Curation::Rule { rule, .. } => {
+                let rules = Arc::make_mut(&mut self.rules);
+                rules.insert(rule.id.clone(), Arc::new((**rule).clone()));
+            }
+            Curation::RuleRemoved { id, .. } => {
+                Arc::make_mut(&mut self.rules).remove(id);
+            }
+            Curation::Synonyms { synonyms, .. } => {
+                let all = Arc::make_mut(&mut self.synonyms);
+                all.insert(synonyms.id.clone(), Arc::new(synonyms.clone()));
+            }
+            Curation::SynonymsRemoved { id, .. } => {
+                Arc::make_mut(&mut self.synonyms).remove(id);
             }
         }
     }
@@ -384,6 +411,8 @@ impl Snapshot {
                 });
             }
         }
+        self.asked
+            .note(query, event, actors.iter().flatten().next());
         let interest = event.kind.interest();
         if let (Some(product), true) = (product, interest != 0.0) {
             let key = query.trim().to_lowercase();

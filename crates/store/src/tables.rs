@@ -117,7 +117,10 @@ pub(crate) async fn rebuild(
                         }
                     }
                 }
-                Entry::Removed { .. } | Entry::Decision(_) | Entry::Registry(_) => {}
+                Entry::Removed { .. }
+                | Entry::Decision(_)
+                | Entry::Registry(_)
+                | Entry::Curation(_) => {}
             }
         }
     }

@@ -8,6 +8,7 @@
 //! characters can be found. Compounds (`usb-c`, `h&m`) keep both their parts
 //! and their joined form; numbers keep their unit (`500gb`, `4k`, `3.5mm`).
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use rust_stemmers::{Algorithm, Stemmer};
@@ -113,6 +114,11 @@ fn fold(c: char, into: &mut String) {
         into.push(c.to_ascii_lowercase());
         return;
     }
+    // The common characters have neither case nor accents.
+    if ('\u{4e00}'..='\u{9fff}').contains(&c) {
+        into.push(c);
+        return;
+    }
     let start = into.len();
     for lower in c.to_lowercase() {
         match lower {
@@ -188,25 +194,34 @@ pub fn algorithm(language: &str) -> Option<Algorithm> {
 
 /// Makes terms out of the texts of one language.
 pub struct Analyser {
+    algorithm: Option<Algorithm>,
     stemmer: Option<Stemmer>,
+}
+
+/// How many stems a thread remembers: catalogues say the same words over and
+/// over, and stemming is most of the work on them.
+const REMEMBERED: usize = 16_384;
+
+/// Words with their stems.
+type Stems = FxHashMap<Box<str>, Box<str>>;
+
+thread_local! {
+    static STEMS: RefCell<FxHashMap<u8, Stems>> = RefCell::default();
 }
 
 impl Analyser {
     /// For texts in `language`, English when nobody says.
     pub fn new(language: Option<&str>) -> Self {
+        let algorithm = algorithm(language.unwrap_or("en"));
         Self {
-            stemmer: algorithm(language.unwrap_or("en")).map(Stemmer::create),
+            algorithm,
+            stemmer: algorithm.map(Stemmer::create),
         }
     }
 
     /// The stem of a folded word; words with digits are left alone.
     pub fn stem(&self, word: &str) -> String {
-        match &self.stemmer {
-            Some(stemmer) if !word.contains(|c: char| c.is_ascii_digit()) => {
-                stemmer.stem(word).into_owned()
-            }
-            _ => word.to_owned(),
-        }
+        self.with_stem(word, str::to_owned)
     }
 
     /// Every term of a text, in its order; a compound's joined form follows
@@ -229,6 +244,42 @@ impl Analyser {
         tokens
     }
 
+    /// Shows every term of a text, and whether it is a gram, with where it
+    /// stands; the same terms as [`Analyser::tokens`], without keeping them.
+    pub fn visit(&self, text: &str, mut each: impl FnMut(&str, bool, usize, usize)) {
+        let mut word = |piece: &Piece| {
+            self.with_stem(&piece.text, |stem| {
+                each(stem, false, piece.start, piece.end)
+            });
+        };
+        let mut runs = Vec::new();
+        for unit in units(text) {
+            match unit {
+                Unit::Word(piece) => word(&piece),
+                Unit::Compound { joined, parts } | Unit::Measure { joined, parts } => {
+                    parts.iter().for_each(&mut word);
+                    word(&joined);
+                }
+                Unit::Run { words, characters } => {
+                    words.iter().for_each(&mut word);
+                    runs.push(characters);
+                }
+            }
+        }
+        for gram in runs.iter().flat_map(|characters| grams(characters)) {
+            each(&gram.term, true, gram.start, gram.end);
+        }
+    }
+
+    fn with_stem<T>(&self, word: &str, see: impl FnOnce(&str) -> T) -> T {
+        match (&self.stemmer, self.algorithm) {
+            (Some(stemmer), Some(algorithm)) if !word.contains(|c: char| c.is_ascii_digit()) => {
+                remembered(algorithm, word, stemmer, see)
+            }
+            _ => see(word),
+        }
+    }
+
     fn token(&self, piece: Piece) -> Token {
         Token {
             term: self.stem(&piece.text),
@@ -238,6 +289,27 @@ impl Analyser {
             end: piece.end,
         }
     }
+}
+
+fn remembered<T>(
+    algorithm: Algorithm,
+    word: &str,
+    stemmer: &Stemmer,
+    see: impl FnOnce(&str) -> T,
+) -> T {
+    STEMS.with_borrow_mut(|stems| {
+        let stems = stems.entry(algorithm as u8).or_default();
+        if let Some(stem) = stems.get(word) {
+            return see(stem);
+        }
+        if stems.len() >= REMEMBERED {
+            stems.clear();
+        }
+        let stem = stemmer.stem(word);
+        let seen = see(&stem);
+        stems.insert(word.into(), stem.as_ref().into());
+        seen
+    })
 }
 
 /// The single characters of a run and the pairs of neighbours.

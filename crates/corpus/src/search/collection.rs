@@ -1,16 +1,18 @@
 //! The products as terms: what training retrieves from, and what serving
 //! computes features on.
 
-use std::collections::BTreeSet;
+mod builder;
 
-use pinyin::ToPinyin;
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use shop::Product;
 
-use super::analysis::{Analyser, Token, folded};
+use super::analysis::folded;
 use super::titles::TitlePostings;
 use super::vocabulary::Vocabulary;
+use builder::Builder;
 
 /// A term's place in the dictionary of a [`Collection`].
 pub type Term = u32;
@@ -132,89 +134,77 @@ pub struct TermEntry {
     pub gram: bool,
 }
 
-/// Products as terms, with the dictionary and its statistics.
+/// Products as terms, with the dictionary and its statistics. Products that
+/// came later stand beside the others, weighed by the statistics of those.
+#[derive(Clone)]
 pub struct Collection {
+    core: Arc<Core>,
+    fresh: Arc<Part>,
+    vocabulary: Vocabulary,
+}
+
+/// Documents with the terms that they brought.
+#[derive(Default)]
+struct Part {
     documents: Vec<Document>,
     dictionary: [FxHashMap<String, Term>; 2],
     entries: Vec<TermEntry>,
+    /// Of each entry: BM25's inverse document frequency.
+    rarities: Vec<f32>,
     texts: Vec<Box<str>>,
+}
+
+/// What does not change while products are added beside it.
+struct Core {
+    part: Part,
     languages: Vec<String>,
-    vocabulary: Vocabulary,
     mean_words: f32,
     mean_grams: f32,
     titles: TitlePostings,
     pinyin: FxHashMap<String, Vec<Term>>,
 }
 
-/// A product analysed, its terms not yet numbered.
-struct Analysed {
-    title: Vec<Token>,
-    brand: Vec<Token>,
-    category: Vec<Token>,
-    rest: Vec<Token>,
-}
-
-fn analyse(product: &Product) -> Analysed {
-    let analyser = Analyser::new(product.language.as_deref());
-    let tokens = |field: Field| {
-        let texts = field.texts(product);
-        texts
-            .iter()
-            .flat_map(|text| analyser.tokens(text))
-            .collect::<Vec<Token>>()
-    };
-    let mut rest = tokens(Field::Tags);
-    rest.extend(tokens(Field::Attributes));
-    rest.extend(tokens(Field::Description));
-    Analysed {
-        title: tokens(Field::Title),
-        brand: tokens(Field::Brand),
-        category: tokens(Field::Category),
-        rest,
-    }
-}
-
-/// How many products a thread analyses before they are numbered: bounds the
-/// memory that tokens take.
-const CHUNK: usize = 512;
-
 impl Collection {
     /// Analyses `products` on `threads` threads; a document's number is its
     /// product's place in the slice. The result does not depend on `threads`.
     pub fn build(products: &[&Product], threads: usize) -> Self {
         let mut builder = Builder::default();
-        for batch in products.chunks(CHUNK * threads.max(1)) {
-            let analysed: Vec<Vec<Analysed>> = std::thread::scope(|scope| {
-                let workers: Vec<_> = batch
-                    .chunks(CHUNK)
-                    .map(|chunk| {
-                        scope.spawn(move || chunk.iter().map(|p| analyse(p)).collect::<Vec<_>>())
-                    })
-                    .collect();
-                workers
-                    .into_iter()
-                    .map(|worker| worker.join().unwrap_or_default())
-                    .collect()
-            });
-            for product in analysed.into_iter().flatten() {
-                builder.add(product);
-            }
-        }
-        let languages: BTreeSet<String> = products
-            .iter()
-            .map(|product| product.language.clone().unwrap_or_else(|| "en".to_owned()))
-            .collect();
-        builder.finish(languages.into_iter().collect())
+        builder.analyse(products, threads);
+        builder.finish(builder::languages(products))
     }
 
-    /// The documents by number.
+    /// The same with `products` after the others, in the place of what was
+    /// added before. What is known of terms stays: a few products do not
+    /// change how rare a word is.
+    pub fn with_fresh(&self, products: &[&Product]) -> Self {
+        let mut builder = Builder::beside(self.core.clone());
+        builder.analyse(products, 1);
+        builder.finish_beside(&self.vocabulary)
+    }
+
+    /// The documents by number, without those that were added later.
     pub fn documents(&self) -> &[Document] {
-        &self.documents
+        &self.core.part.documents
+    }
+
+    /// A document by number, added later or not.
+    pub fn document(&self, number: u32) -> Option<&Document> {
+        let documents = &self.core.part.documents;
+        let number = number as usize;
+        documents
+            .get(number)
+            .or_else(|| self.fresh.documents.get(number - documents.len()))
+    }
+
+    /// The documents that were added later, with their numbers.
+    pub fn fresh_documents(&self) -> impl Iterator<Item = (u32, &Document)> {
+        let first = self.core.part.documents.len() as u32;
+        (first..).zip(&self.fresh.documents)
     }
 
     /// The languages of the products, sorted.
     pub fn languages(&self) -> &[String] {
-        &self.languages
+        &self.core.languages
     }
 
     /// The words before stemming.
@@ -224,44 +214,57 @@ impl Collection {
 
     /// How many terms there are.
     pub fn terms(&self) -> usize {
-        self.entries.len()
+        self.core.part.entries.len() + self.fresh.entries.len()
     }
 
     /// The mean number of words of a product.
     pub fn mean_words(&self) -> f32 {
-        self.mean_words
+        self.core.mean_words
     }
 
     /// The number of a stem (or of a gram), if any product has it.
     pub fn term(&self, text: &str, gram: bool) -> Option<Term> {
-        self.dictionary[usize::from(gram)].get(text).copied()
+        let known = |part: &Part| part.dictionary[usize::from(gram)].get(text).copied();
+        known(&self.core.part).or_else(|| known(&self.fresh))
+    }
+
+    /// The part that has a term, and the term's place there.
+    fn part_of(&self, term: Term) -> (&Part, usize) {
+        let (term, known) = (term as usize, self.core.part.entries.len());
+        if term < known {
+            (&self.core.part, term)
+        } else {
+            (&self.fresh, term - known)
+        }
     }
 
     /// The stem or gram that `term` is the number of.
     pub fn text(&self, term: Term) -> &str {
-        self.texts.get(term as usize).map_or("", |text| text)
+        let (part, place) = self.part_of(term);
+        part.texts.get(place).map_or("", |text| text)
     }
 
     /// Which titles have a term, and which terms stand side by side in them.
     pub fn titles(&self) -> &TitlePostings {
-        &self.titles
+        &self.core.titles
     }
 
     /// The Chinese words that are spelt so in pinyin, without tones.
     pub fn with_pinyin(&self, letters: &str) -> &[Term] {
-        self.pinyin.get(letters).map_or(&[], Vec::as_slice)
+        self.core.pinyin.get(letters).map_or(&[], Vec::as_slice)
     }
 
     /// What is known about `term`.
     pub fn entry(&self, term: Term) -> Option<TermEntry> {
-        self.entries.get(term as usize).copied()
+        let (part, place) = self.part_of(term);
+        part.entries.get(place).copied()
     }
 
     /// How rare `term` is: BM25's inverse document frequency.
     pub fn rarity(&self, term: Term) -> f32 {
-        let documents = self.entry(term).map_or(0, |entry| entry.documents) as f32;
-        let total = self.documents.len() as f32;
-        (1.0 + (total - documents + 0.5) / (documents + 0.5)).ln()
+        let (part, place) = self.part_of(term);
+        let unknown = || rarity(0, self.core.part.documents.len());
+        part.rarities.get(place).copied().unwrap_or_else(unknown)
     }
 
     /// The BM25 score of one term in one document.
@@ -272,177 +275,19 @@ impl Collection {
         }
         let gram = self.entry(term).is_some_and(|entry| entry.gram);
         let (length, mean) = if gram {
-            (document.grams, self.mean_grams)
+            (document.grams, self.core.mean_grams)
         } else {
-            (document.words, self.mean_words)
+            (document.words, self.core.mean_words)
         };
         let length = 1.0 - LENGTH_SHARE + LENGTH_SHARE * length as f32 / mean.max(1.0);
         self.rarity(term) * count * (SATURATION + 1.0) / (count + SATURATION * length)
     }
 }
 
-/// What stands after these in a title is what the thing is for or comes with.
-const PREPOSITIONS: [&str; 14] = [
-    "for",
-    "with",
-    "w",
-    "compatible",
-    "fits",
-    "fur",
-    "mit",
-    "pour",
-    "avec",
-    "para",
-    "con",
-    "per",
-    "voor",
-    "适用",
-];
-
-#[derive(Default)]
-struct Builder {
-    documents: Vec<Document>,
-    dictionary: [FxHashMap<String, Term>; 2],
-    entries: Vec<TermEntry>,
-    texts: Vec<Box<str>>,
-    words: FxHashMap<String, u32>,
-}
-
-impl Builder {
-    fn add(&mut self, analysed: Analysed) {
-        let Analysed {
-            title,
-            brand,
-            category,
-            rest,
-        } = analysed;
-        let mut document = Document::default();
-        let mut all = Vec::new();
-        for token in &title {
-            let term = self.number(token);
-            all.push(term);
-            if !token.gram {
-                let at = document.title.len();
-                if document.head == 0 && at > 0 && PREPOSITIONS.contains(&token.word.as_str()) {
-                    document.head = at;
-                }
-                document.title.push(term);
-            }
-        }
-        if document.head == 0 {
-            document.head = document.title.len();
-        }
-        document.title_terms = sorted(&all);
-        let mut own = |tokens: &[Token], all: &mut Vec<Term>| {
-            let terms: Vec<Term> = tokens.iter().map(|token| self.number(token)).collect();
-            all.extend(&terms);
-            sorted(&terms)
-        };
-        document.brand_terms = own(&brand, &mut all);
-        document.category_terms = own(&category, &mut all);
-        own(&rest, &mut all);
-        all.sort_unstable();
-        for term in all {
-            let entry = &mut self.entries[term as usize];
-            if entry.gram {
-                document.grams += 1;
-            } else {
-                document.words += 1;
-            }
-            match document.counts.last_mut() {
-                Some((last, count)) if *last == term => *count = count.saturating_add(1),
-                _ => {
-                    entry.documents += 1;
-                    document.counts.push((term, 1));
-                }
-            }
-        }
-        document.counts.shrink_to_fit();
-        self.documents.push(document);
-        let tokens = [&title, &brand, &category, &rest];
-        let words: BTreeSet<&str> = tokens
-            .iter()
-            .flat_map(|tokens| tokens.iter())
-            .filter(|token| !token.gram)
-            .map(|token| token.word.as_str())
-            .collect();
-        for word in words {
-            match self.words.get_mut(word) {
-                Some(count) => *count += 1,
-                None => {
-                    self.words.insert(word.to_owned(), 1);
-                }
-            }
-        }
-    }
-
-    fn number(&mut self, token: &Token) -> Term {
-        let dictionary = &mut self.dictionary[usize::from(token.gram)];
-        if let Some(term) = dictionary.get(&token.term) {
-            return *term;
-        }
-        let term = self.entries.len() as Term;
-        dictionary.insert(token.term.clone(), term);
-        self.texts.push(token.term.as_str().into());
-        self.entries.push(TermEntry {
-            documents: 0,
-            gram: token.gram,
-        });
-        term
-    }
-
-    fn finish(self, languages: Vec<String>) -> Collection {
-        let total = self.documents.len().max(1) as f32;
-        let mean = |length: fn(&Document) -> u32| {
-            let sum: u64 = self.documents.iter().map(|d| u64::from(length(d))).sum();
-            sum as f32 / total
-        };
-        let (mean_words, mean_grams) = (mean(|d| d.words), mean(|d| d.grams));
-        let titles = TitlePostings::build(&self.documents, self.entries.len());
-        let pinyin = pinyin_of(&self.dictionary[0]);
-        Collection {
-            titles,
-            pinyin,
-            vocabulary: Vocabulary::new(self.words),
-            documents: self.documents,
-            dictionary: self.dictionary,
-            entries: self.entries,
-            texts: self.texts,
-            languages,
-            mean_words,
-            mean_grams,
-        }
-    }
-}
-
-/// Chinese words of at least two characters by their pinyin.
-fn pinyin_of(words: &FxHashMap<String, Term>) -> FxHashMap<String, Vec<Term>> {
-    let mut found: FxHashMap<String, Vec<Term>> = FxHashMap::default();
-    for (word, term) in words {
-        if word.chars().nth(1).is_none() || !crate::words::contains_han(word) {
-            continue;
-        }
-        let syllables: Option<Vec<&str>> = word
-            .as_str()
-            .to_pinyin()
-            .map(|one| Some(one?.plain()))
-            .collect();
-        if let Some(syllables) = syllables {
-            found.entry(syllables.concat()).or_default().push(*term);
-        }
-    }
-    for terms in found.values_mut() {
-        terms.sort_unstable();
-    }
-    found
-}
-
-fn sorted(terms: &[Term]) -> Vec<Term> {
-    let mut terms = terms.to_vec();
-    terms.sort_unstable();
-    terms.dedup();
-    terms.shrink_to_fit();
-    terms
+/// BM25's inverse document frequency of what `documents` of `total` have.
+fn rarity(documents: u32, total: usize) -> f32 {
+    let (documents, total) = (documents as f32, total as f32);
+    (1.0 + (total - documents + 0.5) / (documents + 0.5)).ln()
 }
 
 /// The key under which clicks on a query are kept.

@@ -159,6 +159,17 @@ pub fn bm25(collection: &Collection, query: &Query, document: &Document) -> f32 
         .sum()
 }
 
+/// Whether a document has every word of a query that the catalogue knows, in
+/// any of its readings.
+pub fn has_all_words(query: &Query, document: &Document) -> bool {
+    let has = |word: &QueryWord| {
+        let mut alternatives = word.alternatives.iter();
+        word.alternatives.is_empty()
+            || alternatives.any(|one| one.terms.iter().all(|term| document.count(*term) > 0))
+    };
+    !query.is_unknown() && query.words.iter().all(has)
+}
+
 /// The features of one product; [`relative_to_best`] finishes them once the
 /// list is whole.
 pub fn features(
@@ -172,12 +183,13 @@ pub fn features(
     let (mut category, mut brand) = (0.0, 0.0);
     for word in &query.words {
         let (sure, score) = match_anywhere(collection, word, document);
-        all += word.rarity;
-        bm25 += score;
-        matched += word.rarity * sure;
-        title += word.rarity * strength(word, &document.title_terms);
-        category += word.rarity * strength(word, &document.category_terms);
-        brand += word.rarity * strength(word, &document.brand_terms);
+        let says = word.rarity * word.share;
+        all += says;
+        bm25 += word.share * score;
+        matched += says * sure;
+        title += says * strength(word, &document.title_terms);
+        category += says * strength(word, &document.category_terms);
+        brand += says * strength(word, &document.brand_terms);
     }
     let share = |sum: f32| if all > 0.0 { sum / all } else { 0.0 };
     let mut result = [0.0; FEATURES.len()];

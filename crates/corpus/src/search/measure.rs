@@ -116,9 +116,9 @@ pub(super) fn joined(text: &str, units: Vec<Unit>) -> Vec<Unit> {
         }
         if let Some(Unit::Word(number)) = result.last()
             && is_number(&number.text)
-            && text[number.end..piece.start]
-                .chars()
-                .all(|c| matches!(c, ' ' | '-' | '\u{a0}'))
+            // The sides of one long `2x3x4…` all stand at its place.
+            && let Some(between) = text.get(number.end..piece.start)
+            && between.chars().all(|c| matches!(c, ' ' | '-' | '\u{a0}'))
             && let Some(unit) = unit(&piece.text, false)
         {
             let number = number.clone();

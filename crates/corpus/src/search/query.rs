@@ -4,6 +4,9 @@ mod function_words;
 mod reader;
 mod spaces;
 mod spelling;
+mod synonyms;
+
+use shop::Synonyms;
 
 use super::analysis::Piece;
 use super::collection::{Collection, Term};
@@ -32,6 +35,8 @@ pub enum Origin {
     Grams,
     /// It is spelt so in pinyin.
     Pinyin,
+    /// The shop says that it means the same.
+    Synonym,
 }
 
 /// Something that a word of the query may stand for: all of `terms` at once.
@@ -59,6 +64,9 @@ pub struct QueryWord {
     pub alternatives: Vec<Alternative>,
     /// How rare it is: how much it says.
     pub rarity: f32,
+    /// The words of one name say one thing together: what part of it this word
+    /// says, 1 for a word that is no part of a longer name.
+    pub share: f32,
 }
 
 /// A query as terms.
@@ -84,12 +92,23 @@ impl Query {
     /// Reads what somebody typed. Words of `language` are stemmed as such,
     /// and as every language of the catalogue.
     pub fn interpret(collection: &Collection, text: &str, language: Option<&str>) -> Self {
+        Self::interpret_with(collection, text, language, [])
+    }
+
+    /// The same where words may stand for others, too.
+    pub fn interpret_with<'s>(
+        collection: &Collection,
+        text: &str,
+        language: Option<&str>,
+        synonyms: impl IntoIterator<Item = &'s Synonyms>,
+    ) -> Self {
         let text = shortened(text);
         let reader = Reader::new(collection, language);
         let mut drafts = reader.drafts(text);
         drop_function_words(&mut drafts);
         drafts.truncate(MAX_WORDS);
         let mut mended = Mended::new();
+        reader.add_synonyms(&mut drafts, synonyms);
         reader.mend_spaces(&mut drafts, &mut mended);
         let last = drafts.len().saturating_sub(1);
         for at in 0..drafts.len() {
@@ -111,6 +130,25 @@ impl Query {
                 .into_iter()
                 .map(|draft| reader.finish(draft))
                 .collect(),
+        }
+    }
+
+    /// Notes that these words side by side are one name.
+    pub fn join_name(&mut self, name: &[String]) {
+        if name.len() < 2 || self.words.len() < name.len() {
+            return;
+        }
+        for at in 0..=self.words.len() - name.len() {
+            let words = &mut self.words[at..at + name.len()];
+            if words
+                .iter()
+                .zip(name)
+                .all(|(word, part)| word.text == *part)
+            {
+                for word in words {
+                    word.share = 1.0 / name.len() as f32;
+                }
+            }
         }
     }
 
@@ -235,6 +273,28 @@ mod tests {
         assert_eq!(read(&collection, "zebra"), [("zebra".to_owned(), None)]);
         assert_eq!(read(&collection, "the")[0].0, "the");
         assert!(read(&collection, "?!").is_empty());
+    }
+
+    #[test]
+    fn sides_without_end_are_read() {
+        let collection = collection(&["Drive 500 GB"]);
+        for text in [
+            "420x0x0x0x0x0x0x0x0x0 m",
+            "1x2x3x4x5x6x7x8 2 m",
+            "size 4x0x0x0x0x0x0x0\"",
+        ] {
+            Query::interpret(&collection, text, None);
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_name_say_one_thing() {
+        let collection = collection(&["Big Co lamp"]);
+        let mut query = Query::interpret(&collection, "lamp big co", None);
+        query.join_name(&["big".to_owned(), "co".to_owned()]);
+        query.join_name(&["co".to_owned(), "lamp".to_owned()]);
+        let shares: Vec<f32> = query.words.iter().map(|word| word.share).collect();
+        assert_eq!(shares, [1.0, 0.5, 0.5]);
     }
 
     #[test]

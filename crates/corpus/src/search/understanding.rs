@@ -69,6 +69,8 @@ pub struct Understanding {
     pub words: String,
     /// What it says beside them.
     pub wishes: Vec<Wish>,
+    /// The brands of several words that it names, folded, word by word.
+    pub names: Vec<Vec<String>>,
 }
 
 /// The names that the catalogue has for things.
@@ -162,6 +164,7 @@ pub fn understand(names: &Names, query: &str) -> Understanding {
     let mut result = Understanding {
         words: query.to_owned(),
         wishes: Vec::new(),
+        names: Vec::new(),
     };
     let Some(patterns) = patterns() else {
         return result;
@@ -224,6 +227,13 @@ impl Understanding {
             match found {
                 Some((length, wishes)) => {
                     self.wishes.extend(wishes.iter().cloned());
+                    let is_brand = |wish: &Wish| matches!(wish, Wish::Brand { .. });
+                    if length > 1 && wishes.iter().any(is_brand) {
+                        let parts = words[at..at + length].iter();
+                        let parts = parts.filter(|part| part.contains(char::is_alphanumeric));
+                        self.names
+                            .push(parts.map(|part| (*part).to_owned()).collect());
+                    }
                     at += length;
                 }
                 None => {
@@ -511,6 +521,7 @@ mod tests {
         ] {
             assert!(kinds.contains(part), "{kinds}");
         }
+        assert_eq!(found.names, [["big", "co"]]);
         let found = understand(&names, "红色耳机不要小米");
         assert_eq!(found.words, "红色耳机");
         assert_eq!(found.wishes.len(), 3, "{:?}", found.wishes);

@@ -1,11 +1,20 @@
 //! The words of the catalogue before stemming: which there are, which begin
 //! with a prefix, and which somebody may have meant.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
-/// The catalogue's words in alphabetical order.
+/// The catalogue's words, and beside them those that came later.
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
+    known: Arc<Words>,
+    fresh: Arc<Words>,
+}
+
+/// Words in alphabetical order.
+#[derive(Debug, Default)]
+struct Words {
     words: Vec<Entry>,
     /// Hashed words with a letter left out and the word's number, sorted.
     deletions: Vec<(u64, u32)>,
@@ -34,6 +43,78 @@ const LONGEST: usize = 40;
 
 impl Vocabulary {
     pub(super) fn new(words: FxHashMap<String, u32>) -> Self {
+        Self {
+            known: Arc::new(Words::new(words)),
+            fresh: Arc::default(),
+        }
+    }
+
+    /// The same with those of `words` that it did not have, in the place of
+    /// what was added before.
+    pub(super) fn with_fresh(&self, mut words: FxHashMap<String, u32>) -> Self {
+        words.retain(|word, _| self.known.get(word).is_none());
+        Self {
+            known: self.known.clone(),
+            fresh: Arc::new(Words::new(words)),
+        }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Words> {
+        [&*self.known, &*self.fresh].into_iter()
+    }
+
+    /// How many words there are.
+    pub fn len(&self) -> usize {
+        self.parts().map(|part| part.words.len()).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// In how many products `word` occurs.
+    pub fn documents(&self, word: &str) -> u32 {
+        let found = self.parts().find_map(|part| part.get(word));
+        found.map_or(0, |entry| entry.documents)
+    }
+
+    /// The most frequent words that begin with `prefix`, at most `limit`.
+    pub fn with_prefix(&self, prefix: &str, limit: usize) -> Vec<&str> {
+        let mut found: Vec<&Entry> = self
+            .parts()
+            .flat_map(|part| part.with_prefix(prefix))
+            .collect();
+        found.sort_by_key(|entry| std::cmp::Reverse(entry.documents));
+        found.truncate(limit);
+        found.iter().map(|entry| &*entry.word).collect()
+    }
+
+    /// The words that one edit makes of `word` or, where there is none and
+    /// `edits` allows it, two: one from three letters, two from seven.
+    /// Numbers in a word stay as they are.
+    pub fn near(&self, word: &str, edits: usize) -> Vec<Correction<'_>> {
+        let characters: Vec<char> = word.chars().collect();
+        if !(3..=LONGEST).contains(&characters.len()) || edits == 0 {
+            return Vec::new();
+        }
+        let parts = self.parts();
+        let found: Vec<_> = parts
+            .flat_map(|part| part.one_edit_from(&characters))
+            .collect();
+        let far = found.is_empty() && edits > 1 && characters.len() >= 7;
+        if !far || characters.iter().any(|c| c.is_numeric()) {
+            return found;
+        }
+        let parts = self.parts();
+        parts
+            .flat_map(|part| part.two_edits_from(&characters))
+            .collect()
+    }
+}
+
+impl Words {
+    fn new(words: FxHashMap<String, u32>) -> Self {
         let mut words: Vec<Entry> = words
             .into_iter()
             .map(|(word, documents)| Entry {
@@ -60,49 +141,16 @@ impl Vocabulary {
         }
     }
 
-    /// How many words there are.
-    pub fn len(&self) -> usize {
-        self.words.len()
+    fn get(&self, word: &str) -> Option<&Entry> {
+        let place = self.words.binary_search_by(|entry| (*entry.word).cmp(word));
+        place.ok().map(|at| &self.words[at])
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
-    }
-
-    /// In how many products `word` occurs.
-    pub fn documents(&self, word: &str) -> u32 {
-        self.words
-            .binary_search_by(|entry| (*entry.word).cmp(word))
-            .map_or(0, |at| self.words[at].documents)
-    }
-
-    /// The most frequent words that begin with `prefix`, at most `limit`.
-    pub fn with_prefix(&self, prefix: &str, limit: usize) -> Vec<&str> {
+    fn with_prefix(&self, prefix: &str) -> &[Entry] {
         let start = self.words.partition_point(|entry| &*entry.word < prefix);
-        let mut found: Vec<&Entry> = self.words[start..]
-            .iter()
-            .take_while(|entry| entry.word.starts_with(prefix))
-            .collect();
-        found.sort_by_key(|entry| std::cmp::Reverse(entry.documents));
-        found.truncate(limit);
-        found.iter().map(|entry| &*entry.word).collect()
-    }
-
-    /// The words that one edit makes of `word` or, where there is none and
-    /// `edits` allows it, two: one from three letters, two from seven.
-    /// Numbers in a word stay as they are.
-    pub fn near(&self, word: &str, edits: usize) -> Vec<Correction<'_>> {
-        let characters: Vec<char> = word.chars().collect();
-        if !(3..=LONGEST).contains(&characters.len()) || edits == 0 {
-            return Vec::new();
-        }
-        let found = self.one_edit_from(&characters);
-        let far = found.is_empty() && edits > 1 && characters.len() >= 7;
-        if !far || characters.iter().any(|c| c.is_numeric()) {
-            return found;
-        }
-        self.two_edits_from(&characters)
+        let words = &self.words[start..];
+        let count = words.partition_point(|entry| entry.word.starts_with(prefix));
+        &words[..count]
     }
 
     fn one_edit_from(&self, characters: &[char]) -> Vec<Correction<'_>> {

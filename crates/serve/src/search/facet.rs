@@ -5,8 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shop::{Availability, Product};
 
-use super::index::DocumentNumber;
-
 /// The most values of one facet that an answer lists.
 const MAX_VALUES: usize = 50;
 /// Longer attribute values are texts, not choices.
@@ -61,54 +59,76 @@ impl FacetTable {
         }
         table
     }
+}
 
-    /// Counts the facets asked for over `documents`: `category`, `brand`,
+/// Facets counted over some products.
+pub(super) struct FacetCounts {
+    asked: Vec<String>,
+    values: BTreeMap<String, FxHashMap<String, u64>>,
+    prices: Vec<i64>,
+}
+
+impl FacetCounts {
+    /// Nothing counted yet. Asked for may be `category`, `brand`,
     /// `availability`, `price`, an attribute's name, `attributes` for all of
     /// them, `*` for everything.
-    pub(super) fn count(
-        &self,
-        documents: &[DocumentNumber],
-        asked: &[String],
-    ) -> BTreeMap<String, Vec<FacetCount>> {
-        let wanted = |facet: &str| {
-            asked.iter().any(|asked| {
-                let name = asked.strip_prefix("attributes.").unwrap_or(asked);
-                name == "*"
-                    || name.eq_ignore_ascii_case(facet)
-                    || (name == "attributes" && !is_fixed(facet))
-            })
-        };
-        let mut counts = vec![0_u64; self.values.len()];
-        for document in documents {
-            for value in self
-                .of_document
-                .get(*document as usize)
-                .into_iter()
-                .flatten()
-            {
+    pub(super) fn new(asked: &[String]) -> Self {
+        Self {
+            asked: asked.to_vec(),
+            values: BTreeMap::new(),
+            prices: Vec::new(),
+        }
+    }
+
+    fn wants(&self, facet: &str) -> bool {
+        self.asked.iter().any(|asked| {
+            let name = asked.strip_prefix("attributes.").unwrap_or(asked);
+            name == "*"
+                || name.eq_ignore_ascii_case(facet)
+                || (name == "attributes" && !is_fixed(facet))
+        })
+    }
+
+    /// Counts rows of a table.
+    pub(super) fn add(&mut self, table: &FacetTable, rows: impl Iterator<Item = usize> + Clone) {
+        let mut counts = vec![0_u64; table.values.len()];
+        for row in rows.clone() {
+            for value in table.of_document.get(row).into_iter().flatten() {
                 counts[*value as usize] += 1;
             }
         }
+        for ((facet, value), count) in table.values.iter().zip(counts) {
+            if count > 0 && self.wants(facet) {
+                let values = self.values.entry(facet.clone()).or_default();
+                *values.entry(value.clone()).or_default() += count;
+            }
+        }
+        if self.wants("price") {
+            let prices = rows.filter_map(|row| table.prices.get(row).copied().flatten());
+            self.prices.extend(prices);
+        }
+    }
+
+    /// The facets with their most frequent values.
+    pub(super) fn finish(self) -> BTreeMap<String, Vec<FacetCount>> {
+        let with_prices = self.wants("price");
         let mut facets: BTreeMap<String, Vec<FacetCount>> = BTreeMap::new();
-        for ((facet, value), count) in self.values.iter().zip(counts) {
-            if count > 0 && wanted(facet) {
-                facets.entry(facet.clone()).or_default().push(FacetCount {
-                    value: value.clone(),
+        for (facet, values) in self.values {
+            let mut list: Vec<FacetCount> = values
+                .into_iter()
+                .map(|(value, count)| FacetCount {
+                    value,
                     count,
                     min: None,
                     max: None,
-                });
-            }
-        }
-        for list in facets.values_mut() {
+                })
+                .collect();
             list.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
             list.truncate(MAX_VALUES);
+            facets.insert(facet, list);
         }
-        if wanted("price") {
-            let prices = documents
-                .iter()
-                .filter_map(|document| self.prices.get(*document as usize).copied().flatten());
-            facets.insert("price".to_owned(), price_ranges(prices.collect()));
+        if with_prices {
+            facets.insert("price".to_owned(), price_ranges(self.prices));
         }
         facets
     }

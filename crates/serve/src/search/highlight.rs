@@ -1,11 +1,11 @@
 use corpus::search::analysis::Analyser;
 use corpus::search::{Collection, Field, Query, Term};
-use shop::Product;
 
 /// How much of a description is shown, in characters.
 const SNIPPET: usize = 160;
 
 /// Where the query's words are in one text.
+#[derive(Default)]
 pub(super) struct Matches {
     /// Byte ranges, in order, apart from each other.
     ranges: Vec<(usize, usize)>,
@@ -33,19 +33,12 @@ pub(super) fn find(
     collection: &Collection,
     query: &Query,
     text: &str,
-    language: Option<&str>,
+    analyser: &Analyser,
 ) -> Matches {
-    let tokens = Analyser::new(language).tokens(text);
-    let numbered: Vec<(Option<Term>, usize, usize)> = tokens
-        .iter()
-        .map(|token| {
-            (
-                collection.term(&token.term, token.gram),
-                token.start,
-                token.end,
-            )
-        })
-        .collect();
+    let mut numbered: Vec<(Option<Term>, usize, usize)> = Vec::new();
+    analyser.visit(text, |term, gram, start, end| {
+        numbered.push((collection.term(term, gram), start, end));
+    });
     let has = |term: &Term| numbered.iter().any(|(other, ..)| *other == Some(*term));
     let mut wanted: Vec<Term> = Vec::new();
     let words: Vec<bool> = query
@@ -77,23 +70,19 @@ pub(super) fn find(
     Matches { ranges, words }
 }
 
-/// A field of a product with its matches marked; `None` where there are none
-/// and the field is not the title.
-pub(super) fn highlight(
-    collection: &Collection,
-    query: &Query,
-    product: &Product,
-    field: Field,
-) -> Option<String> {
-    let text = field.texts(product).join(" › ");
-    let matches = find(collection, query, &text, product.language.as_deref());
+/// A field's text with its matches marked; `None` where there are none and
+/// the field is not the title, and for the fields that nobody reads.
+pub(super) fn highlight(text: &str, matches: &Matches, field: Field) -> Option<String> {
     if matches.is_empty() && field != Field::Title {
         return None;
     }
-    Some(match field {
-        Field::Description => snippet(&text, &matches.ranges),
-        _ => marked(&text, 0, text.len(), &matches.ranges),
-    })
+    match field {
+        Field::Tags | Field::Attributes => None,
+        Field::Description => Some(snippet(text, &matches.ranges)),
+        Field::Title | Field::Brand | Field::Category => {
+            Some(marked(text, 0, text.len(), &matches.ranges))
+        }
+    }
 }
 
 /// `text[from..to]` as HTML with the ranges in `<mark>`.

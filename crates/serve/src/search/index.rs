@@ -2,48 +2,69 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corpus::search::understanding::{Names, Understanding, understand};
-use corpus::search::{Collection, Query, QueryWord, exact_key};
+use corpus::search::{Collection, Document, Query, exact_key};
+use models::coarse::CoarseVectors;
 use rustc_hash::FxHashMap;
-use store::{Catalogue, ProductIndex};
-use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::columnar::Column;
-use tantivy::directory::RamDirectory;
-use tantivy::query::{
-    BooleanQuery, BoostQuery, DisjunctionMaxQuery, Occur, Query as Clause, TermQuery,
-};
-use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{DocId, Score, Searcher, SegmentOrdinal, SegmentReader, TantivyDocument, Term};
+use shop::Product;
+use store::{Catalogue, ProductIndex, Snapshot};
+use tantivy::Score;
 
 use super::Model;
-use super::facet::FacetTable;
+use super::asked::AskedTable;
+use super::facet::{FacetCounts, FacetTable};
+use super::fresh::Fresh;
 use super::meaning::Meaning;
 use super::suggest::SuggestionTable;
+use super::word_index::{Wanted, WordIndex};
 use crate::ServeError;
 
-/// What tantivy may use while it builds; the index itself is far smaller.
-const BUILD_BYTES: usize = 64 << 20;
-
-/// A product's number in the index: its rank among the catalogue's places.
+/// A product's number in the index: its rank by id among those that were there
+/// when the index was built; what came later follows.
 pub(super) type DocumentNumber = u32;
 
-/// The catalogue made searchable, held in memory: built anew whenever
-/// [`Catalogue::revision`] changes.
+const NOWHERE: DocumentNumber = DocumentNumber::MAX;
+
+/// The catalogue made searchable, held in memory. What changes is indexed
+/// beside the rest ([`Index::refreshed`]) until there is so much of it that
+/// building everything anew is worth it.
 pub struct Index {
+    base: Arc<Base>,
     revision: u64,
     collection: Collection,
-    /// Of each document.
+    fresh: Fresh,
+    pub(super) asked: Arc<AskedTable>,
+}
+
+/// The products as they were when the index was built.
+pub(super) struct Base {
+    /// By document.
+    pub products: Vec<Arc<Product>>,
+    /// By document.
     places: Vec<ProductIndex>,
+    /// By place.
+    documents: Vec<DocumentNumber>,
     /// The documents whose title folds to this.
     titles: FxHashMap<String, Vec<DocumentNumber>>,
-    pub(super) facets: FacetTable,
-    pub(super) suggestions: SuggestionTable,
-    searcher: Searcher,
-    words: Field,
-    grams: Field,
-    pub(super) meaning: Option<Meaning>,
+    facets: FacetTable,
+    suggestions: SuggestionTable,
+    words: WordIndex,
+    meaning: Option<Meaning>,
     names: Names,
     build_time: Duration,
+}
+
+impl Base {
+    /// The vectors of what a collection got later.
+    pub fn vectors_of(&self, collection: &Collection) -> Option<CoarseVectors> {
+        let meaning = self.meaning.as_ref();
+        meaning.map(|meaning| meaning.of_fresh(collection))
+    }
+
+    /// The document of a place, and what its product was.
+    pub fn at(&self, place: ProductIndex) -> Option<(DocumentNumber, &Arc<Product>)> {
+        let document = *self.documents.get(place as usize)?;
+        Some((document, self.products.get(document as usize)?))
+    }
 }
 
 impl Index {
@@ -57,37 +78,62 @@ impl Index {
     /// by its encoder, where it has one.
     pub fn build_for(catalogue: &Catalogue, model: Option<&Model>) -> Result<Self, ServeError> {
         let start = std::time::Instant::now();
-        let (places, products): (Vec<ProductIndex>, Vec<&shop::Product>) = catalogue
-            .iter()
-            .map(|(place, product)| (place, &**product))
-            .unzip();
+        let mut all: Vec<(ProductIndex, &Arc<Product>)> = catalogue.iter().collect();
+        // Equal scores tie by id.
+        all.sort_unstable_by(|left, right| left.1.id.cmp(&right.1.id));
+        let places: Vec<ProductIndex> = all.iter().map(|(place, _)| *place).collect();
+        let products: Vec<&Product> = all.iter().map(|(_, product)| &***product).collect();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let collection = Collection::build(&products, threads);
-        let fields = Fields::new();
-        let searcher = fields
-            .build(&collection)
-            .map_err(|error| ServeError::Artifact(format!("the search index: {error}")))?;
-        let mut titles: FxHashMap<String, Vec<DocumentNumber>> = FxHashMap::default();
-        for (number, product) in (0..).zip(&products) {
-            titles
-                .entry(exact_key(&product.title))
-                .or_default()
-                .push(number);
+        let mut documents = vec![NOWHERE; catalogue.places()];
+        for (number, place) in (0..).zip(&places) {
+            documents[*place as usize] = number;
         }
         let encoder = model.and_then(|model| model.encoder.clone());
-        Ok(Self {
-            revision: catalogue.revision,
+        let base = Base {
             meaning: encoder.map(|encoder| Meaning::build(&collection, encoder, threads)),
+            words: WordIndex::build(&collection)?,
+            titles: titles_of(&products, 0),
             facets: FacetTable::build(&products),
             names: Names::of(&products),
-            suggestions: SuggestionTable::build(&places, &products),
-            collection,
+            suggestions: SuggestionTable::of_products(&places, &products),
+            products: all.iter().map(|(_, product)| (*product).clone()).collect(),
             places,
-            titles,
-            searcher,
-            words: fields.words,
-            grams: fields.grams,
+            documents,
             build_time: start.elapsed(),
+        };
+        Ok(Self {
+            base: Arc::new(base),
+            revision: catalogue.revision,
+            collection,
+            fresh: Fresh::default(),
+            asked: Arc::default(),
+        })
+    }
+
+    /// The index of the shop as it is now: what has changed since everything
+    /// was indexed stands beside the rest. `None` where nothing has changed.
+    pub fn refreshed(&self, snapshot: &Snapshot) -> Option<Self> {
+        let same = self.revision == snapshot.catalogue.revision;
+        let asked_same = self.asked.revision() == snapshot.asked.revision;
+        if same && asked_same {
+            return None;
+        }
+        let (collection, fresh) = if same {
+            (self.collection.clone(), self.fresh.clone())
+        } else {
+            Fresh::build(&self.base, &self.collection, &snapshot.catalogue)
+        };
+        Some(Self {
+            base: self.base.clone(),
+            revision: snapshot.catalogue.revision,
+            collection,
+            fresh,
+            asked: if asked_same {
+                self.asked.clone()
+            } else {
+                Arc::new(AskedTable::build(snapshot))
+            },
         })
     }
 
@@ -96,24 +142,48 @@ impl Index {
         self.revision
     }
 
+    /// How many products stand beside the rest, or are gone from it.
+    pub fn changes(&self) -> usize {
+        self.fresh.changes()
+    }
+
+    /// Whether so much has changed that everything should be indexed anew.
+    pub fn is_worn(&self) -> bool {
+        const MANY: usize = 500;
+        const SHARE: usize = 50;
+        self.changes() > MANY.max(self.base.products.len() / SHARE)
+    }
+
     /// What a query says, and the terms that its words stand for.
-    pub(super) fn interpret(&self, text: &str, language: Option<&str>) -> (Understanding, Query) {
-        let mut understanding = understand(&self.names, text);
-        let mut query = Query::interpret(&self.collection, &understanding.words, language);
+    pub(super) fn interpret(
+        &self,
+        snapshot: &Snapshot,
+        text: &str,
+        language: Option<&str>,
+    ) -> (Understanding, Query) {
+        let read = |words: &str| {
+            let synonyms = snapshot.synonyms.values().map(|one| &**one);
+            Query::interpret_with(&self.collection, words, language, synonyms)
+        };
+        let mut understanding = understand(&self.base.names, text);
+        let mut query = read(&understanding.words);
         if understanding.words != text {
             // A wrong guess must not hide what is called so.
             if query.is_unknown() {
                 understanding.words = text.to_owned();
-                query = Query::interpret(&self.collection, text, language);
+                query = read(text);
             }
             query.exact = exact_key(text);
+        }
+        for name in &understanding.names {
+            query.join_name(name);
         }
         (understanding, query)
     }
 
     /// Whether the products have their vectors by the encoder of `model`.
     pub fn is_for(&self, model: Option<&Model>) -> bool {
-        let own = self.meaning.as_ref().map(Meaning::encoder);
+        let own = self.base.meaning.as_ref().map(Meaning::encoder);
         match (own, model.and_then(|model| model.encoder.as_ref())) {
             (None, None) => true,
             (Some(own), Some(other)) => Arc::ptr_eq(own, other),
@@ -123,17 +193,17 @@ impl Index {
 
     /// How many products are in it.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.base.products.len() + self.fresh.products.len() - self.fresh.replaced.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.len() == 0
     }
 
-    /// How long building took.
+    /// How long indexing everything took.
     pub fn build_time(&self) -> Duration {
-        self.build_time
+        self.base.build_time
     }
 
     /// The products as terms.
@@ -141,22 +211,129 @@ impl Index {
         &self.collection
     }
 
-    /// Where the catalogue keeps the product of a document.
+    /// A document's terms.
+    pub(super) fn terms(&self, document: DocumentNumber) -> Option<&Document> {
+        self.collection.document(document)
+    }
+
+    /// Where the catalogue keeps the product of a document; `None` for one
+    /// that another document has superseded.
     pub(super) fn place(&self, document: DocumentNumber) -> Option<ProductIndex> {
-        self.places.get(document as usize).copied()
+        match self.base.places.get(document as usize) {
+            Some(place) => (!self.fresh.replaced.contains(&document)).then_some(*place),
+            None => {
+                let own = document as usize - self.base.places.len();
+                self.fresh.places.get(own).copied()
+            }
+        }
     }
 
     /// The document of a product.
     pub(super) fn document(&self, place: ProductIndex) -> Option<DocumentNumber> {
-        self.places
-            .binary_search(&place)
-            .ok()
-            .and_then(|at| DocumentNumber::try_from(at).ok())
+        let first = self.base.places.len() as DocumentNumber;
+        if let Some(at) = self.fresh.places.iter().position(|own| *own == place) {
+            return Some(first + at as DocumentNumber);
+        }
+        let (document, _) = self.base.at(place)?;
+        (!self.fresh.replaced.contains(&document)).then_some(document)
+    }
+
+    /// Whether the product at a place is another one, or none, since everything
+    /// was indexed.
+    pub(super) fn is_superseded(&self, place: ProductIndex) -> bool {
+        let replaced = &self.fresh.replaced;
+        !replaced.is_empty()
+            && self
+                .base
+                .at(place)
+                .is_some_and(|(document, _)| replaced.contains(&document))
+    }
+
+    /// Where a document stands among all by the id of its product.
+    pub(super) fn order(&self, document: DocumentNumber) -> u64 {
+        let known = self.base.places.len();
+        match (document as usize).checked_sub(known) {
+            None => u64::from(document) << 32 | u64::from(u32::MAX),
+            Some(own) => self.fresh.orders.get(own).copied().unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Every document that is not superseded.
+    pub(super) fn all(&self) -> impl Iterator<Item = DocumentNumber> {
+        let all = self.base.products.len() + self.fresh.products.len();
+        let all = 0..all as DocumentNumber;
+        all.filter(|document| !self.fresh.replaced.contains(document))
     }
 
     /// The documents whose title is the query.
-    pub(super) fn with_title(&self, exact: &str) -> &[DocumentNumber] {
-        self.titles.get(exact).map_or(&[], Vec::as_slice)
+    pub(super) fn with_title(&self, exact: &str) -> impl Iterator<Item = DocumentNumber> {
+        let of = |titles: &'_ FxHashMap<String, Vec<DocumentNumber>>| {
+            titles.get(exact).cloned().unwrap_or_default()
+        };
+        let mut all = of(&self.base.titles);
+        all.retain(|document| !self.fresh.replaced.contains(document));
+        all.extend(of(&self.fresh.titles));
+        all.into_iter()
+    }
+
+    /// Counts what documents have of the facets asked for.
+    pub(super) fn count_facets(
+        &self,
+        documents: &[DocumentNumber],
+        asked: &[String],
+    ) -> FacetCounts {
+        let mut counts = FacetCounts::new(asked);
+        let known = self.base.places.len() as DocumentNumber;
+        let split = |fresh: bool| documents.iter().filter(move |d| (**d >= known) == fresh);
+        counts.add(&self.base.facets, split(false).map(|d| *d as usize));
+        if !self.fresh.products.is_empty() {
+            let own = split(true).map(|d| (*d - known) as usize);
+            counts.add(&self.fresh.facets, own);
+        }
+        counts
+    }
+
+    /// What may be suggested of products.
+    pub(super) fn suggestions(&self) -> [&SuggestionTable; 2] {
+        [&self.base.suggestions, &self.fresh.suggestions]
+    }
+
+    pub(super) fn has_meaning(&self) -> bool {
+        self.base.meaning.is_some()
+    }
+
+    /// The vector of a query; `None` when the encoder knows none of its words.
+    pub(super) fn vector(&self, query: &Query) -> Option<Vec<f32>> {
+        let meaning = self.base.meaning.as_ref()?;
+        meaning.query_vector(&self.collection, query)
+    }
+
+    /// How near each document is to a vector, to about a hundredth.
+    pub(super) fn cosines(&self, vector: &[f32]) -> Vec<f32> {
+        let Some(meaning) = &self.base.meaning else {
+            return Vec::new();
+        };
+        let mut cosines = meaning.vectors.products(vector);
+        if let Some(fresh) = &self.fresh.vectors {
+            cosines.extend(fresh.products(vector));
+        }
+        for document in &self.fresh.replaced {
+            cosines[*document as usize] = 0.0;
+        }
+        cosines
+    }
+
+    /// How near one document is to a vector.
+    pub(super) fn cosine(&self, document: DocumentNumber, vector: &[f32]) -> f32 {
+        let known = self.base.places.len();
+        let (vectors, row) = match (document as usize).checked_sub(known) {
+            None => (
+                self.base.meaning.as_ref().map(|one| &one.vectors),
+                document as usize,
+            ),
+            Some(own) => (self.fresh.vectors.as_ref(), own),
+        };
+        vectors.map_or(0.0, |vectors| vectors.product(row, vector))
     }
 
     /// Every document with its score: those with all of the query's known
@@ -166,170 +343,26 @@ impl Index {
         query: &Query,
         wanted: Wanted,
     ) -> Result<Vec<(DocumentNumber, Score)>, ServeError> {
-        let occur = match wanted {
-            Wanted::AllWords => Occur::Must,
-            Wanted::AnyWord => Occur::Should,
-        };
-        let clauses: Vec<(Occur, Box<dyn Clause>)> = query
-            .words
-            .iter()
-            .filter(|word| !word.alternatives.is_empty())
-            .map(|word| (occur, self.clause(word)))
-            .collect();
-        if clauses.is_empty() {
-            return Ok(Vec::new());
+        let mut found = self.base.words.retrieve(&self.collection, query, wanted)?;
+        if !self.fresh.replaced.is_empty() {
+            found.retain(|(document, _)| !self.fresh.replaced.contains(document));
         }
-        let mut found = self
-            .searcher
-            .search(&BooleanQuery::new(clauses), &Everything)
-            .map_err(|error| ServeError::Artifact(format!("the search index: {error}")))?;
-        found.sort_unstable_by_key(|(document, _)| *document);
+        found.extend(super::fresh::retrieve(&self.collection, query, wanted));
         Ok(found)
     }
-
-    /// A word scores as the best of what it may stand for.
-    fn clause(&self, word: &QueryWord) -> Box<dyn Clause> {
-        let alternatives = word.alternatives.iter().map(|alternative| {
-            let mut terms: Vec<Box<dyn Clause>> = alternative
-                .terms
-                .iter()
-                .map(|term| self.term_clause(*term))
-                .collect();
-            let all: Box<dyn Clause> = if terms.len() == 1 {
-                terms.remove(0)
-            } else {
-                let musts = terms.into_iter().map(|term| (Occur::Must, term));
-                Box::new(BooleanQuery::new(musts.collect()))
-            };
-            Box::new(BoostQuery::new(all, alternative.weight)) as Box<dyn Clause>
-        });
-        Box::new(DisjunctionMaxQuery::new(alternatives.collect()))
-    }
-
-    fn term_clause(&self, term: corpus::search::Term) -> Box<dyn Clause> {
-        let gram = self.collection.entry(term).is_some_and(|entry| entry.gram);
-        let field = if gram { self.grams } else { self.words };
-        let term = Term::from_field_text(field, self.collection.text(term));
-        Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
-    }
 }
 
-/// Which documents a query retrieves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
-    AllWords,
-    AnyWord,
-}
-
-/// The schema: all of a product's words in one field and its grams in
-/// another. One joined field ranks better than weighted ones (BM25 over
-/// several fields counts a word of the title as if it were rarer than it is);
-/// which field a word is in, the features tell.
-struct Fields {
-    schema: Schema,
-    words: Field,
-    grams: Field,
-    document: Field,
-}
-
-impl Fields {
-    fn new() -> Self {
-        let mut schema = Schema::builder();
-        // The terms come ready-made: no tokenizer of tantivy's ever runs.
-        let counted = TextOptions::default().set_indexing_options(
-            TextFieldIndexing::default()
-                .set_tokenizer("raw")
-                .set_index_option(IndexRecordOption::WithFreqs),
-        );
-        let words = schema.add_text_field("all", counted.clone());
-        let grams = schema.add_text_field("grams", counted);
-        let document = schema.add_u64_field("document", FAST);
-        Self {
-            schema: schema.build(),
-            words,
-            grams,
-            document,
-        }
+/// Documents by their folded titles, the first of them with number `first`.
+pub(super) fn titles_of(
+    products: &[&Product],
+    first: DocumentNumber,
+) -> FxHashMap<String, Vec<DocumentNumber>> {
+    let mut titles: FxHashMap<String, Vec<DocumentNumber>> = FxHashMap::default();
+    for (number, product) in (first..).zip(products) {
+        titles
+            .entry(exact_key(&product.title))
+            .or_default()
+            .push(number);
     }
-
-    /// One segment, written by one thread: the same products, the same bytes.
-    fn build(&self, collection: &Collection) -> tantivy::Result<Searcher> {
-        let mut writer = tantivy::Index::builder()
-            .schema(self.schema.clone())
-            .single_segment_index_writer(RamDirectory::create(), BUILD_BYTES)?;
-        for (number, document) in (0_u64..).zip(collection.documents()) {
-            let mut added = TantivyDocument::new();
-            added.add_u64(self.document, number);
-            let (mut words, mut grams) = (Vec::new(), Vec::new());
-            for (term, count) in &document.counts {
-                let gram = collection.entry(*term).is_some_and(|entry| entry.gram);
-                let tokens = if gram { &mut grams } else { &mut words };
-                for _ in 0..*count {
-                    tokens.push(Token {
-                        text: collection.text(*term).to_owned(),
-                        position: tokens.len(),
-                        ..Token::default()
-                    });
-                }
-            }
-            for (field, tokens) in [(self.words, words), (self.grams, grams)] {
-                let text = String::new();
-                added.add_pre_tokenized_text(field, PreTokenizedString { text, tokens });
-            }
-            writer.add_document(added)?;
-        }
-        let index = writer.finalize()?;
-        let reader = index
-            .reader_builder()
-            .reload_policy(tantivy::ReloadPolicy::Manual)
-            .try_into()?;
-        Ok(reader.searcher())
-    }
-}
-
-/// Collects every match with its score: filters, facets and the total look
-/// at all of them.
-struct Everything;
-
-struct EverythingInSegment {
-    numbers: Column<u64>,
-    found: Vec<(DocumentNumber, Score)>,
-}
-
-impl Collector for Everything {
-    type Fruit = Vec<(DocumentNumber, Score)>;
-    type Child = EverythingInSegment;
-
-    fn for_segment(
-        &self,
-        _: SegmentOrdinal,
-        segment: &SegmentReader,
-    ) -> tantivy::Result<EverythingInSegment> {
-        Ok(EverythingInSegment {
-            numbers: segment.fast_fields().u64("document")?,
-            found: Vec::new(),
-        })
-    }
-
-    fn requires_scoring(&self) -> bool {
-        true
-    }
-
-    fn merge_fruits(&self, segments: Vec<Self::Fruit>) -> tantivy::Result<Self::Fruit> {
-        Ok(segments.into_iter().flatten().collect())
-    }
-}
-
-impl SegmentCollector for EverythingInSegment {
-    type Fruit = Vec<(DocumentNumber, Score)>;
-
-    fn collect(&mut self, document: DocId, score: Score) {
-        if let Some(number) = self.numbers.first(document) {
-            self.found.push((number as DocumentNumber, score));
-        }
-    }
-
-    fn harvest(self) -> Self::Fruit {
-        self.found
-    }
+    titles
 }

@@ -1,12 +1,13 @@
 //! Products as vectors: what is near to a query in meaning, whatever its
-//! words. Every product is looked at; the answer is exact.
+//! words. Every product is looked at, coarsely; the nearest again, exactly.
 
 use std::sync::Arc;
 
 use corpus::search::meaning::{document_tokens, query_tokens};
-use corpus::search::{Collection, Query};
+use corpus::search::{Collection, Document, Query};
+use models::coarse::CoarseVectors;
 use models::index::{Scored, top};
-use models::static_encoder::{StaticEncoder, product};
+use models::static_encoder::StaticEncoder;
 
 use super::index::DocumentNumber;
 
@@ -16,8 +17,7 @@ const CHUNK: usize = 1_024;
 /// The vector of each document by an encoder.
 pub(super) struct Meaning {
     encoder: Arc<StaticEncoder>,
-    /// `[documents, width]`.
-    vectors: Vec<f32>,
+    pub vectors: CoarseVectors,
 }
 
 impl Meaning {
@@ -28,28 +28,27 @@ impl Meaning {
     ) -> Self {
         let documents = collection.documents();
         let share = documents.len().div_ceil(threads.max(1)).max(CHUNK);
-        let vectors = std::thread::scope(|scope| {
+        let parts: Vec<Vec<f32>> = std::thread::scope(|scope| {
             let workers: Vec<_> = documents
                 .chunks(share)
                 .map(|chunk| {
                     let encoder = &encoder;
-                    scope.spawn(move || {
-                        let tokens = chunk
-                            .iter()
-                            .flat_map(|one| encoder.encode(&document_tokens(collection, one)));
-                        tokens.collect::<Vec<f32>>()
-                    })
+                    scope.spawn(move || encoded(collection, encoder, chunk.iter()))
                 })
                 .collect();
             let parts = workers.into_iter().zip(documents.chunks(share));
             // A thread that died leaves products that mean nothing.
             parts
-                .flat_map(|(worker, chunk)| {
+                .map(|(worker, chunk)| {
                     let nothing = |_| vec![0.0; chunk.len() * encoder.width()];
                     worker.join().unwrap_or_else(nothing)
                 })
                 .collect()
         });
+        let mut vectors = CoarseVectors::new(&[], encoder.width());
+        for part in &parts {
+            vectors.extend(part);
+        }
         Self { encoder, vectors }
     }
 
@@ -57,16 +56,28 @@ impl Meaning {
         &self.encoder
     }
 
-    /// The cosine of every document to a query; `None` when the encoder knows
-    /// none of its words.
-    pub(super) fn cosines(&self, collection: &Collection, query: &Query) -> Option<Vec<f32>> {
-        let own = self.encoder.encode(&query_tokens(collection, query));
-        if own.iter().all(|number| *number == 0.0) {
-            return None;
-        }
-        let rows = self.vectors.chunks_exact(self.encoder.width());
-        Some(rows.map(|row| product(row, &own)).collect())
+    /// The vectors of the documents that a collection got later.
+    pub(super) fn of_fresh(&self, collection: &Collection) -> CoarseVectors {
+        let documents = collection.fresh_documents().map(|(_, document)| document);
+        let rows = encoded(collection, &self.encoder, documents);
+        CoarseVectors::new(&rows, self.encoder.width())
     }
+
+    /// The vector of a query; `None` when the encoder knows none of its words.
+    pub(super) fn query_vector(&self, collection: &Collection, query: &Query) -> Option<Vec<f32>> {
+        let own = self.encoder.encode(&query_tokens(collection, query));
+        own.iter().any(|number| *number != 0.0).then_some(own)
+    }
+}
+
+fn encoded<'a>(
+    collection: &Collection,
+    encoder: &StaticEncoder,
+    documents: impl Iterator<Item = &'a Document>,
+) -> Vec<f32> {
+    documents
+        .flat_map(|one| encoder.encode(&document_tokens(collection, one)))
+        .collect()
 }
 
 /// The documents that mean the nearest, at least as near as `least`.

@@ -75,6 +75,19 @@ fn request_hash(request: &SearchRequest) -> u64 {
     ))
 }
 
+/// How many candidates have to be in order for a request to be answered.
+pub(super) fn needed(request: &SearchRequest) -> usize {
+    if request.distinct.is_some() {
+        return usize::MAX;
+    }
+    let shown = if request.cursor.is_some() {
+        MOST_SHOWN
+    } else {
+        0
+    };
+    request.offset + request.limit + shown + 1
+}
+
 /// A page of candidates, with the cursor to the next one.
 pub(super) struct Page {
     pub candidates: Vec<Candidate>,
@@ -125,7 +138,7 @@ pub(super) fn page(
         .iter()
         .filter(|one| shown.is_empty() || !key(one).is_some_and(|key| shown.contains(&key)));
     let mut unseen = unseen.skip(request.offset);
-    let page: Vec<Candidate> = unseen.by_ref().take(request.limit).copied().collect();
+    let page: Vec<Candidate> = unseen.by_ref().take(request.limit).cloned().collect();
     let more = unseen.next().is_some() && !page.is_empty();
     // What an offset passed over counts as shown.
     let passed = match request.cursor {

@@ -27,7 +27,7 @@ pub struct SearchRequest {
     pub offset: usize,
     /// Which products may be shown: an object, or a text as
     /// [`Filter`]'s `FromStr` reads it.
-    #[serde(deserialize_with = "filter")]
+    #[serde(deserialize_with = "Filter::from_text_or_object")]
     pub filter: Filter,
     /// In which order.
     pub sort: Sort,
@@ -35,6 +35,9 @@ pub struct SearchRequest {
     /// of an attribute, `attributes`, or `*`. A list, or a text with commas.
     #[serde(deserialize_with = "list")]
     pub facets: Vec<String>,
+    /// Whether a facet that the filter speaks of is counted as if it did not:
+    /// what another choice would give.
+    pub disjunctive: bool,
     /// The language of the words, as `en` or `zh`; products in it come first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
@@ -56,6 +59,8 @@ pub struct SearchRequest {
     /// Of which products only the best is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<Distinct>,
+    /// Whether the shop's rules are applied.
+    pub rules: bool,
 }
 
 /// What makes products one to the searcher.
@@ -75,6 +80,7 @@ impl Default for SearchRequest {
             filter: Filter::default(),
             sort: Sort::default(),
             facets: Vec::new(),
+            disjunctive: true,
             language: None,
             customer: None,
             session: None,
@@ -82,6 +88,7 @@ impl Default for SearchRequest {
             explain: false,
             cursor: None,
             distinct: None,
+            rules: true,
         }
     }
 }
@@ -145,22 +152,6 @@ pub enum Sort {
     Rating,
 }
 
-fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Filter, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum TextOrObject {
-        Text(String),
-        Object(serde_json::Value),
-    }
-    match Option::<TextOrObject>::deserialize(deserializer)? {
-        None => Ok(Filter::default()),
-        Some(TextOrObject::Text(text)) => text.parse().map_err(serde::de::Error::custom),
-        Some(TextOrObject::Object(object)) => {
-            serde_json::from_value(object).map_err(serde::de::Error::custom)
-        }
-    }
-}
-
 fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -193,8 +184,21 @@ pub struct SearchResults {
     pub next_cursor: Option<String>,
     /// What was probably meant, where a word was mistyped; the hits are for it.
     pub corrected: Option<String>,
+    /// What others searched for who chose what is found here; none of it was
+    /// asked by few people only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<String>,
     /// How the query was read.
     pub interpreted: Interpretation,
+    /// Where a rule sends the searcher instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<String>,
+    /// What rules say above the hits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub banners: Vec<String>,
+    /// The rules that were applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Id>,
 }
 
 /// One product found.
@@ -247,6 +251,11 @@ pub enum Reason {
     },
     /// It cannot be ordered now, and ranks lower for it.
     Unavailable,
+    /// A rule of the shop's put it here.
+    Rule {
+        /// The rule.
+        rule: Id,
+    },
 }
 
 impl std::fmt::Display for Reason {
@@ -267,6 +276,7 @@ impl std::fmt::Display for Reason {
             }
             Self::Taste { boost } => write!(f, "like what was looked at lately ({boost:+.2})"),
             Self::Unavailable => f.write_str("cannot be ordered now"),
+            Self::Rule { rule } => write!(f, "the rule {rule}"),
         }
     }
 }

@@ -13,6 +13,7 @@ use store::{History, ProductIndex, Snapshot};
 
 use super::index::{DocumentNumber, Index};
 use super::query::{SearchRequest, Sort};
+use super::rules::Boost;
 
 /// How many of the lexically best products the ranker looks at.
 const WINDOW: usize = 500;
@@ -20,15 +21,17 @@ const WINDOW: usize = 500;
 const RECENT: usize = 50;
 
 /// A product on its way to becoming a hit.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub document: DocumentNumber,
+    /// Of equals the lower comes first: the order of ids.
+    pub order: u64,
     pub lexical: f32,
     /// The cosine to the query; 0 where no encoder looked.
     pub meaning: f32,
     pub score: f32,
     /// What the ranker saw; `None` beyond its window.
-    pub features: Option<Features>,
+    pub features: Option<Box<Features>>,
 }
 
 /// What the snapshot says about the searcher and the query.
@@ -40,6 +43,7 @@ pub(super) struct Behaviour {
     interest_in_all: f32,
     language: Option<String>,
     hidden: Vec<ProductIndex>,
+    has_bought: bool,
 }
 
 impl Behaviour {
@@ -60,6 +64,7 @@ impl Behaviour {
             interest_in_all: 0.0,
             language: wanted_language(snapshot, request),
             hidden: Vec::new(),
+            has_bought: false,
         };
         if let Some(history) = personal_history(snapshot, request) {
             behaviour.remember(snapshot, history);
@@ -69,6 +74,7 @@ impl Behaviour {
 
     fn remember(&mut self, snapshot: &Snapshot, history: &History) {
         self.hidden = history.hidden.iter().copied().collect();
+        self.has_bought = !history.bought.is_empty();
         for interaction in history.interactions.iter().rev().take(RECENT) {
             let interest = interaction.kind.interest();
             let Some(product) = snapshot.catalogue.get(interaction.product) else {
@@ -98,6 +104,16 @@ impl Behaviour {
     /// Whether the customer asked not to see this again.
     pub(super) fn is_hidden(&self, place: ProductIndex) -> bool {
         self.hidden.contains(&place)
+    }
+
+    /// Whether there is anything that the customer asked not to see again.
+    pub(super) fn hides_any(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
+    /// Whether the customer has bought something before.
+    pub(super) fn has_bought(&self) -> bool {
+        self.has_bought
     }
 
     pub(super) fn language(&self) -> Option<&str> {
@@ -167,6 +183,12 @@ pub(super) struct Scoring<'a> {
     pub wishes: &'a [Wish],
     /// One half is as it was learnt.
     pub semantic_ratio: Option<f32>,
+    /// What the query means, where meaning is looked at.
+    pub vector: Option<&'a [f32]>,
+    /// What the shop's rules bring forward.
+    pub boosts: &'a [Boost<'a>],
+    /// How many have to be in order.
+    pub needed: usize,
 }
 
 impl Scoring<'_> {
@@ -206,7 +228,8 @@ fn granted(
     // and hides nothing.
     const IN_PRICE: f32 = 3.0;
     const CHEAP: f32 = 0.5;
-    const NAMED: f32 = 0.2;
+    // Its words count already where they are found.
+    const NAMED: f32 = 0.05;
     const EXCLUDED: f32 = -5.0;
     let Some(product) = index
         .place(candidate.document)
@@ -214,7 +237,7 @@ fn granted(
     else {
         return 0.0;
     };
-    let same = |left: &str, right: &str| folded(left) == folded(right);
+    let same = |left: &str, right: &str| left == right || folded(left) == folded(right);
     let of = |wish: &Wish| match wish {
         Wish::Price { min, max, .. } => {
             let inside = product.price.is_some_and(|price| {
@@ -274,10 +297,11 @@ pub(super) fn rank(
     candidates: &mut [Candidate],
 ) {
     // What was chosen after this query or is called just so is always looked at.
+    let titled: FxHashSet<DocumentNumber> = index.with_title(&query.exact).collect();
     let certain: FxHashSet<DocumentNumber> = behaviour
         .chosen()
         .filter_map(|place| index.document(place))
-        .chain(index.with_title(&query.exact).iter().copied())
+        .chain(titled.iter().copied())
         .take(WINDOW / 2)
         .collect();
     let best = best_lexical(candidates);
@@ -288,11 +312,16 @@ pub(super) fn rank(
             candidate.lexical / best + candidate.meaning.max(0.0)
         };
     }
-    candidates.sort_unstable_by(by_score);
+    best_first(candidates, scoring.needed.max(WINDOW));
     let (window, rest) = candidates.split_at_mut(candidates.len().min(WINDOW));
+    if let Some(vector) = scoring.vector {
+        for candidate in &mut *window {
+            candidate.meaning = index.cosine(candidate.document, vector);
+        }
+    }
     let mut list: Vec<Features> = window
         .iter()
-        .map(|candidate| product_features(index, snapshot, query, behaviour, candidate))
+        .map(|candidate| product_features(index, snapshot, query, behaviour, &titled, candidate))
         .collect();
     place_prices(index, snapshot, window, &mut list);
     relative_to_best(&mut list);
@@ -302,7 +331,8 @@ pub(super) fn rank(
         if !scoring.wishes.is_empty() {
             candidate.score += granted(index, snapshot, scoring.wishes, candidate, &features);
         }
-        candidate.features = Some(features);
+        candidate.score += boosted(index, snapshot, scoring.boosts, candidate);
+        candidate.features = Some(Box::new(features));
         lowest = lowest.min(candidate.score);
     }
     window.sort_unstable_by(by_score);
@@ -311,36 +341,68 @@ pub(super) fn rank(
     }
 }
 
+/// What the shop's rules add to a score.
+fn boosted(index: &Index, snapshot: &Snapshot, boosts: &[Boost<'_>], candidate: &Candidate) -> f32 {
+    if boosts.is_empty() {
+        return 0.0;
+    }
+    let place = index.place(candidate.document);
+    let product = place.and_then(|place| snapshot.catalogue.get(place));
+    let meant = |boost: &&Boost<'_>| product.is_some_and(|one| boost.filter.accepts(one));
+    let boosts = boosts.iter().filter(meant);
+    boosts.map(|boost| boost.by).sum()
+}
+
+/// Brings the `needed` best to the front, in order; the others follow in no
+/// certain one.
+fn best_first(candidates: &mut [Candidate], needed: usize) {
+    if needed >= candidates.len() {
+        candidates.sort_unstable_by(by_score);
+    } else {
+        candidates.select_nth_unstable_by(needed, by_score);
+        candidates[..needed].sort_unstable_by(by_score);
+    }
+}
+
 /// Browsing: no words, so what is known about the products alone decides.
 pub(super) fn rank_all(
     index: &Index,
     snapshot: &Snapshot,
     behaviour: &Behaviour,
-    ranker: &Ranker,
+    scoring: &Scoring<'_>,
     candidates: &mut [Candidate],
 ) {
-    let query = Query::default();
-    let mut list: Vec<Features> = candidates
-        .iter()
-        .map(|candidate| product_features(index, snapshot, &query, behaviour, candidate))
-        .collect();
-    relative_to_best(&mut list);
-    for (candidate, mut features) in candidates.iter_mut().zip(list) {
-        // Without a query a price says nothing about what was meant.
-        features[place::PRICE] = 0.0;
-        candidate.score = ranker.score(&features);
-        candidate.features = Some(features);
+    let needed = scoring.needed;
+    let most = snapshot.popularity.values().copied().fold(0.0, f32::max);
+    let most = most.ln_1p().max(f32::MIN_POSITIVE);
+    let seen = |candidate: &Candidate| {
+        let mut features = [0.0; FEATURES.len()];
+        let place = index.place(candidate.document);
+        let product = place.and_then(|at| Some((at, snapshot.catalogue.get(at)?)));
+        if let Some((at, product)) = product {
+            let circumstances = behaviour.circumstances(snapshot, at, product);
+            features[place::POPULARITY] = circumstances.interest.max(0.0).ln_1p() / most;
+            features[place::TASTE] = circumstances.taste;
+            features[place::CAN_BE_ORDERED] = f32::from(circumstances.can_be_ordered);
+            features[place::LANGUAGE] = f32::from(circumstances.speaks_language);
+        }
+        features
+    };
+    for candidate in &mut *candidates {
+        candidate.score = scoring.ranker.score(&seen(candidate));
+        candidate.score += boosted(index, snapshot, scoring.boosts, candidate);
     }
-    candidates.sort_unstable_by(by_score);
+    best_first(candidates, needed);
+    for candidate in candidates.iter_mut().take(needed) {
+        candidate.features = Some(Box::new(seen(candidate)));
+    }
 }
 
 /// The lexical order alone: by BM25, as the benchmark's first stage.
 pub(super) fn rank_lexically(index: &Index, query: &Query, candidates: &mut [Candidate]) {
     for candidate in &mut *candidates {
         candidate.score = index
-            .collection()
-            .documents()
-            .get(candidate.document as usize)
+            .terms(candidate.document)
             .map_or(0.0, |document| bm25(index.collection(), query, document));
     }
     candidates.sort_unstable_by(by_score);
@@ -351,8 +413,14 @@ pub(super) fn rank_by_words_and_meaning(
     index: &Index,
     query: &Query,
     ranker: &Ranker,
+    vector: Option<&[f32]>,
     candidates: &mut [Candidate],
 ) {
+    if let Some(vector) = vector {
+        for candidate in &mut *candidates {
+            candidate.meaning = index.cosine(candidate.document, vector);
+        }
+    }
     rank_lexically(index, query, candidates);
     let best = candidates
         .first()
@@ -410,7 +478,7 @@ pub(super) fn sort(index: &Index, snapshot: &Snapshot, sort: Sort, candidates: &
         };
         order
             .then_with(|| right.lexical.total_cmp(&left.lexical))
-            .then_with(|| left.document.cmp(&right.document))
+            .then_with(|| left.order.cmp(&right.order))
     });
 }
 
@@ -419,7 +487,7 @@ fn by_score(left: &Candidate, right: &Candidate) -> Ordering {
         .score
         .total_cmp(&left.score)
         .then_with(|| right.lexical.total_cmp(&left.lexical))
-        .then_with(|| left.document.cmp(&right.document))
+        .then_with(|| left.order.cmp(&right.order))
 }
 
 fn product_features(
@@ -427,10 +495,11 @@ fn product_features(
     snapshot: &Snapshot,
     query: &Query,
     behaviour: &Behaviour,
+    titled: &FxHashSet<DocumentNumber>,
     candidate: &Candidate,
 ) -> Features {
     let document = candidate.document;
-    let terms = index.collection().documents().get(document as usize);
+    let terms = index.terms(document);
     let product = index
         .place(document)
         .and_then(|place| Some((place, snapshot.catalogue.get(place)?)));
@@ -439,7 +508,7 @@ fn product_features(
     };
     let mut circumstances = behaviour.circumstances(snapshot, place, product);
     circumstances.meaning = candidate.meaning;
-    circumstances.exact_title = index.with_title(&query.exact).contains(&document);
+    circumstances.exact_title = titled.contains(&document);
     features(index.collection(), query, terms, &circumstances)
 }
 

@@ -25,6 +25,12 @@ pub struct SuggestRequest {
     pub q: String,
     /// How many suggestions.
     pub limit: usize,
+    /// Who types, when known: their own queries come first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Id>,
+    /// In which visit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Id>,
 }
 
 impl Default for SuggestRequest {
@@ -32,6 +38,8 @@ impl Default for SuggestRequest {
         Self {
             q: String::new(),
             limit: 8,
+            customer: None,
+            session: None,
         }
     }
 }
@@ -61,7 +69,7 @@ pub struct Suggestion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SuggestionKind {
-    /// Customers searched for it and found something.
+    /// Several customers searched for it, or this one did.
     Query,
     /// A category of the shop.
     Category,
@@ -72,8 +80,8 @@ pub enum SuggestionKind {
 }
 
 #[derive(Debug)]
-struct Entry {
-    text: String,
+pub(super) struct Entry {
+    pub text: String,
     folded: String,
     kind: SuggestionKind,
     place: Option<ProductIndex>,
@@ -81,7 +89,7 @@ struct Entry {
     count: u32,
 }
 
-/// Titles, categories and brands, findable by the beginning of any word.
+/// Texts findable by the beginning of any of their words.
 #[derive(Debug, Default)]
 pub(super) struct SuggestionTable {
     entries: Vec<Entry>,
@@ -91,18 +99,42 @@ pub(super) struct SuggestionTable {
 }
 
 impl SuggestionTable {
-    pub(super) fn build(places: &[ProductIndex], products: &[&Product]) -> Self {
+    /// Titles, categories and brands.
+    pub(super) fn of_products(places: &[ProductIndex], products: &[&Product]) -> Self {
+        let texts = places.iter().zip(products).flat_map(|(place, product)| {
+            let title = (
+                SuggestionKind::Product,
+                product.title.as_str(),
+                Some(*place),
+            );
+            let category = product.category.iter();
+            let category = category.map(|part| (SuggestionKind::Category, part.as_str(), None));
+            let brand = product.brand.iter();
+            let brand = brand.map(|brand| (SuggestionKind::Brand, brand.as_str(), None));
+            std::iter::once(title).chain(category).chain(brand)
+        });
+        Self::build(texts)
+    }
+
+    /// What customers ask.
+    pub(super) fn of_queries<'a>(queries: impl Iterator<Item = &'a str>) -> Self {
+        Self::build(queries.map(|query| (SuggestionKind::Query, query, None)))
+    }
+
+    fn build<'a>(
+        texts: impl Iterator<Item = (SuggestionKind, &'a str, Option<ProductIndex>)>,
+    ) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         let mut known: FxHashMap<(SuggestionKind, String), usize> = FxHashMap::default();
-        let mut add = |kind, text: &str, place| {
+        for (kind, text, place) in texts {
             let folded = folded(text.trim());
             if folded.is_empty() {
-                return;
+                continue;
             }
             if let Some(&at) = known.get(&(kind, folded.clone())) {
                 let entry: &mut Entry = &mut entries[at];
                 entry.count += 1;
-                return;
+                continue;
             }
             known.insert((kind, folded.clone()), entries.len());
             entries.push(Entry {
@@ -112,15 +144,6 @@ impl SuggestionTable {
                 place,
                 count: 1,
             });
-        };
-        for (place, product) in places.iter().zip(products) {
-            add(SuggestionKind::Product, &product.title, Some(*place));
-            for part in &product.category {
-                add(SuggestionKind::Category, part, None);
-            }
-            if let Some(brand) = &product.brand {
-                add(SuggestionKind::Brand, brand, None);
-            }
         }
         let mut starts: Vec<(u32, u32)> = Vec::new();
         for (number, entry) in (0_u32..).zip(&entries) {
@@ -140,6 +163,9 @@ impl SuggestionTable {
     /// The entries in which a word begins with `prefix`, each with the first
     /// such place.
     fn with_prefix(&self, prefix: &str) -> Vec<(&Entry, usize)> {
+        if prefix.is_empty() {
+            return Vec::new();
+        }
         let first = self
             .starts
             .partition_point(|start| self.tail(*start) < prefix);
@@ -172,9 +198,9 @@ fn word_starts(text: &str) -> impl Iterator<Item = usize> + '_ {
         .take(MAX_STARTS)
 }
 
-/// Ways to go on from what somebody has typed: queries that others found
-/// something with, categories, brands and titles. An empty beginning gives
-/// the most popular queries.
+/// Ways to go on from what somebody has typed: their own queries, queries
+/// that several others asked, categories, brands and titles. An empty
+/// beginning gives the most popular queries.
 pub fn suggest(
     context: &Context<'_>,
     index: &Index,
@@ -190,14 +216,14 @@ pub fn suggest(
     let typed: String = request.q.chars().take(100).collect();
     let prefix = folded(typed.trim_start());
     let mut suggestions = stages.run("prefix", || {
-        collect(index, context.snapshot, &prefix, request.limit)
+        collect(index, context.snapshot, request, &prefix)
     });
     if suggestions.is_empty() && !prefix.is_empty() {
         let mended = stages.run("correct", || {
             Query::interpret(index.collection(), &typed, None).corrected
         });
         if let Some(mended) = mended {
-            suggestions = collect(index, context.snapshot, &folded(&mended), request.limit);
+            suggestions = collect(index, context.snapshot, request, &folded(&mended));
         }
     }
     Ok(Decision {
@@ -209,47 +235,83 @@ pub fn suggest(
     })
 }
 
-fn collect(index: &Index, snapshot: &Snapshot, prefix: &str, limit: usize) -> Vec<Suggestion> {
+/// The best of what goes on from a prefix; only that is written out.
+fn collect(
+    index: &Index,
+    snapshot: &Snapshot,
+    request: &SuggestRequest,
+    prefix: &str,
+) -> Vec<Suggestion> {
+    let own = own_queries(snapshot, request);
     // Rank, then text: the same input gives the same list.
-    let mut found: Vec<(Reverse<Weight>, Suggestion)> = Vec::new();
-    for (query, clicks) in &snapshot.query_clicks {
-        let Some(at) = starts_in(query, prefix) else {
-            continue;
-        };
-        let interest: f32 = clicks.values().sum();
-        let weight = Weight::new(SuggestionKind::Query, at, interest, query.len());
-        found.push((
-            Reverse(weight),
-            suggestion(query, SuggestionKind::Query, prefix, None),
-        ));
+    let mut found: Vec<(Reverse<Weight>, &str, SuggestionKind, Option<Id>)> = Vec::new();
+    for query in &own {
+        if let Some(at) = starts_in(query, prefix) {
+            let weight = Weight::own(at, query.len());
+            found.push((Reverse(weight), query, SuggestionKind::Query, None));
+        }
     }
-    if !prefix.is_empty() {
-        for (entry, at) in index.suggestions.with_prefix(prefix) {
+    let asked_for = |query: &str| {
+        let asked = snapshot.asked.get(query);
+        asked.map_or(0.0, |asked| asked.interest + 0.1 * asked.searches as f32)
+    };
+    if prefix.is_empty() {
+        for query in &index.asked.popular {
+            let weight = Weight::new(SuggestionKind::Query, 0, asked_for(query), query.len());
+            found.push((Reverse(weight), query, SuggestionKind::Query, None));
+        }
+    }
+    let tables = index.suggestions();
+    let tables = [&index.asked.queries, tables[0], tables[1]];
+    for (place, table) in tables.into_iter().enumerate() {
+        let common = place == 0;
+        for (entry, at) in table.with_prefix(prefix) {
             let product = entry.place.and_then(|place| snapshot.catalogue.get(place));
-            if entry.place.is_some() && product.is_none() {
+            let superseded = |at| place == 1 && index.is_superseded(at);
+            if entry.place.is_some_and(superseded) || (entry.place.is_some() && product.is_none()) {
                 continue;
             }
             let popularity = |place| snapshot.popularity.get(place).copied().unwrap_or_default();
             let interest = match &entry.place {
                 Some(place) => popularity(place),
+                None if common => asked_for(&entry.text),
                 None => entry.count as f32,
             };
             let weight = Weight::new(entry.kind, at, interest, entry.text.len());
             let id = product.map(|product| product.id.clone());
-            found.push((
-                Reverse(weight),
-                suggestion(&entry.text, entry.kind, prefix, id),
-            ));
+            found.push((Reverse(weight), &entry.text, entry.kind, id));
         }
     }
-    found.sort_by(|(left, a), (right, b)| left.cmp(right).then_with(|| a.text.cmp(&b.text)));
+    let kept = (4 * request.limit).max(32);
+    let order = |left: &(Reverse<Weight>, &str, _, _), right: &(Reverse<Weight>, &str, _, _)| {
+        left.0.cmp(&right.0).then_with(|| left.1.cmp(right.1))
+    };
+    if found.len() > kept {
+        found.select_nth_unstable_by(kept, order);
+        found.truncate(kept);
+    }
+    found.sort_by(order);
     let mut texts: FxHashSet<String> = FxHashSet::default();
     found
         .into_iter()
-        .map(|(_, suggestion)| suggestion)
-        .filter(|suggestion| texts.insert(folded(&suggestion.text)))
-        .take(limit)
+        .filter(|(_, text, ..)| texts.insert(folded(text)))
+        .take(request.limit)
+        .map(|(_, text, kind, product)| suggestion(text, kind, prefix, product))
         .collect()
+}
+
+/// What the one who types has asked before, the last first; nothing where
+/// they refused to be remembered.
+fn own_queries(snapshot: &Snapshot, request: &SuggestRequest) -> Vec<String> {
+    const RECENT: usize = 50;
+    let known = request.customer.as_ref();
+    let known = known.and_then(|id| snapshot.customers.get(id));
+    if known.is_some_and(|customer| !customer.consent.personalisation) {
+        return Vec::new();
+    }
+    let history = snapshot.history(request.customer.as_ref(), request.session.as_ref());
+    let queries = history.map_or(&[][..], |history| &history.queries);
+    queries.iter().rev().take(RECENT).cloned().collect()
 }
 
 fn starts_in(text: &str, prefix: &str) -> Option<usize> {
@@ -273,6 +335,15 @@ struct Weight {
 }
 
 impl Weight {
+    /// One's own query comes before what others ask.
+    fn own(at: usize, length: usize) -> Self {
+        Self {
+            class: if at == 0 { 9 } else { 8 },
+            interest: 0,
+            brevity: Reverse(length),
+        }
+    }
+
     fn new(kind: SuggestionKind, at: usize, interest: f32, length: usize) -> Self {
         let kind = match kind {
             SuggestionKind::Query => 3,

@@ -1,3 +1,9 @@
+mod live;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use corpus::search::{Field, Ranker};
 use serde_json::json;
 use shop::{
     Availability, Currency, Customer, Event, EventKind, Filter, Id, Kind, Money, Product, Record,
@@ -5,7 +11,9 @@ use shop::{
 };
 use store::{Entry, LogEntry, Snapshot};
 
+use super::model::RANKER_FILE;
 use super::*;
+use crate::{Context, Decision, ServeError};
 
 fn id(text: &str) -> Id {
     Id::new(text).unwrap()
@@ -29,6 +37,24 @@ impl Shop {
         append(&mut self.snapshot, records);
     }
 
+    fn remove(&mut self, product: &str) {
+        self.snapshot.extend(&[LogEntry {
+            sequence: self.snapshot.sequence + 1,
+            id: format!("removal of {product}"),
+            entry: Entry::Removed {
+                kind: Kind::Products,
+                id: id(product),
+            },
+        }]);
+    }
+
+    /// As the server does a few times a second.
+    fn refresh(&mut self) {
+        if let Some(index) = self.index.refreshed(&self.snapshot) {
+            self.index = index;
+        }
+    }
+
     fn decide(&self, request: &SearchRequest) -> Decision<SearchResults> {
         search(&self.context(), &self.index, None, request).unwrap()
     }
@@ -45,6 +71,7 @@ impl Shop {
         let request = SuggestRequest {
             q: q.to_owned(),
             limit: 5,
+            ..SuggestRequest::default()
         };
         let decision = suggest(&self.context(), &self.index, &request).unwrap();
         let suggestions = decision.content.suggestions.into_iter();
@@ -423,14 +450,7 @@ fn who_refused_personalisation_gets_the_common_order() {
 #[test]
 fn a_removed_product_is_not_found_before_the_index_is_built_anew() {
     let mut shop = Shop::new(english());
-    shop.snapshot.extend(&[LogEntry {
-        sequence: shop.snapshot.sequence + 1,
-        id: "removal".into(),
-        entry: Entry::Removed {
-            kind: Kind::Products,
-            id: id("tea"),
-        },
-    }]);
+    shop.remove("tea");
     assert!(shop.ids("green tea").is_empty());
     assert_ne!(shop.index.revision(), shop.snapshot.catalogue.revision);
 }
@@ -476,12 +496,9 @@ fn suggestions() {
         );
     }
     assert!(shop.suggestions("zzzz").is_empty());
-    shop.append(vec![event(
-        EventKind::Click,
-        Some("laptop sleeve"),
-        "bag",
-        "s",
-    )]);
+    let asked = |session: &str| event(EventKind::Click, Some("laptop sleeve"), "bag", session);
+    shop.append(vec![asked("s"), asked("t"), asked("u")]);
+    shop.refresh();
     assert_eq!(shop.suggestions("lapt")[0], "laptop sleeve");
     assert_eq!(shop.suggestions(""), ["laptop sleeve"]);
 }

@@ -19,7 +19,7 @@ enum Lexeme {
 impl Lexeme {
     fn shown(&self) -> String {
         match self {
-            Self::Word(text) | Self::Quoted(text) => format!("{text:?}"),
+            Self::Word(text) | Self::Quoted(text) => shortened(text),
             Self::Sign(sign) => format!("{sign:?}"),
             Self::End => "the end".to_owned(),
         }
@@ -284,6 +284,15 @@ impl Parser {
                 return Err(self.expected(&format!("\",\" or {end:?}")));
             }
         }
+    }
+}
+
+/// A text in quotes, cut where nobody would read on.
+pub(super) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 40;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
     }
 }
 

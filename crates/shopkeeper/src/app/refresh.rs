@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serve::ServeError;
+use serve::search::Index;
 use shop::Service;
 use store::{Snapshot, Store};
+use tokio::task::JoinHandle;
 
 use super::App;
 use super::loaded::{InsightPart, Loaded, SearchPart, SupportPart, Versioned};
@@ -16,6 +18,17 @@ use super::loaded::{InsightPart, Loaded, SearchPart, SupportPart, Versioned};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 type Files = BTreeMap<String, Vec<u8>>;
+
+/// After looking at what changed, nothing is looked at for so many times as
+/// long: changes never take the machine from the requests.
+const REST: u32 = 5;
+
+/// An index on its way.
+#[derive(Default)]
+pub struct Refreshing {
+    rebuilding: Option<JoinHandle<Result<Index, ServeError>>>,
+    not_before: Option<Instant>,
+}
 
 /// Looks for changes until the server is gone.
 pub(super) async fn keep_fresh(app: Weak<App>) {
@@ -27,26 +40,41 @@ pub(super) async fn keep_fresh(app: Weak<App>) {
         if app.is_stopping() {
             return;
         }
-        refresh_once(&app).await;
+        refresh(&app, false).await;
     }
 }
 
-/// Brings what serves up to the present snapshot.
+/// Brings what serves up to the present snapshot, and waits for what takes
+/// long.
 pub async fn refresh_once(app: &App) {
+    refresh(app, true).await;
+}
+
+async fn refresh(app: &App, wait: bool) {
+    let mut refreshing = app.refreshing.lock().await;
     let before = app.loaded();
-    if let Some(after) = refreshed(&app.store, &before, &app.services).await {
+    if let Some(after) = refreshed(app, &before, &mut refreshing, wait).await {
         app.loaded.store(Arc::new(after));
     }
 }
 
 /// What should serve now, or `None` when nothing has changed since `before`.
-async fn refreshed(store: &Store, before: &Loaded, services: &[Service]) -> Option<Loaded> {
+async fn refreshed(
+    app: &App,
+    before: &Loaded,
+    refreshing: &mut Refreshing,
+    wait: bool,
+) -> Option<Loaded> {
+    let store = &app.store;
     let snapshot = store.snapshot();
     let mut after = before.clone();
     let mut changed = false;
-    for service in services.iter().copied() {
+    for service in app.services.iter().copied() {
         changed |= match service {
-            Service::Search => refresh_search(store, &snapshot, &mut after).await,
+            Service::Search => {
+                let fresh_model = refresh_ranker(store, &snapshot, &mut after).await;
+                fresh_model | refresh_index(&snapshot, &mut after, refreshing, wait).await
+            }
             Service::Recommend => refresh_recommend(store, &snapshot, &mut after).await,
             Service::Support => refresh_support(store, &snapshot, &mut after).await,
             Service::Insight => refresh_insight(store, &snapshot, &mut after).await,
@@ -108,45 +136,96 @@ async fn load<T: Send + 'static>(
     }
 }
 
-async fn refresh_search(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
-    let (mut changed, mut fresh) = (false, None);
-    if let Some(version) = wanted(snapshot, loaded, Service::Search) {
-        let model = load(
-            store,
-            loaded,
-            Service::Search,
-            version,
-            serve::search::Model::load,
-        )
-        .await;
-        if let (Some(model), Some(part)) = (model.clone(), &mut loaded.search) {
-            part.model = Some(model);
+/// Loads the search model that should serve.
+async fn refresh_ranker(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
+    let Some(version) = wanted(snapshot, loaded, Service::Search) else {
+        return false;
+    };
+    let read = serve::search::Model::load;
+    let Some(model) = load(store, loaded, Service::Search, version, read).await else {
+        return true;
+    };
+    match &mut loaded.search {
+        Some(part) => part.model = Some(model),
+        None => {
+            // The first index waits for its model, so that it is built once.
+            let index = build_index(snapshot, Some(&model));
+            if let Some(Ok(index)) = index.await {
+                let index = Arc::new(index);
+                let model = Some(model);
+                loaded.search = Some(SearchPart { index, model });
+            }
         }
-        fresh = model;
-        changed = true;
     }
-    let model = loaded.search.as_ref().and_then(|part| part.model.clone());
-    let model = model.or(fresh);
-    let current = loaded.search.as_ref().is_some_and(|part| {
-        let model = model.as_ref().map(|model| &*model.model);
-        part.index.revision() == snapshot.catalogue.revision && part.index.is_for(model)
-    });
-    if !current {
-        let catalogue = snapshot.catalogue.clone();
-        let own = model.clone();
-        let build = move || {
-            let model = own.as_ref().map(|model| &*model.model);
-            serve::search::Index::build_for(&catalogue, model)
-        };
-        match aside(build).await {
+    true
+}
+
+/// Indexes all products for a model, off the async threads.
+async fn build_index(
+    snapshot: &Arc<Snapshot>,
+    model: Option<&Versioned<serve::search::Model>>,
+) -> Option<Result<Index, ServeError>> {
+    let (snapshot, model) = (snapshot.clone(), model.map(|model| model.model.clone()));
+    aside(move || Index::build_for(&snapshot.catalogue, model.as_deref())).await
+}
+
+/// Brings the index up to the present: what changed is indexed beside the
+/// rest; when that is much, or the model is another one, everything is indexed
+/// anew in the background and swapped in when it is done.
+async fn refresh_index(
+    snapshot: &Arc<Snapshot>,
+    loaded: &mut Loaded,
+    refreshing: &mut Refreshing,
+    wait: bool,
+) -> bool {
+    let mut changed = false;
+    if loaded.search.is_none() {
+        match build_index(snapshot, None).await {
             Some(Ok(index)) => {
                 let index = Arc::new(index);
-                loaded.search = Some(SearchPart { index, model });
+                loaded.search = Some(SearchPart { index, model: None });
                 changed = true;
             }
             Some(Err(error)) => tracing::error!(%error, "the catalogue cannot be indexed"),
             None => {}
         }
+    }
+    let Some(part) = &mut loaded.search else {
+        return changed;
+    };
+    let model = part.model.as_ref().map(|model| model.model.clone());
+    let outdated = part.index.is_worn() || !part.index.is_for(model.as_deref());
+    if outdated && refreshing.rebuilding.is_none() {
+        let (snapshot, model) = (snapshot.clone(), model.clone());
+        refreshing.rebuilding = Some(tokio::task::spawn_blocking(move || {
+            Index::build_for(&snapshot.catalogue, model.as_deref())
+        }));
+    }
+    if let Some(work) = refreshing
+        .rebuilding
+        .take_if(|work| wait || work.is_finished())
+    {
+        match work.await {
+            Ok(Ok(index)) => {
+                part.index = Arc::new(index);
+                changed = true;
+            }
+            Ok(Err(error)) => tracing::error!(%error, "the catalogue cannot be indexed"),
+            Err(error) => tracing::error!(%error, "indexing the catalogue failed"),
+        }
+    }
+    let resting = refreshing
+        .not_before
+        .is_some_and(|end| Instant::now() < end);
+    if resting && !wait && !changed {
+        return false;
+    }
+    let (index, now) = (part.index.clone(), snapshot.clone());
+    let begun = Instant::now();
+    if let Some(Some(index)) = aside(move || index.refreshed(&now)).await {
+        part.index = Arc::new(index);
+        refreshing.not_before = Some(Instant::now() + begun.elapsed() * REST);
+        changed = true;
     }
     changed
 }

@@ -2,6 +2,7 @@
 //! slip of the finger costs.
 
 mod read;
+mod simulated;
 mod slips;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,16 +45,20 @@ const SEED: u64 = 20_260_501;
 #[derive(Debug, Args)]
 pub struct SearchArguments {
     /// The catalogue: products as JSON Lines, plain, .gz or .zst.
-    #[arg(long, value_name = "FILE")]
-    pub products: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "simulated")]
+    pub products: Option<PathBuf>,
     /// What people said about query and product.
-    #[arg(long, value_name = "FILE")]
-    pub judgements: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "simulated")]
+    pub judgements: Option<PathBuf>,
     /// Judgements to train on; where they speak of queries that are measured,
     /// each fifth of the queries is measured by a model trained without it.
     /// Without them everything is learnt from the catalogue alone.
     #[arg(long, value_name = "FILE")]
     pub train: Option<PathBuf>,
+    /// Measure on a simulated shop of so many products instead, where the
+    /// truth is known: English beside Chinese, and what shares no word.
+    #[arg(long, value_name = "N", conflicts_with_all = ["products", "judgements", "train"])]
+    pub simulated: Option<usize>,
 }
 
 /// The stages that are measured.
@@ -113,12 +118,18 @@ struct Quality {
 
 /// Measures search on judged queries.
 pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
-    let products = read_products(&arguments.products)?;
-    let (judged, unanswerable) = read_judged(&arguments.judgements)?;
+    if let Some(products) = arguments.simulated {
+        return simulated::run(products);
+    }
+    let (Some(products), Some(judgements)) = (&arguments.products, &arguments.judgements) else {
+        bail!("--products and --judgements are needed, or --simulated");
+    };
+    let products = read_products(products)?;
+    let (judged, unanswerable) = read_judged(judgements)?;
     if judged.is_empty() {
         bail!(
             "{}: no query has a product graded above 0",
-            arguments.judgements.display()
+            judgements.display()
         );
     }
     let to_train = match &arguments.train {
@@ -320,14 +331,17 @@ impl Progress for Silent {
 }
 
 fn train(products: &[Product], judgements: Vec<Judgement>) -> anyhow::Result<Model> {
-    let corpus = Corpus {
+    train_on(&Corpus {
         products: products.to_vec(),
         judgements,
         ..Corpus::default()
-    };
+    })
+}
+
+fn train_on(corpus: &Corpus) -> anyhow::Result<Model> {
     let stop = AtomicBool::new(false);
     let trained = train::search::train(
-        &corpus,
+        corpus,
         &Job {
             size: Size::Small,
             seed: SEED,

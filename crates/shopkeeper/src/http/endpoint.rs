@@ -18,6 +18,7 @@ use crate::config::Scope;
 pub enum Verb {
     Get,
     Post,
+    Delete,
 }
 
 impl Verb {
@@ -26,6 +27,7 @@ impl Verb {
         match self {
             Self::Get => "get",
             Self::Post => "post",
+            Self::Delete => "delete",
         }
     }
 
@@ -33,6 +35,7 @@ impl Verb {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Delete => MethodFilter::DELETE,
         }
     }
 }
@@ -100,6 +103,16 @@ impl Endpoint {
         handler: H,
     ) -> Self {
         Self::new(Verb::Post, path, scope, summary, handler)
+    }
+
+    /// A route that removes.
+    pub fn delete<H: Handler<T, Arc<App>>, T: 'static>(
+        path: &'static str,
+        scope: Option<Scope>,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
+        Self::new(Verb::Delete, path, scope, summary, handler)
     }
 
     /// Takes a parameter in the query string.

@@ -9,6 +9,7 @@ mod chat;
 mod collect;
 mod completions;
 pub mod conversations;
+pub mod curation;
 pub mod customer_token;
 pub mod decisions;
 mod endpoint;
@@ -74,6 +75,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(events::endpoints());
     endpoints.extend(collect::endpoints());
     endpoints.extend(search::endpoints());
+    endpoints.extend(curation::endpoints());
     endpoints.extend(recommendations::endpoints());
     endpoints.extend(chat::endpoints());
     endpoints.extend(actions::endpoints());

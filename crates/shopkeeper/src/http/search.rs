@@ -44,6 +44,11 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "string",
                 "What to count, between commas: category, brand, price, …",
             )
+            .query(
+                "disjunctive",
+                "boolean",
+                "Whether a facet that the filter speaks of is counted as if it did not (true)",
+            )
             .query("language", "string", "Of the words, as en or zh")
             .query("customer", "string", "Who searches")
             .query("session", "string", "In which visit")
@@ -67,6 +72,11 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "string",
                 "group_id: the best of each group only",
             )
+            .query(
+                "rules",
+                "boolean",
+                "Whether the shop's rules are applied (true); false needs the scope write",
+            )
             .answers(schema("SearchAnswer")),
         Endpoint::post("/v1/search", scope, "Finds products", search_post)
             .body(schema("SearchRequest"))
@@ -79,6 +89,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         )
         .query("q", "string", "What has been typed so far")
         .query("limit", "integer", "How many, 1 to 20 (8)")
+        .query(
+            "customer",
+            "string",
+            "Who types: their own queries come first",
+        )
+        .query("session", "string", "In which visit")
         .answers(schema("Suggestions")),
     ]
 }
@@ -89,7 +105,7 @@ async fn search_get(
     parameters: Parameters,
 ) -> Result<Json<Decision<SearchResults>>, ApiError> {
     let request = request_of(&parameters)?;
-    caller.may_act_for(request.customer.as_ref())?;
+    check(&caller, &request)?;
     search(&app, request).await.map(Json)
 }
 
@@ -98,8 +114,16 @@ async fn search_post(
     Extension(caller): Extension<Caller>,
     JsonBody(request): JsonBody<SearchRequest>,
 ) -> Result<Json<Decision<SearchResults>>, ApiError> {
-    caller.may_act_for(request.customer.as_ref())?;
+    check(&caller, &request)?;
     search(&app, request).await.map(Json)
+}
+
+/// Nobody speaks for others, and only the shop's people look past its rules.
+fn check(caller: &Caller, request: &SearchRequest) -> Result<(), ApiError> {
+    if !request.rules {
+        caller.require(Scope::Write)?;
+    }
+    caller.may_act_for(request.customer.as_ref())
 }
 
 fn request_of(parameters: &Parameters) -> Result<SearchRequest, ApiError> {
@@ -115,6 +139,9 @@ fn request_of(parameters: &Parameters) -> Result<SearchRequest, ApiError> {
                 .map_err(|error| ApiError::field("sort", error.to_string()))?,
         },
         facets: parameters.list("facets"),
+        disjunctive: parameters
+            .parsed("disjunctive")?
+            .unwrap_or(otherwise.disjunctive),
         language: parameters.text("language").map(str::to_owned),
         customer: parameters.id("customer")?,
         session: parameters.id("session")?,
@@ -126,6 +153,7 @@ fn request_of(parameters: &Parameters) -> Result<SearchRequest, ApiError> {
             Some(word) => serde_json::from_value(json!(word))
                 .map_err(|error| ApiError::field("distinct", error.to_string()))?,
         },
+        rules: parameters.parsed("rules")?.unwrap_or(otherwise.rules),
     })
 }
 
@@ -173,8 +201,11 @@ pub async fn search(
 
 async fn suggest(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     parameters: Parameters,
 ) -> Result<Json<Decision<Suggestions>>, ApiError> {
+    let customer = parameters.id("customer")?;
+    caller.may_act_for(customer.as_ref())?;
     let request = SuggestRequest {
         q: parameters
             .text("q")
@@ -183,6 +214,8 @@ async fn suggest(
             .take(LONGEST_QUERY)
             .collect(),
         limit: parameters.number("limit", 8, 1..=20)?,
+        customer,
+        session: parameters.id("session")?,
     };
     let Some(part) = app.loaded().search.clone() else {
         return Err(ApiError::not_trained(Service::Search));

@@ -220,6 +220,7 @@ pub fn console(visitor: &Visitor, current: &str, title: &str, content: Markup) -
     let pages = [
         ("/console", text.overview),
         ("/console/search", text.search),
+        ("/console/rules", text.curation),
         ("/console/conversations", text.conversations),
         ("/console/insight", text.insight),
         ("/console/models", text.models),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serve::Decision;
 use serve::search::{SearchRequest, SearchResults};
@@ -73,6 +73,11 @@ pub async fn home(
     let looking = Looking::of(&parameters);
     let text = visitor.text();
     let found = find(&app, &visitor, &looking).await;
+    if let Ok(found) = &found
+        && let Some(address) = &found.content.redirect
+    {
+        return Redirect::to(address).into_response();
+    }
     let rows = if looking.is_anything() {
         html! {}
     } else {
@@ -180,6 +185,7 @@ fn results(text: &Text, looking: &Looking, found: &Decision<SearchResults>) -> M
                     span { (text.corrected) " " strong { (corrected) } }
                 }
             }
+            @for banner in &results.banners { p class="pane" { (banner) } }
             (categories(text, looking, results))
             @if cards.is_empty() {
                 p class="empty" { (text.no_results) }
@@ -187,6 +193,11 @@ fn results(text: &Text, looking: &Looking, found: &Decision<SearchResults>) -> M
                 ul class="grid" { (items(text, &cards)) }
             }
             (pages(looking, results.total))
+            @if !results.related.is_empty() {
+                ul class="chips" aria-label=(text.related) {
+                    @for query in &results.related { li { a href=(format!("/?q={}", encode(query))) { (query) } } }
+                }
+            }
         }
     }
 }

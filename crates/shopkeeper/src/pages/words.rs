@@ -24,6 +24,7 @@ pub fn of_reason(text: &Text, reason: &Reason) -> String {
         Reason::Chosen { .. } => text.reason_chosen.to_owned(),
         Reason::Taste { .. } => text.reason_taste.to_owned(),
         Reason::Unavailable => text.out_of_stock.to_owned(),
+        Reason::Rule { rule } => format!("{}: {rule}", text.rule),
     }
 }
 
@@ -34,7 +35,8 @@ pub fn telling(text: &Text, reason: &Reason) -> Option<String> {
         Reason::Words { .. }
         | Reason::ExactTitle
         | Reason::Popular { .. }
-        | Reason::Unavailable => None,
+        | Reason::Unavailable
+        | Reason::Rule { .. } => None,
     }
 }
 

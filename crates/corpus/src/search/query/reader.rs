@@ -63,6 +63,15 @@ impl<'a> Reader<'a> {
         terms
     }
 
+    /// Whether two folded words differ in nothing but their ending.
+    pub fn is_same_word(&self, left: &str, right: &str) -> bool {
+        left == right
+            || self
+                .analysers
+                .first()
+                .is_some_and(|one| one.stem(left) == one.stem(right))
+    }
+
     pub fn single(&self, word: &str, weight: f32, origin: Origin) -> Vec<Alternative> {
         let terms = self.stems(word).into_iter();
         terms
@@ -243,6 +252,7 @@ impl<'a> Reader<'a> {
             text: draft.piece.text,
             alternatives: draft.alternatives,
             rarity,
+            share: 1.0,
         }
     }
 }

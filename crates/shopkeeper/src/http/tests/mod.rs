@@ -2,6 +2,7 @@
 
 mod assistant;
 mod chat;
+mod curation;
 mod errors;
 mod events;
 mod imports;

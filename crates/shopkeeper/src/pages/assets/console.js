@@ -67,6 +67,47 @@ document.addEventListener('click', async (happened) => {
   }
 });
 
+document.addEventListener('click', async (happened) => {
+  const button = happened.target.closest('[data-delete]');
+  if (!button) return;
+  button.disabled = true;
+  try {
+    const response = await fetch(button.dataset.delete, { method: 'DELETE' });
+    if (!response.ok) throw new Error((await response.json()).error.message);
+    location.reload();
+  } catch (error) {
+    toast(error.message);
+    button.disabled = false;
+  }
+});
+
+document.getElementById('rule-form')?.addEventListener('submit', async (submitted) => {
+  submitted.preventDefault();
+  const fields = new FormData(submitted.target);
+  const said = (name) => fields.get(name)?.trim() || undefined;
+  const moment = (name) => (said(name) ? new Date(said(name)).toISOString() : undefined);
+  const then = { redirect: said('redirect'), banner: said('banner'), filter: said('filter') };
+  if (said('pin')) then.pin = [{ product_id: said('pin'), position: Number(said('position') || 1) }];
+  if (said('hide')) then.hide = said('hide').split(',').map((id) => id.trim()).filter(Boolean);
+  if (said('boost')) then.boost = [{ filter: said('boost'), by: 1 }];
+  try {
+    await write('/v1/rules', {
+      when: { query: said('query'), matches: fields.get('matches'), category: said('category'), from: moment('from'), until: moment('until') },
+      then,
+    });
+    location.reload();
+  } catch (error) { toast(error.message); }
+});
+
+document.getElementById('synonym-form')?.addEventListener('submit', async (submitted) => {
+  submitted.preventDefault();
+  const words = new FormData(submitted.target).get('words').split(',').map((word) => word.trim()).filter(Boolean);
+  try {
+    await write('/v1/synonyms', { words });
+    location.reload();
+  } catch (error) { toast(error.message); }
+});
+
 document.getElementById('coupon-form')?.addEventListener('submit', async (submitted) => {
   submitted.preventDefault();
   const fields = new FormData(submitted.target);

@@ -1,6 +1,7 @@
 //! The console: what the shop does, why, and how well.
 
 mod conversations;
+mod curation;
 mod decisions;
 mod insight;
 mod live;
@@ -24,6 +25,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/console", get(overview::page))
         .route("/console/live", get(live::figures))
         .route("/console/search", get(search::page))
+        .route("/console/rules", get(curation::page))
         .route("/console/conversations", get(conversations::list))
         .route("/console/conversations/{id}", get(conversations::one))
         .route("/console/insight", get(insight::page))

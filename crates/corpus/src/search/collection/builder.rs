@@ -1,0 +1,285 @@
+//! How products become terms: analysed on several threads, numbered by one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pinyin::ToPinyin;
+use rustc_hash::FxHashMap;
+use shop::Product;
+
+use super::{Collection, Core, Document, Field, Part, Term, TermEntry, rarity};
+use crate::search::analysis::{Analyser, Token};
+use crate::search::titles::TitlePostings;
+use crate::search::vocabulary::Vocabulary;
+
+/// How many products a thread analyses before they are numbered: bounds the
+/// memory that tokens take.
+const CHUNK: usize = 512;
+
+/// A product analysed, its terms not yet numbered.
+struct Analysed {
+    title: Vec<Token>,
+    brand: Vec<Token>,
+    category: Vec<Token>,
+    rest: Vec<Token>,
+}
+
+fn analyse(product: &Product) -> Analysed {
+    let analyser = Analyser::new(product.language.as_deref());
+    let tokens = |field: Field| {
+        let texts = field.texts(product);
+        texts
+            .iter()
+            .flat_map(|text| analyser.tokens(text))
+            .collect::<Vec<Token>>()
+    };
+    let mut rest = tokens(Field::Tags);
+    rest.extend(tokens(Field::Attributes));
+    rest.extend(tokens(Field::Description));
+    Analysed {
+        title: tokens(Field::Title),
+        brand: tokens(Field::Brand),
+        category: tokens(Field::Category),
+        rest,
+    }
+}
+
+/// What stands after these in a title is what the thing is for or comes with.
+const PREPOSITIONS: [&str; 14] = [
+    "for",
+    "with",
+    "w",
+    "compatible",
+    "fits",
+    "fur",
+    "mit",
+    "pour",
+    "avec",
+    "para",
+    "con",
+    "per",
+    "voor",
+    "适用",
+];
+
+/// The languages of products, sorted.
+pub(super) fn languages(products: &[&Product]) -> Vec<String> {
+    let languages: BTreeSet<String> = products
+        .iter()
+        .map(|product| product.language.clone().unwrap_or_else(|| "en".to_owned()))
+        .collect();
+    languages.into_iter().collect()
+}
+
+#[derive(Default)]
+pub(super) struct Builder {
+    /// What these products are added to, where there is such.
+    core: Option<Arc<Core>>,
+    part: Part,
+    words: FxHashMap<String, u32>,
+}
+
+impl Builder {
+    /// For products that come later.
+    pub(super) fn beside(core: Arc<Core>) -> Self {
+        Self {
+            core: Some(core),
+            ..Self::default()
+        }
+    }
+
+    /// Adds products in their order.
+    pub(super) fn analyse(&mut self, products: &[&Product], threads: usize) {
+        for batch in products.chunks(CHUNK * threads.max(1)) {
+            let analysed: Vec<Vec<Analysed>> = std::thread::scope(|scope| {
+                let workers: Vec<_> = batch
+                    .chunks(CHUNK)
+                    .map(|chunk| {
+                        scope.spawn(move || chunk.iter().map(|p| analyse(p)).collect::<Vec<_>>())
+                    })
+                    .collect();
+                workers
+                    .into_iter()
+                    .map(|worker| worker.join().unwrap_or_default())
+                    .collect()
+            });
+            for product in analysed.into_iter().flatten() {
+                self.add(product);
+            }
+        }
+    }
+
+    fn add(&mut self, analysed: Analysed) {
+        let Analysed {
+            title,
+            brand,
+            category,
+            rest,
+        } = analysed;
+        let mut document = Document::default();
+        let mut all = Vec::new();
+        for token in &title {
+            let term = self.number(token);
+            all.push(term);
+            if !token.gram {
+                let at = document.title.len();
+                if document.head == 0 && at > 0 && PREPOSITIONS.contains(&token.word.as_str()) {
+                    document.head = at;
+                }
+                document.title.push(term);
+            }
+        }
+        if document.head == 0 {
+            document.head = document.title.len();
+        }
+        document.title_terms = sorted(&all);
+        let mut own = |tokens: &[Token], all: &mut Vec<Term>| {
+            let terms: Vec<Term> = tokens.iter().map(|token| self.number(token)).collect();
+            all.extend(&terms);
+            sorted(&terms)
+        };
+        document.brand_terms = own(&brand, &mut all);
+        document.category_terms = own(&category, &mut all);
+        own(&rest, &mut all);
+        all.sort_unstable();
+        for term in all {
+            let first = document.counts.last().is_none_or(|(last, _)| *last != term);
+            if self.count(term, first) {
+                document.grams += 1;
+            } else {
+                document.words += 1;
+            }
+            match document.counts.last_mut() {
+                Some((_, count)) if !first => *count = count.saturating_add(1),
+                _ => document.counts.push((term, 1)),
+            }
+        }
+        document.counts.shrink_to_fit();
+        self.part.documents.push(document);
+        let tokens = [&title, &brand, &category, &rest];
+        let words: BTreeSet<&str> = tokens
+            .iter()
+            .flat_map(|tokens| tokens.iter())
+            .filter(|token| !token.gram)
+            .map(|token| token.word.as_str())
+            .collect();
+        for word in words {
+            match self.words.get_mut(word) {
+                Some(count) => *count += 1,
+                None => {
+                    self.words.insert(word.to_owned(), 1);
+                }
+            }
+        }
+    }
+
+    fn known(&self) -> usize {
+        self.core.as_ref().map_or(0, |core| core.part.entries.len())
+    }
+
+    /// Notes that a document has a term, the first time it has it; says
+    /// whether it is a gram.
+    fn count(&mut self, term: Term, first: bool) -> bool {
+        let (term, known) = (term as usize, self.known());
+        match &self.core {
+            Some(core) if term < known => core.part.entries[term].gram,
+            _ => {
+                let entry = &mut self.part.entries[term - known];
+                entry.documents += u32::from(first);
+                entry.gram
+            }
+        }
+    }
+
+    fn number(&mut self, token: &Token) -> Term {
+        let kind = usize::from(token.gram);
+        let core = self.core.as_ref();
+        if let Some(term) = core.and_then(|core| core.part.dictionary[kind].get(&token.term)) {
+            return *term;
+        }
+        if let Some(term) = self.part.dictionary[kind].get(&token.term) {
+            return *term;
+        }
+        let term = (self.known() + self.part.entries.len()) as Term;
+        self.part.dictionary[kind].insert(token.term.clone(), term);
+        self.part.texts.push(token.term.as_str().into());
+        self.part.entries.push(TermEntry {
+            documents: 0,
+            gram: token.gram,
+        });
+        term
+    }
+
+    fn weigh(&mut self, total: usize) {
+        let entries = self.part.entries.iter();
+        self.part.rarities = entries
+            .map(|entry| rarity(entry.documents, total))
+            .collect();
+    }
+
+    pub(super) fn finish(mut self, languages: Vec<String>) -> Collection {
+        let documents = self.part.documents.len();
+        self.weigh(documents);
+        let part = self.part;
+        let mean = |length: fn(&Document) -> u32| {
+            let sum: u64 = part.documents.iter().map(|d| u64::from(length(d))).sum();
+            sum as f32 / documents.max(1) as f32
+        };
+        let core = Core {
+            languages,
+            mean_words: mean(|d| d.words),
+            mean_grams: mean(|d| d.grams),
+            titles: TitlePostings::build(&part.documents, part.entries.len()),
+            pinyin: pinyin_of(&part.dictionary[0]),
+            part,
+        };
+        Collection {
+            core: Arc::new(core),
+            fresh: Arc::default(),
+            vocabulary: Vocabulary::new(self.words),
+        }
+    }
+
+    /// The collection that these stand beside, with them.
+    pub(super) fn finish_beside(mut self, vocabulary: &Vocabulary) -> Collection {
+        let Some(core) = self.core.clone() else {
+            return self.finish(Vec::new());
+        };
+        self.weigh(core.part.documents.len());
+        Collection {
+            core,
+            fresh: Arc::new(self.part),
+            vocabulary: vocabulary.with_fresh(self.words),
+        }
+    }
+}
+
+/// Chinese words of at least two characters by their pinyin.
+fn pinyin_of(words: &FxHashMap<String, Term>) -> FxHashMap<String, Vec<Term>> {
+    let mut found: FxHashMap<String, Vec<Term>> = FxHashMap::default();
+    for (word, term) in words {
+        if word.chars().nth(1).is_none() || !crate::words::contains_han(word) {
+            continue;
+        }
+        let syllables: Option<Vec<&str>> = word
+            .as_str()
+            .to_pinyin()
+            .map(|one| Some(one?.plain()))
+            .collect();
+        if let Some(syllables) = syllables {
+            found.entry(syllables.concat()).or_default().push(*term);
+        }
+    }
+    for terms in found.values_mut() {
+        terms.sort_unstable();
+    }
+    found
+}
+
+fn sorted(terms: &[Term]) -> Vec<Term> {
+    let mut terms = terms.to_vec();
+    terms.sort_unstable();
+    terms.dedup();
+    terms.shrink_to_fit();
+    terms
+}

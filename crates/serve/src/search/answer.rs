@@ -1,0 +1,385 @@
+//! A request becomes an answer, stage by stage.
+
+use std::collections::BTreeMap;
+
+use corpus::search::understanding::Understanding;
+use corpus::search::{Query, Ranker, query_key};
+use shop::{Filter, ModelVersion, Service};
+use store::{ProductIndex, Snapshot};
+
+use super::facet::FacetCount;
+use super::hits::{self, Shown};
+use super::index::{DocumentNumber, Index};
+use super::model::Model;
+use super::query::{SearchRequest, SearchResults, Sort};
+use super::rank::{self, Behaviour, Candidate, Scoring};
+use super::rules::Applied;
+use super::word_index::Wanted;
+use super::{meaning, page, rules};
+use crate::{Context, Decision, ServeError, Stages};
+
+/// How many products are found by meaning alone.
+const NEAR: usize = 100;
+/// Products further from a query than this are not found by meaning alone.
+const LEAST_COSINE: f32 = 0.3;
+
+/// Which part of search decides the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ordering {
+    Lexical,
+    Hybrid,
+    Full,
+}
+
+/// Answers a search. Without a model the ranker's default weights are used.
+pub fn search(
+    context: &Context<'_>,
+    index: &Index,
+    model: Option<&Model>,
+    request: &SearchRequest,
+) -> Result<Decision<SearchResults>, ServeError> {
+    answer(context, index, model, request, Ordering::Full)
+}
+
+/// Answers by BM25 alone, without any feature beside it: the stage that a
+/// benchmark compares with.
+pub fn search_lexically(
+    context: &Context<'_>,
+    index: &Index,
+    request: &SearchRequest,
+) -> Result<Decision<SearchResults>, ServeError> {
+    answer(context, index, None, request, Ordering::Lexical)
+}
+
+/// Answers by BM25 and meaning, without any other feature: the stage between
+/// the two others.
+pub fn search_by_words_and_meaning(
+    context: &Context<'_>,
+    index: &Index,
+    model: Option<&Model>,
+    request: &SearchRequest,
+) -> Result<Decision<SearchResults>, ServeError> {
+    answer(context, index, model, request, Ordering::Hybrid)
+}
+
+/// One request on its way to an answer.
+struct Search<'a> {
+    index: &'a Index,
+    snapshot: &'a Snapshot,
+    model: Option<&'a Model>,
+    ranker: &'a Ranker,
+    request: &'a SearchRequest,
+    ordering: Ordering,
+    understanding: Understanding,
+    query: Query,
+    behaviour: Behaviour,
+    rules: Applied,
+    /// What the query means, where meaning is looked at.
+    vector: Option<Vec<f32>>,
+}
+
+fn answer(
+    context: &Context<'_>,
+    index: &Index,
+    model: Option<&Model>,
+    request: &SearchRequest,
+    ordering: Ordering,
+) -> Result<Decision<SearchResults>, ServeError> {
+    request.check()?;
+    let snapshot = context.snapshot;
+    let default = Ranker::default();
+    let ranker = model.map_or(&default, Model::ranker);
+    let mut stages = Stages::default();
+    let language = request.language.as_deref().filter(|code| !code.is_empty());
+    let (understanding, query) = stages.run("interpret", || {
+        index.interpret(snapshot, &request.q, language)
+    });
+    let behaviour = Behaviour::new(snapshot, request, &query);
+    let rules = match ordering {
+        Ordering::Full => Applied::new(snapshot, request, &behaviour, context.now),
+        Ordering::Lexical | Ordering::Hybrid => Applied::default(),
+    };
+    let mut search = Search {
+        behaviour,
+        rules,
+        index,
+        snapshot,
+        model,
+        ranker,
+        request,
+        ordering,
+        understanding,
+        query,
+        vector: None,
+    };
+    let mut candidates = stages.run("lexical", || search.by_words())?;
+    if search.looks_at_meaning() {
+        stages.run("semantic", || search.add_near(&mut candidates));
+    } else {
+        stages.skip("semantic");
+    }
+    let facets = search.filtered(&mut candidates, &mut stages);
+    stages.run("rank", || search.rank(&mut candidates));
+    search.pin(&mut candidates);
+    page::keep_distinct(index, snapshot, request.distinct, &mut candidates);
+    let page = page::page(index, snapshot, request, &candidates)?;
+    let shown = Shown {
+        index,
+        snapshot,
+        query: &search.query,
+        ranker,
+        explain: request.explain,
+        rules: &search.rules,
+    };
+    let hits = stages.run("explain", || {
+        let page = page.candidates.iter();
+        page.filter_map(|candidate| shown.hit(candidate)).collect()
+    });
+    let best = candidates.iter().take(10);
+    let best = best.filter_map(|one| index.place(one.document));
+    let related = index.asked.related(&query_key(&request.q), best);
+    Ok(Decision {
+        decision_id: context.decision_id.clone(),
+        content: SearchResults {
+            hits,
+            facets,
+            total: candidates.len(),
+            next_cursor: page.next,
+            corrected: search.query.corrected.clone(),
+            related,
+            redirect: search.rules.redirect(),
+            banners: search.rules.banners(),
+            rules: search.rules.ids(),
+            interpreted: hits::interpretation(
+                &search.query,
+                search.understanding.wishes,
+                &search.behaviour,
+                request,
+                candidates.len(),
+            ),
+        },
+        models: versions(snapshot, model),
+        stages: stages.into_vec(),
+        propensity: None,
+    })
+}
+
+fn versions(snapshot: &Snapshot, model: Option<&Model>) -> Vec<ModelVersion> {
+    let serving = snapshot.serving.get(&Service::Search);
+    let serving = serving.filter(|_| model.is_some());
+    serving
+        .map(|version| ModelVersion {
+            service: Service::Search,
+            version: version.clone(),
+        })
+        .into_iter()
+        .collect()
+}
+
+impl Search<'_> {
+    fn browsing(&self) -> bool {
+        self.request.q.trim().is_empty()
+    }
+
+    fn candidate(&self, document: DocumentNumber, lexical: f32) -> Candidate {
+        Candidate {
+            document,
+            order: self.index.order(document),
+            lexical,
+            meaning: 0.0,
+            score: lexical,
+            features: None,
+        }
+    }
+
+    /// What has any of the words, and what customers chose after this query.
+    /// For an order that relevance has no part in: what has all of the words,
+    /// as the cheapest product with one of them is rarely what was meant.
+    /// Candidates are in the order of document numbers.
+    fn by_words(&self) -> Result<Vec<Candidate>, ServeError> {
+        let index = self.index;
+        if self.browsing() {
+            let all = index.all();
+            return Ok(all.map(|document| self.candidate(document, 0.0)).collect());
+        }
+        let with_order = |found: Vec<(DocumentNumber, f32)>| -> Vec<Candidate> {
+            let found = found.into_iter();
+            found
+                .map(|(document, score)| self.candidate(document, score))
+                .collect()
+        };
+        if self.request.sort != Sort::Relevance {
+            let all = index.retrieve(&self.query, Wanted::AllWords)?;
+            if all.iter().any(|(document, _)| self.allows(*document)) {
+                return Ok(with_order(all));
+            }
+        }
+        let mut found = with_order(index.retrieve(&self.query, Wanted::AnyWord)?);
+        let chosen = self.behaviour.chosen();
+        self.add(&mut found, chosen.filter_map(|place| index.document(place)));
+        let pinned = self.rules.pinned(index, self.snapshot);
+        self.add(&mut found, pinned.into_iter().map(|(_, document)| document));
+        Ok(found)
+    }
+
+    /// Adds documents that are not among the candidates.
+    fn add(
+        &self,
+        candidates: &mut Vec<Candidate>,
+        documents: impl Iterator<Item = DocumentNumber>,
+    ) {
+        let known = candidates.len();
+        for document in documents {
+            let there = candidates[..known].binary_search_by_key(&document, |one| one.document);
+            if there.is_err() {
+                candidates.push(self.candidate(document, 0.0));
+            }
+        }
+        if candidates.len() > known {
+            // Two sorted runs: sorting merges them.
+            candidates.sort_by_key(|one| one.document);
+            candidates.dedup_by_key(|one| one.document);
+        }
+    }
+
+    /// Whether this search looks at the vectors of the products.
+    fn looks_at_meaning(&self) -> bool {
+        self.index.has_meaning()
+            && self.ordering != Ordering::Lexical
+            && self.request.sort == Sort::Relevance
+            && !self.query.words.is_empty()
+            && self.request.semantic_ratio != Some(0.0)
+    }
+
+    /// Says of each candidate how near it is in meaning, and adds what is
+    /// nearest of all.
+    fn add_near(&mut self, candidates: &mut Vec<Candidate>) {
+        let index = self.index;
+        let Some(vector) = index.vector(&self.query) else {
+            return;
+        };
+        let cosines = index.cosines(&vector);
+        let count = NEAR.max(self.request.offset + self.request.limit);
+        let near = meaning::nearest(&cosines, LEAST_COSINE, count);
+        self.add(candidates, near.into_iter());
+        for one in candidates {
+            let cosine = cosines.get(one.document as usize);
+            one.meaning = cosine.copied().unwrap_or_default();
+        }
+        self.vector = Some(vector);
+    }
+
+    fn accepts(&self, filter: &Filter, document: DocumentNumber) -> bool {
+        self.index.place(document).is_some_and(|place| {
+            let product = self.snapshot.catalogue.get(place);
+            product.is_some_and(|product| filter.is_empty() || filter.accepts(product))
+        })
+    }
+
+    fn allows(&self, document: DocumentNumber) -> bool {
+        self.accepts(&self.request.filter, document)
+    }
+
+    fn is_hidden(&self, document: DocumentNumber) -> bool {
+        let place = self.index.place(document);
+        place.is_some_and(|place: ProductIndex| self.behaviour.is_hidden(place))
+    }
+
+    /// Leaves what may be shown, and counts its facets; a facet that the
+    /// filter itself speaks of is counted as if it did not, so that it says
+    /// what another choice would give.
+    fn filtered(
+        &self,
+        candidates: &mut Vec<Candidate>,
+        stages: &mut Stages,
+    ) -> BTreeMap<String, Vec<FacetCount>> {
+        let request = self.request;
+        let hidden = self.rules.hidden(self.index, self.snapshot);
+        if !hidden.is_empty() {
+            candidates.retain(|one| !hidden.contains(&one.document));
+        }
+        for filter in self.rules.filters() {
+            candidates.retain(|one| self.accepts(filter, one.document));
+        }
+        if self.browsing() && self.behaviour.hides_any() {
+            candidates.retain(|one| !self.is_hidden(one.document));
+        }
+        let freed: Vec<(&String, Filter)> = request
+            .facets
+            .iter()
+            .filter(|_| request.disjunctive)
+            .filter_map(|facet| Some((facet, request.filter.without(facet)?)))
+            .collect();
+        let mut facets = BTreeMap::new();
+        if !freed.is_empty() {
+            stages.run("disjunctive_facets", || {
+                for (facet, filter) in &freed {
+                    let documents = candidates.iter().map(|one| one.document);
+                    let documents: Vec<_> = documents
+                        .filter(|document| self.accepts(filter, *document))
+                        .collect();
+                    let asked = std::slice::from_ref(*facet);
+                    facets.extend(self.index.count_facets(&documents, asked).finish());
+                }
+            });
+        }
+        stages.run("filter", || {
+            candidates.retain(|one| self.allows(one.document));
+        });
+        if !request.facets.is_empty() {
+            stages.run("facets", || {
+                let documents: Vec<_> = candidates.iter().map(|one| one.document).collect();
+                let counts = self.index.count_facets(&documents, &request.facets);
+                for (facet, values) in counts.finish() {
+                    facets.entry(facet).or_insert(values);
+                }
+            });
+        }
+        facets
+    }
+
+    /// Puts what rules say at its place, where relevance decides.
+    fn pin(&self, candidates: &mut Vec<Candidate>) {
+        let pinned = self.rules.pinned(self.index, self.snapshot);
+        if !pinned.is_empty() && self.request.sort == Sort::Relevance {
+            rules::place_pins(candidates, &pinned);
+        }
+    }
+
+    fn rank(&self, candidates: &mut [Candidate]) {
+        let (index, snapshot, query) = (self.index, self.snapshot, &self.query);
+        let boosts = self.rules.boosts();
+        let scoring = Scoring {
+            ranker: self.ranker,
+            trees: self.model.map(|model| &*model.trees),
+            wishes: &self.understanding.wishes,
+            semantic_ratio: self.request.semantic_ratio,
+            vector: self.vector.as_deref(),
+            boosts: &boosts,
+            needed: page::needed(self.request),
+        };
+        match (self.request.sort, self.ordering) {
+            (Sort::Relevance, Ordering::Full) if self.browsing() => {
+                rank::rank_all(index, snapshot, &self.behaviour, &scoring, candidates);
+            }
+            (Sort::Relevance, Ordering::Full) => {
+                rank::rank(
+                    index,
+                    snapshot,
+                    query,
+                    &self.behaviour,
+                    &scoring,
+                    candidates,
+                );
+            }
+            (Sort::Relevance, Ordering::Hybrid) => {
+                let vector = self.vector.as_deref();
+                rank::rank_by_words_and_meaning(index, query, self.ranker, vector, candidates);
+            }
+            (Sort::Relevance, Ordering::Lexical) => {
+                rank::rank_lexically(index, query, candidates);
+            }
+            (sort, _) => rank::sort(index, snapshot, sort, candidates),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What changed since everything was indexed: new and changed products stand
+//! beside the rest, and what they supersede is left out.
+
+use corpus::search::features::{bm25, has_all_words};
+use corpus::search::{Collection, Query};
+use models::coarse::CoarseVectors;
+use rustc_hash::{FxHashMap, FxHashSet};
+use shop::Product;
+use std::sync::Arc;
+use store::{Catalogue, ProductIndex};
+
+use super::facet::FacetTable;
+use super::index::{Base, DocumentNumber, titles_of};
+use super::suggest::SuggestionTable;
+use super::word_index::Wanted;
+
+/// The products that came or changed, in the order of their ids.
+#[derive(Clone, Default)]
+pub(super) struct Fresh {
+    pub products: Vec<Arc<Product>>,
+    pub places: Vec<ProductIndex>,
+    /// Of each: where it stands among all by its id.
+    pub orders: Vec<u64>,
+    pub titles: FxHashMap<String, Vec<DocumentNumber>>,
+    pub facets: Arc<FacetTable>,
+    pub suggestions: Arc<SuggestionTable>,
+    pub vectors: Option<CoarseVectors>,
+    /// The documents that count no more.
+    pub replaced: FxHashSet<DocumentNumber>,
+}
+
+impl Fresh {
+    /// How many products were changed, added or removed.
+    pub fn changes(&self) -> usize {
+        self.products.len().max(self.replaced.len())
+    }
+
+    /// Compares a catalogue with what was indexed.
+    pub fn build(
+        base: &Base,
+        collection: &Collection,
+        catalogue: &Catalogue,
+    ) -> (Collection, Self) {
+        let mut fresh = Self::default();
+        let mut changed: Vec<(ProductIndex, &Arc<Product>)> = Vec::new();
+        for place in 0..catalogue.places() as ProductIndex {
+            let now = catalogue.get(place);
+            let before = base.at(place);
+            if let (Some((_, before)), Some(now)) = (before, now)
+                && (Arc::ptr_eq(before, now) || before == now)
+            {
+                continue;
+            }
+            fresh.replaced.extend(before.map(|(document, _)| document));
+            changed.extend(now.map(|now| (place, now)));
+        }
+        changed.sort_unstable_by(|left, right| left.1.id.cmp(&right.1.id));
+        let products: Vec<&Product> = changed.iter().map(|(_, product)| &***product).collect();
+        let collection = collection.with_fresh(&products);
+        fresh.places = changed.iter().map(|(place, _)| *place).collect();
+        fresh.orders = (0_u64..)
+            .zip(&products)
+            .map(|(own, product)| {
+                let after = base.products.partition_point(|other| other.id < product.id);
+                (after as u64) << 32 | own
+            })
+            .collect();
+        fresh.titles = titles_of(&products, base.products.len() as DocumentNumber);
+        fresh.facets = Arc::new(FacetTable::build(&products));
+        fresh.suggestions = Arc::new(SuggestionTable::of_products(&fresh.places, &products));
+        fresh.vectors = base.vectors_of(&collection);
+        fresh.products = changed
+            .into_iter()
+            .map(|(_, product)| product.clone())
+            .collect();
+        (collection, fresh)
+    }
+}
+
+/// The fresh documents that have a query's words: there are few, so each is
+/// looked at.
+pub(super) fn retrieve(
+    collection: &Collection,
+    query: &Query,
+    wanted: Wanted,
+) -> Vec<(DocumentNumber, f32)> {
+    let scored = collection
+        .fresh_documents()
+        .filter_map(|(number, document)| {
+            if wanted == Wanted::AllWords && !has_all_words(query, document) {
+                return None;
+            }
+            let score = bm25(collection, query, document);
+            (score > 0.0).then_some((number, score))
+        });
+    scored.collect()
+}

@@ -1,0 +1,124 @@
+//! What customers look for, query by query: what may be suggested to others,
+//! and what finds nothing.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use rpds::HashTrieMapSync;
+use rustc_hash::FxHasher;
+use shop::{Event, EventKind};
+
+use crate::snapshot::Actor;
+
+/// A query that fewer different people asked is theirs: it is suggested to
+/// nobody else.
+pub const FEWEST_ASKERS: usize = 3;
+
+/// How one query fared.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AskedQuery {
+    /// How often it was asked.
+    pub searches: u32,
+    /// How often something was clicked, bought or put into the cart after it.
+    pub choices: u32,
+    /// The summed interest in what was found.
+    pub interest: f32,
+    /// Hashes of the first different people who asked it.
+    askers: Vec<u64>,
+}
+
+impl AskedQuery {
+    /// Whether so many people asked it that it gives nobody away.
+    pub fn is_common(&self) -> bool {
+        self.askers.len() >= FEWEST_ASKERS
+    }
+}
+
+/// Queries (lower case, trimmed) with how they fared.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Asked {
+    queries: HashTrieMapSync<String, Arc<AskedQuery>>,
+    /// Changes whenever another query becomes common.
+    pub revision: u64,
+}
+
+impl Asked {
+    /// How a query fared.
+    pub fn get(&self, query: &str) -> Option<&AskedQuery> {
+        self.queries.get(query).map(|asked| &**asked)
+    }
+
+    /// All of them, in no certain order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &AskedQuery)> {
+        self.queries
+            .iter()
+            .map(|(query, asked)| (query.as_str(), &**asked))
+    }
+
+    pub(crate) fn note(&mut self, query: &str, event: &Event, actor: Option<&Actor>) {
+        let key = query.trim().to_lowercase();
+        if key.is_empty() {
+            return;
+        }
+        let mut asked = self.queries.get(&key).cloned().unwrap_or_default();
+        let noted = Arc::make_mut(&mut asked);
+        let interest = event.kind.interest();
+        match event.kind {
+            EventKind::Search => noted.searches += 1,
+            EventKind::Impression | EventKind::Hide => {}
+            _ if event.product_id.is_some() && interest > 0.0 => noted.choices += 1,
+            _ => {}
+        }
+        noted.interest += interest;
+        if let (Some(actor), false) = (actor, noted.is_common()) {
+            let hash = hash(actor);
+            if !noted.askers.contains(&hash) {
+                noted.askers.push(hash);
+                self.revision += u64::from(noted.is_common());
+            }
+        }
+        self.queries.insert_mut(key, asked);
+    }
+}
+
+fn hash(actor: &Actor) -> u64 {
+    let mut hasher = FxHasher::default();
+    let (kind, id) = match actor {
+        Actor::Customer(id) => (0, id),
+        Actor::Session(id) => (1, id),
+    };
+    hasher.write_u8(kind);
+    hasher.write(id.as_str().as_bytes());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use shop::{Id, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn what_few_people_asked_is_not_common() {
+        let mut asked = Asked::default();
+        let mut search = |query: &str, customer: &str, kind| {
+            let mut event = Event::new(kind, Timestamp::from_seconds(1));
+            event.product_id = Some(Id::new("p").unwrap());
+            let actor = Actor::Customer(Id::new(customer).unwrap());
+            asked.note(query, &event, Some(&actor));
+            let key = query.trim().to_lowercase();
+            (asked.get(&key).unwrap().clone(), asked.revision)
+        };
+        for _ in 0..9 {
+            let (secret, revision) = search("my secret", "anna", EventKind::Search);
+            assert!(!secret.is_common());
+            assert_eq!(revision, 0);
+        }
+        for (customer, common) in [("anna", false), ("ben", false), ("cleo", true)] {
+            let (tea, _) = search(" Tea", customer, EventKind::Click);
+            assert_eq!(tea.is_common(), common, "{customer}");
+        }
+        let (tea, revision) = search("tea", "dan", EventKind::Search);
+        assert_eq!((tea.choices, tea.searches, revision), (3, 1, 1));
+    }
+}

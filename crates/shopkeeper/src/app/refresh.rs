@@ -34,21 +34,22 @@ pub(super) async fn keep_fresh(app: Weak<App>) {
 /// Brings what serves up to the present snapshot.
 pub async fn refresh_once(app: &App) {
     let before = app.loaded();
-    if let Some(after) = refreshed(&app.store, &before, &app.services).await {
+    if let Some(after) = refreshed(app, &before).await {
         app.loaded.store(Arc::new(after));
     }
 }
 
 /// What should serve now, or `None` when nothing has changed since `before`.
-async fn refreshed(store: &Store, before: &Loaded, services: &[Service]) -> Option<Loaded> {
+async fn refreshed(app: &App, before: &Loaded) -> Option<Loaded> {
+    let store = &app.store;
     let snapshot = store.snapshot();
     let mut after = before.clone();
     let mut changed = false;
-    for service in services.iter().copied() {
+    for service in app.services.iter().copied() {
         changed |= match service {
             Service::Search => refresh_search(store, &snapshot, &mut after).await,
             Service::Recommend => refresh_recommend(store, &snapshot, &mut after).await,
-            Service::Support => refresh_support(store, &snapshot, &mut after).await,
+            Service::Support => refresh_support(app, &snapshot, &mut after).await,
             Service::Insight => refresh_insight(store, &snapshot, &mut after).await,
         };
     }
@@ -162,11 +163,11 @@ async fn refresh_recommend(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut
     true
 }
 
-async fn refresh_support(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
+async fn refresh_support(app: &App, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
     let fresh = match wanted(snapshot, loaded, Service::Support) {
         Some(version) => {
             load(
-                store,
+                &app.store,
                 loaded,
                 Service::Support,
                 version,
@@ -186,11 +187,18 @@ async fn refresh_support(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut L
     let anew = fresh.is_some();
     let model = fresh.or_else(|| before.as_ref().and_then(|part| part.model.clone()));
     let (snapshot, language) = (snapshot.clone(), model.clone());
+    let encoder = app.encoder.clone();
     let knowledge = aside(move || {
         let model = language.as_ref().map(|model| &*model.model);
         match before {
             Some(part) if !anew => part.knowledge.refreshed(&snapshot, model),
-            _ => serve::support::Knowledge::build(&snapshot, model),
+            _ => {
+                let built = serve::support::Knowledge::build(&snapshot, model);
+                match encoder {
+                    Some(encoder) => built.with_encoder(encoder),
+                    None => built,
+                }
+            }
         }
     })
     .await;

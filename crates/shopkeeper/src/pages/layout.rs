@@ -220,6 +220,7 @@ pub fn console(visitor: &Visitor, current: &str, title: &str, content: Markup) -
     let pages = [
         ("/console", text.overview),
         ("/console/search", text.search),
+        ("/console/inbox", text.inbox),
         ("/console/conversations", text.conversations),
         ("/console/insight", text.insight),
         ("/console/models", text.models),

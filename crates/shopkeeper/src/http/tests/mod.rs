@@ -28,7 +28,7 @@ use crate::config::{ApiKey, Config, Scope};
 pub(super) struct Shop {
     pub(super) app: Arc<App>,
     pub(super) router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read to its end.
@@ -109,7 +109,22 @@ impl Shop {
         Self {
             router: router(app.clone()),
             app,
-            _folder: folder,
+            folder,
+        }
+    }
+
+    /// The same shop after its process has ended and begun again.
+    pub(super) async fn restarted(self) -> Self {
+        self.app.flush().await;
+        self.app.begin_stop();
+        let config = self.app.config.clone();
+        drop((self.router, self.app));
+        let store = Store::open(self.folder.path()).await.unwrap();
+        let app = App::start(Arc::new(store), config).await;
+        Self {
+            router: router(app.clone()),
+            app,
+            folder: self.folder,
         }
     }
 

@@ -56,6 +56,24 @@ impl Question {
         question
     }
 
+    /// Whether it asks for what a title announces and for nothing in
+    /// particular, as "What is the return policy?" does under "Returns".
+    pub fn is_topic_of(&self, title: &str) -> bool {
+        let title = terms(title);
+        let named = |term: &Term| {
+            let same = |other: &&Term| {
+                other.word == term.word || term.concept.is_some() && other.concept == term.concept
+            };
+            title
+                .iter()
+                .filter(|other| other.content)
+                .any(|other| same(&other))
+        };
+        self.wants == Wants::Anything
+            && !self.terms.is_empty()
+            && self.terms.iter().all(|(term, _)| named(term))
+    }
+
     fn add(&mut self, text: &str, weight: f32) {
         let is_frame = |term: &Term| FRAMES.contains(&term.word.as_str());
         let content: Vec<Term> = terms(text)
@@ -124,5 +142,25 @@ fn wants(text: &str) -> Wants {
         Wants::Number
     } else {
         Wants::Anything
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_for_a_topic_asks_for_nothing_beside_it() {
+        for (question, title, expected) in [
+            ("What is the return policy?", "Returns", true),
+            ("退货政策是什么？", "退货", true),
+            ("How long can I return an item?", "Returns", false),
+            ("Can I return opened food?", "Returns", false),
+            ("What is the return policy?", "Shipping", false),
+            ("", "Returns", false),
+        ] {
+            let read = Question::read(question, None);
+            assert_eq!(read.is_topic_of(title), expected, "{question}: {read:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The reply from its parts: the sentences quoted, the check, and what is sent.
 
-use corpus::support::Index;
+use corpus::support::{Index, Question};
 
 use super::compose::{Draft, Turn};
 use super::grounding::{Said, Support, is_supported};
@@ -18,8 +18,19 @@ const LONGEST_ANSWER_BYTES: usize = 700;
 impl Turn<'_> {
     /// The best unit and others of its source that answer as well, in the
     /// source's order.
-    pub(super) fn quotes(&self, index: &Index, scored: &[Scored], threshold: f64) -> Draft {
+    pub(super) fn quotes(
+        &self,
+        index: &Index,
+        question: &Question,
+        scored: &[Scored],
+        threshold: f64,
+    ) -> Draft {
         let best = &scored[0];
+        let source = &index.sources()[best.candidate.source];
+        if question.is_topic_of(source.title.as_deref().unwrap_or_default()) {
+            let opening = opening(index, best.candidate.source);
+            return self.quoted(index, best.candidate.source, &opening, best.probability);
+        }
         let mut chosen = vec![&best.candidate];
         let mut bytes = index
             .text_of(best.candidate.source, best.candidate.unit)
@@ -34,8 +45,14 @@ impl Turn<'_> {
                 chosen.push(place);
             }
         }
-        chosen.sort_by_key(|place| place.unit);
-        let source = &index.sources()[best.candidate.source];
+        let mut places: Vec<usize> = chosen.iter().map(|place| place.unit).collect();
+        places.sort_unstable();
+        self.quoted(index, best.candidate.source, &places, best.probability)
+    }
+
+    /// Units of one source, word for word, each with its citation.
+    fn quoted(&self, index: &Index, place: usize, units: &[usize], confidence: f64) -> Draft {
+        let source = &index.sources()[place];
         let mut said = Vec::new();
         if source
             .language
@@ -44,9 +61,9 @@ impl Turn<'_> {
         {
             said.push(Said::phrase(Phrase::OriginalLanguage, &self.language));
         }
-        for place in chosen {
-            let unit = &index.units_of(place.source)[place.unit];
-            let quote = index.text_of(place.source, place.unit);
+        for number in units {
+            let unit = &index.units_of(place)[*number];
+            let quote = index.text_of(place, *number);
             let start = source.text[..unit.start].chars().count();
             said.push(Said {
                 text: quote.to_owned(),
@@ -62,7 +79,7 @@ impl Turn<'_> {
         }
         Draft {
             said,
-            confidence: best.probability,
+            confidence,
             route: "question",
             ..Draft::default()
         }
@@ -138,6 +155,18 @@ impl Turn<'_> {
             said,
         }
     }
+}
+
+/// The first units of a source: what it says of its topic as a whole.
+fn opening(index: &Index, source: usize) -> Vec<usize> {
+    let mut bytes = 0;
+    let units = 0..index.units_of(source).len().min(MOST_QUOTES);
+    units
+        .take_while(|unit| {
+            bytes += index.text_of(source, *unit).len();
+            *unit == 0 || bytes <= LONGEST_ANSWER_BYTES
+        })
+        .collect()
 }
 
 /// What stands between two parts: a line break around lists, a space

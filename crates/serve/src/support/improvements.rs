@@ -8,6 +8,8 @@ use serde_json::Value;
 use shop::{Conversation, Id, Message, Role};
 use store::Snapshot;
 
+use super::route::{Route, route};
+
 /// A person's reply holds this beside who wrote it.
 const BY: &str = "by";
 /// In a conversation's properties: the turns that were decided upon.
@@ -86,13 +88,16 @@ fn is_persons(message: &Message) -> bool {
     message.role == Role::Agent && message.properties.contains_key(BY)
 }
 
-/// The customer's last words before a turn that hold something.
+/// The customer's last question before a turn; a call for a person is none.
 fn question_before(conversation: &Conversation, turn: usize) -> Option<(usize, &str)> {
     let before = conversation.messages[..turn].iter().enumerate().rev();
     before
         .filter(|(_, message)| message.role == Role::Customer)
         .map(|(place, message)| (place, message.text.trim()))
-        .find(|(_, text)| corpus::support::terms(text).iter().any(|term| term.content))
+        .find(|(_, text)| {
+            let says = corpus::support::terms(text).iter().any(|term| term.content);
+            says && route(text, false) == Route::Question
+        })
 }
 
 /// A document changes where the assistant answered the same question in its
@@ -151,6 +156,7 @@ mod tests {
         json!({"id": "c", "resolved": true, "improvements": properties, "messages": [
             {"role": "customer", "text": "Do you repair watches? I am at ann@example.com"},
             {"role": "agent", "text": "I am sorry, I found nothing."},
+            {"role": "customer", "text": "I want to talk to a human"},
             {"role": "agent", "text": "Yes, we repair watches within two weeks.", "by": "Kim"},
         ]})
     }
@@ -159,7 +165,8 @@ mod tests {
     fn a_persons_reply_becomes_a_question_with_its_answer() {
         let found = improvements(&snapshot(vec![(Kind::Conversations, talk(json!({})))]));
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].turn, 2);
+        assert_eq!(found[0].turn, 3);
+        assert!(found[0].question.starts_with("Do you repair"), "{found:?}");
         assert!(!found[0].question.contains("ann@example.com"), "{found:?}");
         assert_eq!(found[0].change, Change::NewAnswer);
         assert!(found[0].resolved);
@@ -167,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_was_decided_or_is_known_is_not_proposed_again() {
-        let decided = talk(json!({"2": {"accepted": false}}));
+        let decided = talk(json!({"3": {"accepted": false}}));
         assert!(improvements(&snapshot(vec![(Kind::Conversations, decided)])).is_empty());
         let text = "Yes, we repair watches within two weeks. Ask us.";
         let document = json!({"id": "d", "text": text});

@@ -69,12 +69,14 @@ impl Turn<'_> {
                             probability: 1.0,
                         });
                     let same: Vec<Scored> = same.collect();
-                    self.quotes(&index, &same, threshold)
+                    self.quotes(&index, &question, &same, threshold)
                 }
             };
         }
         match scored.first() {
-            Some(best) if best.probability >= threshold => self.quotes(&index, &scored, threshold),
+            Some(best) if best.probability >= threshold => {
+                self.quotes(&index, &question, &scored, threshold)
+            }
             best => self.declined(best.map_or(0.0, |best| best.probability)),
         }
     }

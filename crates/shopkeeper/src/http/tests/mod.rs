@@ -82,6 +82,17 @@ fn records() -> Vec<(Kind, Value)> {
     ]
 }
 
+/// Waits until the tasks of the process before have let go of the folder.
+async fn reopened(folder: &std::path::Path) -> Store {
+    for _ in 0..500 {
+        match Store::open(folder).await {
+            Ok(store) => return store,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    }
+    panic!("the store is still in use");
+}
+
 impl Shop {
     pub(super) async fn open(keys: &[(Scope, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -119,7 +130,7 @@ impl Shop {
         self.app.begin_stop();
         let config = self.app.config.clone();
         drop((self.router, self.app));
-        let store = Store::open(self.folder.path()).await.unwrap();
+        let store = reopened(self.folder.path()).await;
         let app = App::start(Arc::new(store), config).await;
         Self {
             router: router(app.clone()),

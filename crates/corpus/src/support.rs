@@ -8,16 +8,21 @@ mod calibration;
 mod concepts;
 mod examples;
 mod index;
+mod match_features;
 mod pairs;
 mod passages;
+mod question;
+mod retrieve;
 mod terms;
 
 pub use answers::{CommonAnswer, LearnedAnswers, MINIMUM_ASKERS, learn_answers};
-pub use calibration::{Calibration, FEATURE_NAMES, FEATURES, Features, Judged};
+pub use calibration::{Calibration, FEATURE_NAMES, FEATURES, Features, Judged, Meanings};
 pub use examples::{LanguageExample, Segment, examples};
-pub use index::{Candidate, Index, Question};
+pub use index::Index;
 pub use pairs::{QuestionPair, pairs, unrelated_questions};
 pub use passages::{Asked, Source, SourceKind, Unit, split};
+pub use question::{Question, Wants};
+pub use retrieve::Candidate;
 pub use terms::{Term, is_han, terms};
 
 /// Opens what a customer says.

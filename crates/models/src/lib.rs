@@ -51,7 +51,7 @@ pub mod turns;
 mod vector;
 
 pub use adapter::{AdapterOptions, AdapterTarget};
-pub use architecture::TransformerConfig;
+pub use architecture::{AttentionKind, TransformerConfig};
 pub use cache::Cache;
 pub use early_stop::{EarlyStop, Verdict};
 pub use encoder::Pooling;

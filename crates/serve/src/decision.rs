@@ -69,6 +69,11 @@ impl Stages {
         });
     }
 
+    /// Notes that something the answer could do without was lacking.
+    pub fn degrade(&mut self, name: &str) {
+        self.push(name, Instant::now(), StageOutcome::Degraded);
+    }
+
     fn push(&mut self, name: &str, start: Instant, outcome: StageOutcome) {
         let milliseconds = start.elapsed().as_secs_f64() * 1_000.0;
         self.0.push(Stage {

@@ -26,6 +26,9 @@ pub struct Config {
     pub keys: Vec<ApiKey>,
     /// Signs the tokens of customers; empty: one drawn at each start.
     pub customer_secret: String,
+    /// A published sentence encoder that support listens to beside the words:
+    /// a folder or the name of an imported model; empty: none.
+    pub support_encoder: String,
     /// An OpenAI-compatible server whose model chooses among the sentences
     /// found; empty: none.
     pub backend_url: String,
@@ -72,6 +75,7 @@ impl Default for Config {
             currency: Currency::USD,
             keys: Vec::new(),
             customer_secret: String::new(),
+            support_encoder: String::new(),
             backend_url: String::new(),
             backend_model: String::new(),
             backend_key: String::new(),
@@ -169,9 +173,19 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "support_encoder",
+        default: "\"\"",
+        about: "A sentence encoder (a folder of the BERT family, or an imported model's name) that \
+                support asks for meaning beside the words; empty: none.",
+        set: |config, value| {
+            config.support_encoder = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
         name: "backend_url",
         default: "\"\"",
-        about: "An OpenAI-compatible server, as http://127.0.0.1:8000/v1, whose model chooses among the \
+        about: "An OpenAI-compatible server, as https://host/v1, whose model chooses among the \
                 sentences found; empty: none.",
         set: |config, value| {
             config.backend_url = read(value)?;

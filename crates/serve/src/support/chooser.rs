@@ -5,9 +5,46 @@
 
 /// A language model in the outside world.
 pub trait Chooser: Send + Sync {
+    /// Asks it once for a message.
+    fn choose(&self, question: &str, sentences: &[&str]) -> Choice;
+}
+
+/// What came of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// How often it was asked before it answered or was given up.
+    pub tries: usize,
     /// The places of the sentences that together answer the question, the best
-    /// first; none when they do not. An error says why nobody chose.
-    fn choose(&self, question: &str, sentences: &[&str]) -> Result<Vec<usize>, String>;
+    /// first; none when they do not.
+    pub places: Result<Vec<usize>, ChoiceFailure>,
+}
+
+/// Why nobody chose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChoiceFailure {
+    /// The budget of tokens is spent.
+    OverBudget,
+    /// The time is up.
+    TimedOut,
+    /// No connection came about, or it broke.
+    Unreachable(String),
+    /// It answered with this status.
+    Refused(u16),
+    /// It answered with something else than numbers of sentences.
+    Unreadable(String),
+}
+
+impl ChoiceFailure {
+    /// The stage that shows it.
+    pub fn stage(&self) -> &'static str {
+        match self {
+            Self::OverBudget => "backend_over_budget",
+            Self::TimedOut => "backend_timed_out",
+            Self::Unreachable(_) => "backend_unreachable",
+            Self::Refused(_) => "backend_refused",
+            Self::Unreadable(_) => "backend_unreadable",
+        }
+    }
 }
 
 /// So many sentences are shown.

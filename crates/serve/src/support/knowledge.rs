@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
-use corpus::support::{Index, LearnedAnswers, Question, Source, SourceKind, terms};
+use corpus::support::{Features, Index, LearnedAnswers, Question, Source, SourceKind, terms};
 use rustc_hash::FxHashMap;
 use shop::{Id, Product};
 use store::{ProductIndex, Snapshot};
 
 use super::Model;
+use super::meaning::{Meaning, Nearness, SentenceEncoder};
+use super::score::candidates;
 
 /// What support may draw on: the documents and common answers, split and
 /// indexed, and the names of the products.
@@ -14,6 +16,8 @@ pub struct Knowledge {
     pub(crate) index: Arc<Index>,
     places: Arc<FxHashMap<String, usize>>,
     titles: Arc<Titles>,
+    /// A second voice beside the words, where the shop has chosen one.
+    pub(crate) meaning: Option<Arc<Meaning>>,
     documents_revision: u64,
     catalogue_revision: u64,
 }
@@ -26,9 +30,19 @@ impl Knowledge {
             index: Arc::new(index),
             places: Arc::new(places),
             titles: Arc::new(Titles::new(snapshot)),
+            meaning: None,
             documents_revision: snapshot.documents_revision,
             catalogue_revision: snapshot.catalogue.revision,
         }
+    }
+
+    /// The same, with an encoder that says how near meanings are.
+    #[must_use]
+    pub fn with_encoder(mut self, encoder: Arc<SentenceEncoder>) -> Self {
+        let before = self.meaning.take();
+        let meaning = Meaning::new(encoder, &self.index, before.as_deref());
+        self.meaning = Some(Arc::new(meaning));
+        self
     }
 
     /// Whether it shows the documents and products of this snapshot.
@@ -46,6 +60,9 @@ impl Knowledge {
             fresh.index = Arc::new(index);
             fresh.places = Arc::new(places);
             fresh.documents_revision = snapshot.documents_revision;
+            if let Some(meaning) = &self.meaning {
+                fresh = fresh.with_encoder(Arc::clone(meaning.encoder()));
+            }
         }
         if self.catalogue_revision != snapshot.catalogue.revision {
             fresh.titles = Arc::new(Titles::new(snapshot));
@@ -57,6 +74,22 @@ impl Knowledge {
     /// How many stretches of text can be said.
     pub fn units(&self) -> usize {
         self.index.len()
+    }
+
+    /// What is looked at for a question, with the figures that it is judged
+    /// by: the citation of each source and the words.
+    pub fn candidates(&self, message: &str) -> Vec<(String, &str, Features)> {
+        let question = Question::read(message, None);
+        let near = self.meaning.clone();
+        let near = near.and_then(|meaning| Nearness::of(meaning, message));
+        candidates(&self.index, near.as_ref(), &question, |_| true)
+            .into_iter()
+            .map(|found| {
+                let citation = self.index.sources()[found.source].citation();
+                let said = self.index.text_of(found.source, found.unit);
+                (citation, said, found.features)
+            })
+            .collect()
     }
 
     /// The text of a cited source; of a product it is the description.

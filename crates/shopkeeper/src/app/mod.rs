@@ -3,6 +3,7 @@
 mod backend;
 mod lane;
 mod loaded;
+pub mod open_proposals;
 mod recorder;
 mod refresh;
 mod tasks;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use serve::support::{Policy, Proposals};
+use serve::support::{Policy, Proposals, SentenceEncoder};
 use shop::{DecisionRecord, Id, Service, Timestamp};
 use store::{Snapshot, Store};
 
@@ -74,6 +75,7 @@ pub struct App {
     /// When this process began to serve.
     pub started: Instant,
     services: Vec<Service>,
+    encoder: Option<Arc<SentenceEncoder>>,
     loaded: ArcSwap<Loaded>,
     refreshing: tokio::sync::Mutex<refresh::Refreshing>,
     recorder: Recorder,
@@ -96,13 +98,19 @@ impl App {
         crate::http::metrics::recorder();
         let policy = Arc::new(read_policy(store.folder()));
         let signer = Signer::new(&config.customer_secret);
+        let encoder = if services.contains(&Service::Support) {
+            read_encoder(&config, store.folder(), threads)
+        } else {
+            None
+        };
         let app = Arc::new(Self {
+            encoder,
             gate: Gate::new(&config.keys, &config.host).with_signer(signer.clone()),
             usage: Usage::new(policy.limits.clone()),
             policy,
             backend: Backend::of(&config).map(Arc::new),
             signer,
-            proposals: Mutex::default(),
+            proposals: Mutex::new(open_proposals::restored(&store.snapshot(), now())),
             lanes: Lanes {
                 search: Lane::new("search", threads, WAITING),
                 recommend: Lane::new("recommend", threads, WAITING),
@@ -211,6 +219,27 @@ fn read_policy(folder: &std::path::Path) -> Policy {
     match Policy::parse(&text) {
         Ok(policy) => policy,
         Err(error) => refuse_all(&path, &error),
+    }
+}
+
+/// The encoder that the operator chose; support goes on by words alone
+/// where it cannot be read.
+fn read_encoder(
+    config: &Config,
+    data: &std::path::Path,
+    threads: usize,
+) -> Option<Arc<SentenceEncoder>> {
+    if config.support_encoder.is_empty() {
+        return None;
+    }
+    let read = crate::bases::find(data, &config.support_encoder)
+        .and_then(|folder| Ok(SentenceEncoder::load(&folder, threads)?));
+    match read {
+        Ok(encoder) => Some(Arc::new(encoder)),
+        Err(error) => {
+            tracing::error!(%error, "support_encoder: support goes by words alone");
+            None
+        }
     }
 }
 

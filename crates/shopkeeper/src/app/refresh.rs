@@ -76,7 +76,7 @@ async fn refreshed(
                 fresh_model | refresh_index(&snapshot, &mut after, refreshing, wait).await
             }
             Service::Recommend => refresh_recommend(store, &snapshot, &mut after).await,
-            Service::Support => refresh_support(store, &snapshot, &mut after).await,
+            Service::Support => refresh_support(app, &snapshot, &mut after).await,
             Service::Insight => refresh_insight(store, &snapshot, &mut after).await,
         };
     }
@@ -241,11 +241,11 @@ async fn refresh_recommend(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut
     true
 }
 
-async fn refresh_support(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
+async fn refresh_support(app: &App, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
     let fresh = match wanted(snapshot, loaded, Service::Support) {
         Some(version) => {
             load(
-                store,
+                &app.store,
                 loaded,
                 Service::Support,
                 version,
@@ -265,11 +265,18 @@ async fn refresh_support(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut L
     let anew = fresh.is_some();
     let model = fresh.or_else(|| before.as_ref().and_then(|part| part.model.clone()));
     let (snapshot, language) = (snapshot.clone(), model.clone());
+    let encoder = app.encoder.clone();
     let knowledge = aside(move || {
         let model = language.as_ref().map(|model| &*model.model);
         match before {
             Some(part) if !anew => part.knowledge.refreshed(&snapshot, model),
-            _ => serve::support::Knowledge::build(&snapshot, model),
+            _ => {
+                let built = serve::support::Knowledge::build(&snapshot, model);
+                match encoder {
+                    Some(encoder) => built.with_encoder(encoder),
+                    None => built,
+                }
+            }
         }
     })
     .await;

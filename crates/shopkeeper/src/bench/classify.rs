@@ -1,14 +1,17 @@
 //! `bench classify`: labelled texts, learned from one file and told apart in
 //! another.
 
+mod encoded;
+
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::bail;
 use clap::Args;
 use models::linear::{LinearClassifier, LinearOptions};
 use serde_json::{Value, json};
+use serve::support::SentenceEncoder;
 use shop::{Kind, Record};
 
 use super::search::read;
@@ -27,7 +30,8 @@ pub struct ClassifyArguments {
     /// Labelled texts to be told apart; may be given more than once.
     #[arg(long, value_name = "FILE", required = true)]
     test: Vec<PathBuf>,
-    /// A pretrained encoder to build upon.
+    /// A published sentence encoder (a Hugging Face folder) whose vectors count
+    /// beside the words.
     #[arg(long, value_name = "PATH")]
     encoder: Option<PathBuf>,
 }
@@ -45,24 +49,30 @@ struct Row {
 /// * `oos_recall`, `oos_precision`: of the rows labelled `oos` those turned
 ///   away, and the other way round.
 pub fn run(arguments: &ClassifyArguments) -> anyhow::Result<Value> {
-    if let Some(encoder) = &arguments.encoder {
-        bail!(
-            "{}: a pretrained encoder is not supported yet; leave --encoder out to measure the \
-             classifier that is trained from scratch",
-            encoder.display()
-        );
-    }
     let train = read_rows(&arguments.train)?;
     let test = read_rows(&arguments.test)?;
     let start = Instant::now();
     let model = learn(&train)?;
+    let encoded = match &arguments.encoder {
+        Some(folder) => Some(learn_encoded(folder, &train)?),
+        None => None,
+    };
     let seconds_train = start.elapsed().as_secs_f64();
     let open = test.iter().any(|row| row.label == OUT_OF_SCOPE);
     let start = Instant::now();
-    let answers: Vec<&str> = test
-        .iter()
-        .map(|row| answer(&model, &row.text, open))
-        .collect();
+    let answers: Vec<&str> = match &encoded {
+        Some(encoded) => {
+            let texts: Vec<&str> = test.iter().map(|row| row.text.as_str()).collect();
+            let found = encoded.answer(&model, &texts, open).into_iter();
+            found
+                .map(|class| class.map_or(OUT_OF_SCOPE, |class| &model.classes()[class]))
+                .collect()
+        }
+        None => {
+            let rows = test.iter();
+            rows.map(|row| answer(&model, &row.text, open)).collect()
+        }
+    };
     let per_second = test.len() as f64 / start.elapsed().as_secs_f64().max(1e-9);
     let pairs: Vec<(&str, &str)> = test
         .iter()
@@ -70,13 +80,16 @@ pub fn run(arguments: &ClassifyArguments) -> anyhow::Result<Value> {
         .zip(answers)
         .collect();
     let mut keys = figures(&pairs, open);
+    let threshold = encoded
+        .as_ref()
+        .map_or(model.threshold(), encoded::Encoded::threshold);
     for (key, value) in [
         ("seconds_train", json!(seconds_train)),
         ("per_second", json!(per_second)),
         ("classes", json!(model.classes().len())),
         ("rows_train", json!(train.len())),
         ("rows_test", json!(test.len())),
-        ("threshold", json!(model.threshold())),
+        ("threshold", json!(threshold)),
         ("ngrams", json!(model.feature_count())),
     ] {
         keys[key] = value;
@@ -107,24 +120,39 @@ fn read_rows(files: &[PathBuf]) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn learn(rows: &[Row]) -> anyhow::Result<LinearClassifier> {
+/// The classes in their order, and the rows that belong to one.
+fn known(rows: &[Row]) -> (Vec<String>, Vec<(&str, usize)>) {
     // The threshold is set for a stated error rate on known rows; what belongs
     // to no class is not learned from, so that no kind of it is favoured.
-    let known: Vec<&Row> = rows
-        .iter()
-        .filter(|row| row.label != OUT_OF_SCOPE)
-        .collect();
-    let classes: BTreeSet<&str> = known.iter().map(|row| row.label.as_str()).collect();
+    let known = rows.iter().filter(|row| row.label != OUT_OF_SCOPE);
+    let classes: BTreeSet<&str> = known.clone().map(|row| row.label.as_str()).collect();
     let classes: Vec<String> = classes.into_iter().map(str::to_owned).collect();
-    let pairs: Vec<(&str, usize)> = known
-        .iter()
+    let pairs = known
         .filter_map(|row| Some((row.text.as_str(), classes.binary_search(&row.label).ok()?)))
         .collect();
+    (classes, pairs)
+}
+
+fn learn(rows: &[Row]) -> anyhow::Result<LinearClassifier> {
+    let (classes, pairs) = known(rows);
+    learn_words(&pairs, classes)
+}
+
+fn learn_words(pairs: &[(&str, usize)], classes: Vec<String>) -> anyhow::Result<LinearClassifier> {
     let options = LinearOptions {
         seed: SEED,
         ..LinearOptions::default()
     };
-    Ok(LinearClassifier::train(&pairs, classes, &options)?)
+    Ok(LinearClassifier::train(pairs, classes, &options)?)
+}
+
+fn learn_encoded(folder: &Path, rows: &[Row]) -> anyhow::Result<encoded::Encoded> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let encoder = SentenceEncoder::load(folder, threads)?;
+    let (classes, pairs) = known(rows);
+    encoded::Encoded::train(encoder, &pairs, classes.len(), SEED, |some| {
+        learn_words(some, classes.clone())
+    })
 }
 
 fn answer<'a>(model: &'a LinearClassifier, text: &str, open: bool) -> &'a str {

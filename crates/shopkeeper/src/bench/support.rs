@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use clap::Args;
 use corpus::{PrepareOptions, prepare};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serve::support::{Knowledge, Model, Reply, SupportRequest, answer, is_supported};
+use serve::support::{Knowledge, Model, Reply, SentenceEncoder, Support, SupportRequest, answer};
 use shop::{Id, Kind, Record, Records, Timestamp};
 use store::{Entry, LogEntry, Snapshot};
 use train::{Job, Progress, Size};
@@ -29,6 +30,15 @@ pub struct SupportArguments {
     /// Questions as JSON Lines: `question`, `document_id` or null, `facts`.
     #[arg(long)]
     questions: PathBuf,
+    /// Shows each question that was not answered, or declined, as it should be.
+    #[arg(long)]
+    misses: bool,
+    /// A published sentence encoder as a second voice (a Hugging Face folder).
+    #[arg(long, value_name = "FOLDER")]
+    encoder: Option<PathBuf>,
+    /// Writes what each candidate is judged by into this file, as JSON Lines.
+    #[arg(long, value_name = "FILE", hide = true)]
+    judged: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,8 +54,11 @@ struct Question {
 /// * `answer_recall@1`: answerable questions whose first citation is the
 ///   right document, of all answerable ones; a declined one counts as missed.
 /// * `fact_recall`: facts found in the reply (up to white space), of all.
-/// * `unsupported_rate`: replies that answer although the documents do not,
-///   or that hold a sentence its source does not, of all replies that answer.
+/// * `unsupported_rate`: replies with a sentence that does not stand, word for
+///   word, in the document that it cites, of all replies that answer.
+/// * `beside_the_point_rate`: replies that quote something although the documents
+///   hold no answer, of all replies that answer. What they say is true, and
+///   it answers another question.
 /// * `abstain_precision`, `abstain_recall`: of the declined questions those
 ///   that the documents do not answer, and the other way round.
 pub fn run(arguments: &SupportArguments) -> anyhow::Result<Value> {
@@ -55,9 +68,16 @@ pub fn run(arguments: &SupportArguments) -> anyhow::Result<Value> {
     let model = train_model(&documents)?;
     let train_seconds = started.elapsed().as_secs_f64();
     let bm25 = Bm25::new(&documents);
-    let shop = Shop::new(documents, model);
-    let words = shop.measure(&questions, None)?;
-    let full = shop.measure(&questions, Some(&shop.model))?;
+    let mut shop = Shop::new(documents, model);
+    if let Some(folder) = &arguments.encoder {
+        let encoder = SentenceEncoder::load(folder, threads())?;
+        shop.with_model = shop.with_model.with_encoder(Arc::new(encoder));
+    }
+    if let Some(file) = &arguments.judged {
+        shop.write_judged(&questions, file)?;
+    }
+    let words = shop.measure(&questions, None, false)?;
+    let full = shop.measure(&questions, Some(&shop.model), arguments.misses)?;
     print_table(&words, &full, questions.len());
     let mut keys = full.keys();
     keys["by_words_alone"] = words.keys();
@@ -84,6 +104,7 @@ struct Counts {
     facts_said: usize,
     answered: usize,
     unsupported: usize,
+    beside_the_point: usize,
     declined: usize,
     declined_rightly: usize,
     unanswerable: usize,
@@ -106,6 +127,10 @@ impl Counts {
             ("answer_recall@1", share(self.right, self.answerable)),
             ("fact_recall", share(self.facts_said, self.facts)),
             ("unsupported_rate", share(self.unsupported, self.answered)),
+            (
+                "beside_the_point_rate",
+                share(self.beside_the_point, self.answered),
+            ),
             (
                 "abstain_precision",
                 share(self.declined_rightly, self.declined),
@@ -143,6 +168,28 @@ fn print_table(words: &Counts, full: &Counts, questions: usize) {
     eprintln!("{table}");
 }
 
+fn cited(reply: &Reply) -> Option<&str> {
+    let first = reply.citations.first()?;
+    first.source.strip_prefix("document:")
+}
+
+fn print_miss(question: &Question, reply: &Reply) {
+    let wanted = question.document_id.as_ref().map(Id::as_str);
+    let given = cited(reply).filter(|_| !reply.abstained);
+    if given != wanted {
+        let quote = reply.citations.first().map_or("", |one| &one.quote);
+        let name = |id: Option<&str>| id.unwrap_or("declined").to_owned();
+        eprintln!(
+            "{}\n  wanted {}, given {} at {:.2} ({}): {quote:?}",
+            question.question,
+            name(wanted),
+            name(given),
+            reply.confidence,
+            reply.route,
+        );
+    }
+}
+
 struct Shop {
     snapshot: Snapshot,
     model: Model,
@@ -171,7 +218,35 @@ impl Shop {
         }
     }
 
-    fn measure(&self, questions: &[Question], model: Option<&Model>) -> anyhow::Result<Counts> {
+    /// One row for each candidate of each question: what a calibration can be
+    /// fitted to.
+    fn write_judged(&self, questions: &[Question], file: &Path) -> anyhow::Result<()> {
+        let mut rows = String::new();
+        for (place, question) in questions.iter().enumerate() {
+            let wanted = question.document_id.as_ref();
+            let wanted = wanted.map(|document| format!("document:{document}"));
+            for (source, said, features) in self.with_model.candidates(&question.question) {
+                let said = one_space(said);
+                let holds = |fact: &String| said.contains(&one_space(fact));
+                let row = json!({
+                    "question": place,
+                    "answerable": wanted.is_some(),
+                    "right": Some(&source) == wanted.as_ref(),
+                    "holds": question.facts.iter().any(holds),
+                    "features": features.0,
+                });
+                rows.push_str(&format!("{row}\n"));
+            }
+        }
+        std::fs::write(file, rows).with_context(|| file.display().to_string())
+    }
+
+    fn measure(
+        &self,
+        questions: &[Question],
+        model: Option<&Model>,
+        show: bool,
+    ) -> anyhow::Result<Counts> {
         let mut counts = Counts::default();
         for question in questions {
             let started = Instant::now();
@@ -179,7 +254,10 @@ impl Shop {
             counts
                 .milliseconds
                 .push(started.elapsed().as_secs_f64() * 1_000.0);
-            self.count(question, &reply, model.is_some(), &mut counts);
+            if show {
+                print_miss(question, &reply);
+            }
+            self.count(question, &reply, &mut counts);
         }
         Ok(counts)
     }
@@ -210,18 +288,40 @@ impl Shop {
         }
     }
 
-    fn count(&self, question: &Question, reply: &Reply, with_model: bool, counts: &mut Counts) {
-        let knowledge = self.knowledge(with_model);
-        let grounded = reply
-            .said
-            .iter()
-            .all(|said| is_supported(said, knowledge, &self.snapshot, &reply.language));
+    /// Whether all that is said are fixed phrases and words that stand in the
+    /// cited documents: the documents as they were read, not the index.
+    fn is_grounded(&self, reply: &Reply) -> bool {
+        let mut rest = reply.text.clone();
+        for citation in &reply.citations {
+            let id = citation
+                .source
+                .strip_prefix("document:")
+                .unwrap_or_default();
+            let document = Id::new(id)
+                .ok()
+                .and_then(|id| self.snapshot.documents.get(&id));
+            let stands = document.is_some_and(|one| one.text.contains(&citation.quote));
+            if !stands || !rest.contains(&citation.quote) {
+                return false;
+            }
+            rest = rest.replacen(&citation.quote, "", 1);
+        }
+        for said in &reply.said {
+            if let Support::Phrase(phrase) = said.support {
+                rest = rest.replacen(phrase.text(&reply.language), "", 1);
+            }
+        }
+        rest.trim().is_empty()
+    }
+
+    fn count(&self, question: &Question, reply: &Reply, counts: &mut Counts) {
         // Something was said that rests on a source; a greeting or an offer
         // of a person does not.
         let answers = !reply.abstained && !reply.citations.is_empty();
         if answers {
             counts.answered += 1;
-            counts.unsupported += usize::from(!grounded || question.document_id.is_none());
+            counts.unsupported += usize::from(!self.is_grounded(reply));
+            counts.beside_the_point += usize::from(question.document_id.is_none());
         } else {
             counts.declined += 1;
             counts.declined_rightly += usize::from(question.document_id.is_none());
@@ -317,6 +417,10 @@ fn one_space(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 struct Silent;
 
 impl Progress for Silent {
@@ -340,7 +444,7 @@ fn train_model(documents: &[Record]) -> anyhow::Result<Model> {
             size: Size::Tiny,
             seed: SEED,
             base: None,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: threads(),
             folder: &folder,
             resume: false,
             stop: &stop,

@@ -22,7 +22,7 @@ use super::error::{ApiError, Code};
 use super::events::store_error;
 use super::extract::{JsonBody, Parameters, path_id};
 use super::idempotency::key_of;
-use crate::app::{App, decision_record, fresh_id, now};
+use crate::app::{App, decision_record, fresh_id, now, open_proposals};
 use crate::config::Scope;
 
 type Answered = Result<Json<Value>, ApiError>;
@@ -162,7 +162,12 @@ pub fn offered(app: &App, proposal: Proposal) -> Value {
         "token": token,
         "confirm": "/v1/chat/confirm",
     });
-    app.proposals().keep(digest(&token), proposal);
+    let digest = digest(&token);
+    // A full log loses it and counts that; it waits in memory all the same.
+    if let Some(place) = app.place() {
+        place.record(open_proposals::opened(&digest, &proposal));
+    }
+    app.proposals().keep(digest, proposal);
     shown
 }
 
@@ -187,6 +192,9 @@ async fn confirm(
         app.proposals()
             .forget(&token, customer.as_ref())
             .map_err(|refusal| refused(&refusal))?;
+        if let Some(place) = app.place() {
+            place.record(open_proposals::declined(&token, customer.as_ref()));
+        }
         return Ok(Json(json!({"done": false, "declined": true})));
     }
     let Some(owner) = customer.clone() else {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use serve::support::SupportRequest;
 use shop::{Conversation, Id, Record, Role, Service, Timestamp};
-use store::{Entry, NewEntry};
+use store::{Entry, NewEntry, Snapshot};
 
 use super::answer::look;
 use super::authorise::Caller;
@@ -96,11 +96,44 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Where a conversation stands; `assistant` unless somebody asked for a person.
-fn state_of(conversation: &Conversation) -> &str {
+pub fn state_of(conversation: &Conversation) -> &str {
     let handling = conversation.properties.get(HANDLING);
     handling
         .and_then(|handling| handling["state"].as_str())
         .unwrap_or("assistant")
+}
+
+/// Since when it stands so, as it is written; empty where nobody asked for a
+/// person.
+pub fn waiting_since(conversation: &Conversation) -> &str {
+    let handling = conversation.properties.get(HANDLING);
+    let since = handling.and_then(|handling| handling["since"].as_str());
+    since.unwrap_or_default()
+}
+
+/// The notes of a conversation, each with who wrote it.
+pub fn notes_of(conversation: &Conversation) -> Vec<(&str, Option<&str>)> {
+    let notes = conversation.properties.get(NOTES).and_then(Value::as_array);
+    notes
+        .into_iter()
+        .flatten()
+        .filter_map(|note| Some((note["text"].as_str()?, note["by"].as_str())))
+        .collect()
+}
+
+/// The conversations that wait for a person or are with one, the longest
+/// waiting first.
+pub fn with_people(snapshot: &Snapshot) -> Vec<Arc<Conversation>> {
+    let all = snapshot.conversations.values();
+    let mut found: Vec<Arc<Conversation>> = all
+        .filter(|one| state_of(one) != "assistant")
+        .cloned()
+        .collect();
+    found.sort_by(|left, right| {
+        let key = |one: &Conversation| (state_of(one) != "waiting", waiting_since(one).to_owned());
+        (key(left), &left.id).cmp(&(key(right), &right.id))
+    });
+    found
 }
 
 /// Whether the assistant has to be silent.
@@ -175,23 +208,11 @@ async fn queue(State(app): State<Arc<App>>, parameters: Parameters) -> Answered 
     if !["waiting", "person", "all"].contains(&wanted.as_str()) {
         return Err(ApiError::field("state", "waiting, person or all"));
     }
-    let snapshot = app.snapshot();
-    let since = |conversation: &Conversation| {
-        let handling = conversation.properties.get(HANDLING);
-        let since = handling.and_then(|handling| handling["since"].as_str());
-        since.unwrap_or_default().to_owned()
-    };
-    let mut waiting: Vec<&Arc<Conversation>> = snapshot
-        .conversations
-        .values()
-        .filter(|one| match wanted.as_str() {
-            "all" => state_of(one) != "assistant",
-            state => state_of(one) == state,
-        })
-        .collect();
-    waiting.sort_by_key(|one| (since(one), one.id.clone()));
+    let waiting = with_people(&app.snapshot());
+    let waiting = waiting
+        .iter()
+        .filter(|one| wanted == "all" || state_of(one) == wanted);
     let shown: Vec<Value> = waiting
-        .into_iter()
         .map(|one| {
             let last = one
                 .messages

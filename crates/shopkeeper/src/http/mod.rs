@@ -20,7 +20,8 @@ mod feedback;
 mod health;
 pub mod idempotency;
 mod imports;
-mod inbox;
+mod improvements;
+pub mod inbox;
 pub mod insights;
 pub mod metrics;
 mod offers;
@@ -81,6 +82,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(actions::endpoints());
     endpoints.extend(completions::endpoints());
     endpoints.extend(conversations::endpoints());
+    endpoints.extend(improvements::endpoints());
     endpoints.extend(inbox::endpoints());
     endpoints.extend(feedback::endpoints());
     endpoints.extend(insights::endpoints());

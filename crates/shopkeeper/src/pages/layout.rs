@@ -221,6 +221,7 @@ pub fn console(visitor: &Visitor, current: &str, title: &str, content: Markup) -
         ("/console", text.overview),
         ("/console/search", text.search),
         ("/console/rules", text.curation),
+        ("/console/inbox", text.inbox),
         ("/console/conversations", text.conversations),
         ("/console/insight", text.insight),
         ("/console/models", text.models),

@@ -97,6 +97,7 @@ async fn a_write_happens_once_after_its_customer_confirmed_it_and_is_in_the_audi
     let done = as_customer(&shop, &ada, "/v1/chat/confirm", yes.clone()).await;
     assert_eq!(done.status, StatusCode::OK, "{}", done.text);
     assert_eq!(status_of(&shop, "W1001"), "cancelled");
+    shop.app.flush().await;
     let sequence = shop.app.snapshot().sequence;
     let again = as_customer(&shop, &ada, "/v1/chat/confirm", yes).await;
     assert_eq!(again.code(), "already_done");
@@ -111,6 +112,78 @@ async fn a_write_happens_once_after_its_customer_confirmed_it_and_is_in_the_audi
     assert_eq!(lines.iter().filter(done).count(), 1, "{audit}");
     let refused = |line: &&Value| line["outcome"]["refused"] == "not_yours";
     assert_eq!(lines.iter().filter(refused).count(), 1, "{audit}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_confirmation_survives_a_restart() {
+    let shop = with_orders().await;
+    let ada = token_of(&shop, "c1").await;
+    let offered = as_customer(&shop, &ada, "/v1/chat/actions", cancel("W1001")).await;
+    let waits = json!({"token": offered.json()["proposal"]["token"]});
+    let offered = as_customer(&shop, &ada, "/v1/chat/actions", cancel("W1001")).await;
+    let unwanted = json!({"token": offered.json()["proposal"]["token"], "accept": false});
+    as_customer(&shop, &ada, "/v1/chat/confirm", unwanted.clone()).await;
+    let shop = shop.restarted().await;
+    // The secret that signs tokens is drawn anew.
+    let ada = token_of(&shop, "c1").await;
+    let bo = token_of(&shop, "c2").await;
+    let stolen = as_customer(&shop, &bo, "/v1/chat/confirm", waits.clone()).await;
+    assert_eq!(stolen.code(), "not_confirmed");
+    let yes = json!({"token": unwanted["token"]});
+    let declined = as_customer(&shop, &ada, "/v1/chat/confirm", yes).await;
+    assert_eq!(declined.code(), "not_confirmed");
+    let done = as_customer(&shop, &ada, "/v1/chat/confirm", waits.clone()).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.text);
+    assert_eq!(status_of(&shop, "W1001"), "cancelled");
+    let shop = shop.restarted().await;
+    let ada = token_of(&shop, "c1").await;
+    let again = as_customer(&shop, &ada, "/v1/chat/confirm", waits).await;
+    assert_eq!(again.code(), "already_done");
+}
+
+#[tokio::test]
+async fn a_persons_reply_teaches_only_what_a_person_accepts() {
+    let shop = with_orders().await;
+    let ask = |id: &str| {
+        let text = "Do you engrave kettles with a name?";
+        let body = json!({"message": text, "conversation": id, "session": "s"});
+        let accept = ("accept", "application/json");
+        shop.send(post(
+            "/v1/chat",
+            &body,
+            &[("authorization", "Bearer p"), accept],
+        ))
+    };
+    assert_eq!(ask("talk").await.json()["abstained"], true);
+    with_key(&shop, "w", "/v1/conversations/talk/take", json!({})).await;
+    let sent = json!({"text": "Yes, we engrave kettles with any name for free.", "by": "eve"});
+    with_key(&shop, "w", "/v1/conversations/talk/reply", sent).await;
+    let list = || {
+        let request = axum::http::Request::get("/v1/inbox/improvements")
+            .header("authorization", "Bearer w")
+            .body(axum::body::Body::empty());
+        shop.send(request.unwrap())
+    };
+    let offered = list().await.json()["improvements"][0].clone();
+    assert_eq!(offered["change"]["kind"], "new_answer", "{offered}");
+    let path = "/v1/conversations/talk/improvement";
+    let accepted = json!({"turn": offered["turn"], "accept": true, "by": "eve"});
+    let foreign = with_key(&shop, "p", path, accepted.clone()).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    let taught = with_key(&shop, "w", path, accepted.clone()).await;
+    assert_eq!(taught.status, StatusCode::OK, "{}", taught.text);
+    refresh_once(&shop.app).await;
+    let answered = ask("other").await.json();
+    assert!(
+        answered["text"]
+            .as_str()
+            .unwrap()
+            .contains("engrave kettles"),
+        "{answered}"
+    );
+    assert_eq!(list().await.json()["improvements"], json!([]));
+    let again = with_key(&shop, "w", path, accepted).await;
+    assert_eq!(again.code(), "invalid_field", "{}", again.text);
 }
 
 #[tokio::test]

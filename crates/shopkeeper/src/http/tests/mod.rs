@@ -29,7 +29,7 @@ use crate::config::{ApiKey, Config, Scope};
 pub(super) struct Shop {
     pub(super) app: Arc<App>,
     pub(super) router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read to its end.
@@ -83,6 +83,17 @@ fn records() -> Vec<(Kind, Value)> {
     ]
 }
 
+/// Waits until the tasks of the process before have let go of the folder.
+async fn reopened(folder: &std::path::Path) -> Store {
+    for _ in 0..500 {
+        match Store::open(folder).await {
+            Ok(store) => return store,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    }
+    panic!("the store is still in use");
+}
+
 impl Shop {
     pub(super) async fn open(keys: &[(Scope, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -110,7 +121,22 @@ impl Shop {
         Self {
             router: router(app.clone()),
             app,
-            _folder: folder,
+            folder,
+        }
+    }
+
+    /// The same shop after its process has ended and begun again.
+    pub(super) async fn restarted(self) -> Self {
+        self.app.flush().await;
+        self.app.begin_stop();
+        let config = self.app.config.clone();
+        drop((self.router, self.app));
+        let store = reopened(self.folder.path()).await;
+        let app = App::start(Arc::new(store), config).await;
+        Self {
+            router: router(app.clone()),
+            app,
+            folder: self.folder,
         }
     }
 

@@ -108,6 +108,38 @@ document.getElementById('synonym-form')?.addEventListener('submit', async (submi
   } catch (error) { toast(error.message); }
 });
 
+// A form's fields as the JSON that its path expects; the button says the rest.
+function body(form, button) {
+  const sent = {};
+  for (const field of form.elements) {
+    if (!field.name || field.type === 'submit') continue;
+    sent[field.name] = field.dataset.type === 'number' ? Number(field.value) : field.value;
+  }
+  if (button?.name) sent[button.name] = button.value === 'true';
+  return sent;
+}
+
+document.addEventListener('submit', async (submitted) => {
+  const form = submitted.target.closest('[data-send]');
+  if (!form) return;
+  submitted.preventDefault();
+  try {
+    await write(form.dataset.send, body(form, submitted.submitter));
+    location.reload();
+  } catch (error) { toast(error.message); }
+});
+
+document.addEventListener('click', async (happened) => {
+  const button = happened.target.closest('[data-suggest]');
+  if (!button) return;
+  try {
+    const suggested = await write(button.dataset.suggest);
+    document.getElementById('reply').value = suggested.text;
+    const sources = suggested.citations.map((citation) => citation.source);
+    document.getElementById('suggested-from').textContent = [...new Set(sources)].join(', ');
+  } catch (error) { toast(error.message); }
+});
+
 document.getElementById('coupon-form')?.addEventListener('submit', async (submitted) => {
   submitted.preventDefault();
   const fields = new FormData(submitted.target);

@@ -85,7 +85,8 @@ pub async fn one(
     response
 }
 
-fn turns(text: &Text, conversation: &Conversation) -> Markup {
+/// What was said.
+pub(super) fn turns(text: &Text, conversation: &Conversation) -> Markup {
     html! {
         div class="pane log" {
             @for message in &conversation.messages {

@@ -3,6 +3,7 @@
 mod conversations;
 mod curation;
 mod decisions;
+mod inbox;
 mod insight;
 mod live;
 mod models;
@@ -28,6 +29,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/console/rules", get(curation::page))
         .route("/console/conversations", get(conversations::list))
         .route("/console/conversations/{id}", get(conversations::one))
+        .route("/console/inbox", get(inbox::list))
+        .route("/console/inbox/{id}", get(inbox::one))
         .route("/console/insight", get(insight::page))
         .route("/console/models", get(models::page))
         .route("/console/offers", get(offers::page))

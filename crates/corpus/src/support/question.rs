@@ -1,0 +1,166 @@
+use super::terms::{Term, is_han, terms};
+
+/// Words of the question before count this much in a follow-up.
+const EARLIER_WEIGHT: f32 = 0.5;
+
+/// A question, made comparable.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Content words with their weights; no word twice.
+    pub terms: Vec<(Term, f32)>,
+    /// What kind of answer it wants.
+    pub wants: Wants,
+}
+
+/// What kind of value the answer must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wants {
+    /// Nothing that can be told from the words.
+    #[default]
+    Anything,
+    /// A length or point of time.
+    Time,
+    /// A sum of money.
+    Money,
+    /// A count.
+    Number,
+}
+
+/// Stems that say that a rule is asked for, not which: in "return policy" it
+/// is the return that matters.
+const FRAMES: [&str; 8] = [
+    "polici", "rule", "regul", "guidelin", "inform", "政策", "规定", "规则",
+];
+
+impl Question {
+    /// Reads a question; `earlier` is what was asked before, when the new
+    /// one only makes sense after it.
+    pub fn read(text: &str, earlier: Option<&str>) -> Self {
+        let mut question = Self {
+            terms: Vec::new(),
+            wants: wants(text),
+        };
+        question.add(text, 1.0);
+        if question.terms.is_empty() {
+            // "how do I do that?": better a weak word than none.
+            for term in terms(text) {
+                question.add_term(term, 0.3);
+            }
+        }
+        if let Some(earlier) = earlier {
+            question.add(earlier, EARLIER_WEIGHT);
+            if question.wants == Wants::Anything {
+                question.wants = wants(earlier);
+            }
+        }
+        question
+    }
+
+    /// Whether it asks for what a title announces and for nothing in
+    /// particular, as "What is the return policy?" does under "Returns".
+    pub fn is_topic_of(&self, title: &str) -> bool {
+        let title = terms(title);
+        let named = |term: &Term| {
+            let same = |other: &&Term| {
+                other.word == term.word || term.concept.is_some() && other.concept == term.concept
+            };
+            title
+                .iter()
+                .filter(|other| other.content)
+                .any(|other| same(&other))
+        };
+        self.wants == Wants::Anything
+            && !self.terms.is_empty()
+            && self.terms.iter().all(|(term, _)| named(term))
+    }
+
+    fn add(&mut self, text: &str, weight: f32) {
+        let is_frame = |term: &Term| FRAMES.contains(&term.word.as_str());
+        let content: Vec<Term> = terms(text)
+            .into_iter()
+            .filter(|term| term.content)
+            .collect();
+        let only_frames = content.iter().all(is_frame);
+        for term in content {
+            if only_frames || !is_frame(&term) {
+                self.add_term(term, weight);
+            }
+        }
+    }
+
+    fn add_term(&mut self, term: Term, weight: f32) {
+        // A lone Chinese character is a piece of a word that the dictionary
+        // did not know.
+        let single = term.word.chars().count() == 1 && term.word.chars().all(is_han);
+        let weight = if single { weight * 0.4 } else { weight };
+        if !self.terms.iter().any(|(other, _)| other.word == term.word) {
+            self.terms.push((term, weight));
+        }
+    }
+}
+
+fn wants(text: &str) -> Wants {
+    let text = text.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&[
+        "how long",
+        "how soon",
+        "how many days",
+        "how many weeks",
+        "when ",
+        "多久",
+        "几天",
+        "多少天",
+        "什么时候",
+        "何时",
+        "几点",
+        "多长时间",
+    ]) {
+        Wants::Time
+    } else if has(&[
+        "how much",
+        "price",
+        "what does it cost",
+        "cost of",
+        "fee",
+        "多少钱",
+        "运费",
+        "费用",
+        "价格",
+        "价钱",
+    ]) {
+        Wants::Money
+    } else if has(&[
+        "how many",
+        "how often",
+        "what amount",
+        "how far",
+        "几个",
+        "几次",
+        "多少",
+    ]) {
+        Wants::Number
+    } else {
+        Wants::Anything
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_for_a_topic_asks_for_nothing_beside_it() {
+        for (question, title, expected) in [
+            ("What is the return policy?", "Returns", true),
+            ("退货政策是什么？", "退货", true),
+            ("How long can I return an item?", "Returns", false),
+            ("Can I return opened food?", "Returns", false),
+            ("What is the return policy?", "Shipping", false),
+            ("", "Returns", false),
+        ] {
+            let read = Question::read(question, None);
+            assert_eq!(read.is_topic_of(title), expected, "{question}: {read:?}");
+        }
+    }
+}

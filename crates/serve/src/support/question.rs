@@ -1,0 +1,222 @@
+//! A question: answered by a query over the catalogue, a fact of a product,
+//! or the sentences that a source has for it.
+
+use corpus::support::{Calibration, Index, Question, SourceKind};
+use serde_json::json;
+use shop::Role;
+
+use super::ToolRun;
+use super::catalogue::{self, Aggregate};
+use super::compose::{Draft, LONGEST_MESSAGE, Turn};
+use super::grounding::{Reference, Said};
+use super::knowledge::{NamedProduct, product_source};
+use super::meaning::Nearness;
+use super::phrases::FactPhrase;
+use super::route::follows_up;
+use super::score::Scored;
+use super::tools::{Asked, asked_facts, product_facts};
+
+/// A message that is about a product says at least this share of itself with its name.
+const ABOUT_PRODUCT: f32 = 0.3;
+
+impl Turn<'_> {
+    pub(super) fn question(&mut self) -> Draft {
+        let earlier = self.earlier();
+        let question = Question::read(&self.message, earlier.as_deref());
+        let knowledge = self.knowledge;
+        let named = self
+            .stages
+            .run("products", || knowledge.named_products(&question));
+        if let Some(draft) = self.aggregate() {
+            return draft;
+        }
+        if let Some(draft) = self.product_fact(&named, earlier.as_deref()) {
+            return draft;
+        }
+        let index = self.knowledge.index.clone();
+        // What the shop stands by comes before what an agent once said.
+        self.near = self.meaning(earlier.as_deref());
+        let threshold = self.calibration().threshold;
+        let mut scored = self.score(&index, &question, |source| {
+            source.kind == SourceKind::Document
+        });
+        if scored
+            .first()
+            .is_none_or(|best| best.probability < threshold)
+        {
+            scored = self.score(&index, &question, |_| true);
+        }
+        let mut index = index;
+        if let Some((products, found)) = self.product_description(&named, &question)
+            && found.first().map(|best| best.probability)
+                > scored.first().map(|best| best.probability)
+        {
+            (index, scored) = (products, found);
+        }
+        if let Some(chosen) = self.chosen_elsewhere(&index, &scored) {
+            return match chosen.as_slice() {
+                [] => self.declined(0.0),
+                places => {
+                    let source = scored[places[0]].candidate.source;
+                    let same = scored
+                        .iter()
+                        .enumerate()
+                        .filter(|(place, one)| {
+                            places.contains(place) && one.candidate.source == source
+                        })
+                        .map(|(_, one)| Scored {
+                            candidate: one.candidate.clone(),
+                            probability: 1.0,
+                        });
+                    let same: Vec<Scored> = same.collect();
+                    self.quotes(&index, &question, &same, threshold)
+                }
+            };
+        }
+        match scored.first() {
+            Some(best) if best.probability >= threshold => {
+                self.quotes(&index, &question, &scored, threshold)
+            }
+            best => self.declined(best.map_or(0.0, |best| best.probability)),
+        }
+    }
+
+    /// How near the question's meaning is to each unit, where the shop has an
+    /// encoder.
+    fn meaning(&mut self, earlier: Option<&str>) -> Option<Nearness> {
+        let Some(meaning) = self.knowledge.meaning.clone() else {
+            self.stages.skip("meaning");
+            return None;
+        };
+        let asked = match earlier {
+            Some(earlier) => format!("{earlier} {}", self.message),
+            None => self.message.clone(),
+        };
+        self.stages
+            .try_run("meaning", || Nearness::of(meaning, &asked))
+    }
+
+    /// A count or the cheapest of the catalogue, by a query over its records.
+    fn aggregate(&mut self) -> Option<Draft> {
+        let snapshot = self.snapshot;
+        let (aggregate, selection) = catalogue::read(&self.message, snapshot)?;
+        let arguments = json!({
+            "words": selection.words, "in_stock": selection.in_stock,
+        });
+        let (phrase, references, result) = match aggregate {
+            Aggregate::Count => {
+                let counted = Reference::CatalogueCount(selection);
+                (FactPhrase::Counted, vec![counted], json!("counted"))
+            }
+            Aggregate::Cheapest | Aggregate::Dearest => {
+                let id = self.stages.run("catalogue_query", || {
+                    catalogue::extreme(aggregate, &selection, snapshot)
+                })?;
+                let references = vec![
+                    Reference::ProductTitle(id.clone()),
+                    Reference::ProductPrice(id.clone()),
+                    Reference::ProductAvailability(id.clone()),
+                ];
+                (FactPhrase::Listed, references, json!({"product": id}))
+            }
+        };
+        let said = Said::facts(phrase, references, snapshot, &self.language)?;
+        Some(Draft {
+            said: vec![said],
+            actions: vec![ToolRun {
+                tool: "catalogue_query".to_owned(),
+                arguments,
+                result,
+            }],
+            confidence: 1.0,
+            route: "catalogue",
+            ..Draft::default()
+        })
+    }
+
+    /// What the customer asked before, when this message hangs on it.
+    pub(super) fn earlier(&self) -> Option<String> {
+        if !follows_up(&self.message) {
+            return None;
+        }
+        let turns = self.request.conversation.iter().rev();
+        let text = turns
+            .filter(|(role, _)| *role == Role::Customer)
+            .map(|(_, text)| text)
+            .next()?;
+        Some(text.chars().take(LONGEST_MESSAGE).collect())
+    }
+
+    pub(super) fn calibration(&self) -> Calibration {
+        if self.near.is_some() {
+            return Calibration::with_meaning();
+        }
+        self.model
+            .map_or_else(Calibration::default, |model| model.calibration.clone())
+    }
+
+    /// Price, stock or an attribute of a product that the message names.
+    fn product_fact(&mut self, named: &[NamedProduct], earlier: Option<&str>) -> Option<Draft> {
+        let best = named
+            .first()
+            .filter(|best| best.of_message >= ABOUT_PRODUCT)?;
+        let lower = self.message.to_lowercase();
+        let alike = named
+            .iter()
+            .filter(|other| other.share * other.of_message >= 0.95 * best.share * best.of_message);
+        let product = alike
+            .filter_map(|other| self.snapshot.catalogue.get(other.product))
+            // Of variants, the one whose colour or size is named.
+            .max_by_key(|product| {
+                let values = product
+                    .attributes
+                    .values()
+                    .filter_map(|value| value.as_str());
+                let spoken = values
+                    .filter(|value| lower.contains(&value.to_lowercase()))
+                    .count();
+                (spoken, std::cmp::Reverse(product.id.clone()))
+            })?;
+        let mut asked: Vec<Asked> = asked_facts(&self.message, product);
+        if let (true, Some(earlier)) = (asked.is_empty(), earlier) {
+            asked = asked_facts(earlier, product);
+        }
+        let said = product_facts(&product.id, &asked, self.snapshot, &self.language);
+        if said.is_empty() {
+            return None;
+        }
+        let result = json!({ "product": product.id });
+        Some(Draft {
+            said,
+            actions: vec![ToolRun {
+                tool: "product_facts".to_owned(),
+                arguments: json!({ "message": self.message }),
+                result,
+            }],
+            confidence: f64::from(best.share.min(1.0)),
+            route: "product",
+            ..Draft::default()
+        })
+    }
+
+    /// The descriptions of the products that the message names, scored.
+    fn product_description(
+        &mut self,
+        named: &[NamedProduct],
+        question: &Question,
+    ) -> Option<(std::sync::Arc<Index>, Vec<Scored>)> {
+        let sources = named
+            .iter()
+            .filter(|named| named.of_message >= ABOUT_PRODUCT / 2.0)
+            .filter_map(|named| product_source(self.snapshot.catalogue.get(named.product)?));
+        let sources: Vec<_> = sources.collect();
+        if sources.is_empty() {
+            return None;
+        }
+        let index = std::sync::Arc::new(Index::new(sources));
+        let of_shop = self.near.take();
+        let scored = self.score(&index, question, |_| true);
+        self.near = of_shop;
+        (!scored.is_empty()).then_some((index, scored))
+    }
+}

@@ -6,14 +6,20 @@ use half::f16;
 
 use crate::vector::vectorized;
 
-/// Rows of one width.
+/// Rows of one width in eight bits a number.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct CoarseVectors {
+pub struct CoarseTable {
     width: usize,
     /// `[rows, width]`, each number times 127 over the row's largest.
-    coarse: Vec<i8>,
-    /// What a row's coarse numbers are multiplied by.
+    numbers: Vec<i8>,
+    /// What a row's numbers are multiplied by.
     scales: Vec<f32>,
+}
+
+/// Rows of one width, for both looks.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CoarseVectors {
+    coarse: CoarseTable,
     /// `[rows, width]`.
     exact: Vec<f16>,
 }
@@ -38,26 +44,23 @@ fn dot(left: &[i8], right: &[i8]) -> i32 {
     sum
 }
 
-impl CoarseVectors {
+impl CoarseTable {
     /// `rows` are one after the other, `width` numbers each; what is left over
     /// is left out.
     pub fn new(rows: &[f32], width: usize) -> Self {
-        let width = width.max(1);
-        let mut vectors = Self {
-            width,
+        let mut table = Self {
+            width: width.max(1),
             ..Self::default()
         };
-        vectors.extend(rows);
-        vectors
+        table.extend(rows);
+        table
     }
 
     /// Adds rows after the others.
     pub fn extend(&mut self, rows: &[f32]) {
         for row in rows.chunks_exact(self.width.max(1)) {
-            let scale = quantized(row, &mut self.coarse);
+            let scale = quantized(row, &mut self.numbers);
             self.scales.push(scale);
-            self.exact
-                .extend(row.iter().map(|number| f16::from_f32(*number)));
         }
     }
 
@@ -71,12 +74,13 @@ impl CoarseVectors {
         self.scales.is_empty()
     }
 
-    /// The scalar product of each row with `query`, off by about a hundredth.
+    /// The scalar product of each row with `query`, off by about a hundredth
+    /// of the product of their lengths.
     pub fn products(&self, query: &[f32]) -> Vec<f32> {
         let mut own = Vec::with_capacity(query.len());
         let scale = quantized(query, &mut own);
         let mut products = vec![0.0; self.scales.len()];
-        let rows = self.coarse.chunks_exact(self.width.max(1));
+        let rows = self.numbers.chunks_exact(self.width.max(1));
         vectorized(
             #[inline(always)]
             || {
@@ -87,12 +91,49 @@ impl CoarseVectors {
         );
         products
     }
+}
+
+impl CoarseVectors {
+    /// `rows` are one after the other, `width` numbers each; what is left over
+    /// is left out.
+    pub fn new(rows: &[f32], width: usize) -> Self {
+        let mut vectors = Self {
+            coarse: CoarseTable::new(&[], width),
+            exact: Vec::new(),
+        };
+        vectors.extend(rows);
+        vectors
+    }
+
+    /// Adds rows after the others.
+    pub fn extend(&mut self, rows: &[f32]) {
+        self.coarse.extend(rows);
+        for row in rows.chunks_exact(self.coarse.width.max(1)) {
+            self.exact
+                .extend(row.iter().map(|number| f16::from_f32(*number)));
+        }
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.coarse.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.coarse.is_empty()
+    }
+
+    /// The scalar product of each row with `query`, off by about a hundredth.
+    pub fn products(&self, query: &[f32]) -> Vec<f32> {
+        self.coarse.products(query)
+    }
 
     /// The scalar product of one row with `query`, to the third digit; 0 where
     /// there is no such row.
     pub fn product(&self, row: usize, query: &[f32]) -> f32 {
-        let start = row * self.width;
-        let Some(row) = self.exact.get(start..start + self.width) else {
+        let start = row * self.coarse.width;
+        let Some(row) = self.exact.get(start..start + self.coarse.width) else {
             return 0.0;
         };
         let pairs = row.iter().zip(query);

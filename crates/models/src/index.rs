@@ -34,11 +34,7 @@ const FIRST: usize = 1_024;
 
 /// The finite scores from the best down, sorted only as far as they are read.
 pub fn ranking(scores: &[f32]) -> impl Iterator<Item = Scored> + use<> {
-    let mut first: Vec<Scored> = (0..)
-        .zip(scores)
-        .filter(|(_, score)| score.is_finite())
-        .map(|(place, &score)| Scored { place, score })
-        .collect();
+    let mut first: Vec<Scored> = finite(scores).collect();
     let mut rest = Vec::new();
     if first.len() > 2 * FIRST {
         first.select_nth_unstable_by(FIRST, |left, right| right.cmp(left));
@@ -53,6 +49,12 @@ pub fn ranking(scores: &[f32]) -> impl Iterator<Item = Scored> + use<> {
                 .pop()
         })
     })
+}
+
+/// The places that are in the ranking at all.
+pub(crate) fn finite(scores: &[f32]) -> impl Iterator<Item = Scored> {
+    let places = (0..).zip(scores).filter(|(_, score)| score.is_finite());
+    places.map(|(place, &score)| Scored { place, score })
 }
 
 /// The `count` best of `scores`, best first.

@@ -1,5 +1,8 @@
 //! Sparse item-to-item lists: what goes with what, learned by counting.
 
+use std::ops::Range;
+use std::thread;
+
 use rustc_hash::FxHashMap;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -31,6 +34,41 @@ impl ItemLists {
                 lists.weights.push(scored.score);
             }
             lists.starts.push(lists.items.len() as u32);
+        }
+        lists
+    }
+
+    /// The lists of so many items, made by several threads in parts.
+    pub fn in_parallel(
+        items: usize,
+        threads: usize,
+        of: impl Fn(Range<usize>) -> Self + Sync,
+    ) -> Self {
+        let share = items.div_ceil(threads.max(1)).max(1);
+        let parts = thread::scope(|scope| {
+            let running: Vec<_> = (0..items)
+                .step_by(share)
+                .map(|start| (start, (start + share).min(items)))
+                .map(|(start, end)| {
+                    scope.spawn({
+                        let of = &of;
+                        move || of(start..end)
+                    })
+                })
+                .collect();
+            let finished = running.into_iter().map(|thread| {
+                let part = thread.join();
+                part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            finished.collect::<Vec<_>>()
+        });
+        let mut lists = Self::from_rows([]);
+        for part in parts {
+            let before = lists.items.len() as u32;
+            let ends = part.starts.iter().skip(1).map(|end| before + end);
+            lists.starts.extend(ends);
+            lists.items.extend(part.items);
+            lists.weights.extend(part.weights);
         }
         lists
     }
@@ -157,6 +195,8 @@ pub struct NeighbourOptions {
     /// Pairs further apart than this are not counted, which also bounds the
     /// work for users with endless histories.
     pub window: usize,
+    /// Threads that count.
+    pub threads: usize,
 }
 
 impl Default for NeighbourOptions {
@@ -167,6 +207,7 @@ impl Default for NeighbourOptions {
             decay: 1.0,
             forward: false,
             window: 50,
+            threads: 1,
         }
     }
 }
@@ -185,16 +226,10 @@ pub fn neighbours(sequences: &[Vec<u32>], items: usize, options: &NeighbourOptio
             }
         }
     }
-    let mut together: FxHashMap<u32, f32> = FxHashMap::default();
-    ItemLists::from_rows((0..items).map(|item| {
+    let row = |item: usize, together: &mut FxHashMap<u32, f32>| {
         together.clear();
         for &(row, at) in &occurrences[item] {
-            add_pairs(
-                &sequences[row as usize],
-                at as usize,
-                options,
-                &mut together,
-            );
+            add_pairs(&sequences[row as usize], at as usize, options, together);
         }
         let own = counts[item];
         let scored = together
@@ -205,7 +240,11 @@ pub fn neighbours(sequences: &[Vec<u32>], items: usize, options: &NeighbourOptio
                 score: count / ((own * counts[place as usize]).sqrt() + options.shrinkage),
             });
         top(scored, options.longest)
-    }))
+    };
+    ItemLists::in_parallel(items, options.threads, |part| {
+        let mut together = FxHashMap::default();
+        ItemLists::from_rows(part.map(|item| row(item, &mut together)))
+    })
 }
 
 fn add_pairs(

@@ -8,16 +8,17 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
-use crate::index::{rank_of, ranking, standardise};
+use crate::forward::Activations;
+use crate::index::{finite, rank_of, standardise, top};
 use crate::linear_layer::Products;
 use crate::neighbours::ItemLists;
 use crate::spread::{SparseSums, Spread};
 use crate::transformer::Transformer;
-use crate::vector::dot;
 
+mod reading;
 mod weigh;
 
-pub use crate::spread::TableSpread;
+pub use reading::{Best, Reading, TableDigest};
 
 /// Item-to-item lists as one voice of a [`NextItemModel`].
 #[derive(Debug, Clone, PartialEq)]
@@ -90,44 +91,6 @@ impl NextItemModel {
                 scores[item as usize] += weight * spread.standard(value) - floor;
             }
         }
-    }
-
-    /// What [`NextItemModel::score`] gives these items, without scoring all:
-    /// mean and variance of a decoder's logits follow from those of its table,
-    /// which `spreads` holds.
-    pub fn scores_of(&self, spreads: &[TableSpread], history: &[u32], items: &[u32]) -> Vec<f32> {
-        let mut scores = vec![0.0; items.len()];
-        let share = self.weights.decoder / self.decoders.len().max(1) as f32;
-        for (decoder, table) in self.decoders.iter().zip(spreads).filter(|_| share != 0.0) {
-            let Some(state) = last_state(decoder, history) else {
-                continue;
-            };
-            let spread = table.along(&state);
-            for (score, &item) in scores.iter_mut().zip(items) {
-                let start = item as usize * state.len();
-                if let Some(row) = decoder.head().get(start..start + state.len()) {
-                    *score += share * spread.standard(dot(row, &state));
-                }
-            }
-        }
-        let mut sums = SparseSums::new(self.items);
-        for (voice, &weight) in self.lists.iter().zip(&self.weights.lists) {
-            if weight == 0.0 {
-                continue;
-            }
-            let spread = sums.collect(voice, history);
-            for (score, &item) in scores.iter_mut().zip(items) {
-                if let Some(value) = sums.sums.get(item as usize) {
-                    *score += weight * spread.standard(*value);
-                }
-            }
-        }
-        scores
-    }
-
-    /// The spread of each decoder's table, for [`NextItemModel::scores_of`].
-    pub fn spreads(&self) -> Vec<TableSpread> {
-        self.decoders.iter().map(TableSpread::of).collect()
     }
 
     /// The standard scores of each voice: the mean of the decoders first.
@@ -244,15 +207,20 @@ pub fn next_logits(decoder: &Transformer, history: &[u32]) -> Vec<f32> {
 
 /// What the decoder makes of a history; none of nothing that it knows.
 fn last_state(decoder: &Transformer, history: &[u32]) -> Option<Vec<f32>> {
-    let config = decoder.config();
-    let mut known: Vec<u32> = history.to_vec();
-    known.retain(|item| (*item as usize) < config.vocabulary);
-    let recent = &known[known.len().saturating_sub(config.context)..];
+    let recent = known(decoder, history);
     if recent.is_empty() {
         return None;
     }
-    let hidden = decoder.hidden(recent);
-    Some(hidden[hidden.len() - config.width..].to_vec())
+    let hidden = decoder.hidden(&recent);
+    Some(hidden[hidden.len() - decoder.config().width..].to_vec())
+}
+
+/// What the decoder reads of a history: the latest items that it knows.
+fn known(decoder: &Transformer, history: &[u32]) -> Vec<u32> {
+    let config = decoder.config();
+    let is_known = |item: &&u32| (**item as usize) < config.vocabulary;
+    let mut known: Vec<u32> = history.iter().filter(is_known).copied().collect();
+    known.split_off(known.len().saturating_sub(config.context))
 }
 
 /// A history and the item that came next.
@@ -283,16 +251,62 @@ pub fn judge(
     let judged = in_parallel(examples, threads, |example| {
         let mut scores = vec![0.0; items];
         score(&example.history, &mut scores);
-        let rank = rank_unseen(&mut scores, example);
-        let first = ranking(&scores).take(NextItemFigures::PLACES);
-        (rank, first.map(|scored| scored.place).collect::<Vec<_>>())
+        place(&mut scores, example)
     });
-    let mut result = Judged::default();
-    for (rank, first) in judged {
-        result.figures.add(rank);
-        result.shown.extend(first);
+    judged.into_iter().collect()
+}
+
+/// Of how many logits all threads together keep at once, about.
+const LOGITS: usize = 32 << 20;
+
+/// Ranks the items that a decoder knows by it alone. Several histories are
+/// read at once: the table is what takes the time, and is gone through once.
+pub fn judge_decoder(decoder: &Transformer, examples: &[Example], threads: usize) -> Judged {
+    let (width, items) = (decoder.config().width, decoder.config().vocabulary);
+    let together = (LOGITS / items.max(1) / threads.max(1)).clamp(1, 32);
+    let groups: Vec<&[Example]> = examples.chunks(together).collect();
+    let judged = in_parallel(&groups, threads, |group| {
+        let histories: Vec<Vec<u32>> = (group.iter())
+            .map(|example| known(decoder, &example.history))
+            .collect();
+        let lengths: Vec<usize> = histories.iter().map(Vec::len).collect();
+        let (tokens, mut activations) = (histories.concat(), Activations::for_serving(1));
+        let lengths_read: Vec<usize> = lengths.iter().copied().filter(|l| *l > 0).collect();
+        let hidden = decoder.hidden_of(&tokens, &lengths_read, &mut activations);
+        let mut states = Vec::with_capacity(group.len() * width);
+        let mut end = 0;
+        for length in lengths {
+            end += length;
+            match length {
+                0 => states.extend(std::iter::repeat_n(0.0, width)),
+                _ => states.extend(&hidden[(end - 1) * width..end * width]),
+            }
+        }
+        let mut logits = decoder.logits_of(&states, &mut Products::default());
+        let rows = logits.chunks_exact_mut(items).zip(*group);
+        rows.map(|(row, example)| place(row, example))
+            .collect::<Vec<_>>()
+    });
+    judged.into_iter().flatten().collect()
+}
+
+/// The rank of the target, and what comes first, with the history taken out
+/// of `scores`.
+fn place(scores: &mut [f32], example: &Example) -> (Option<f64>, Vec<u32>) {
+    let rank = rank_unseen(scores, example);
+    let first = top(finite(scores), NextItemFigures::PLACES);
+    (rank, first.into_iter().map(|scored| scored.place).collect())
+}
+
+impl FromIterator<(Option<f64>, Vec<u32>)> for Judged {
+    fn from_iter<I: IntoIterator<Item = (Option<f64>, Vec<u32>)>>(judged: I) -> Self {
+        let mut result = Self::default();
+        for (rank, first) in judged {
+            result.figures.add(rank);
+            result.shown.extend(first);
+        }
+        result
     }
-    result
 }
 
 /// The rank of the target with the history taken out of `scores`.
@@ -306,10 +320,10 @@ fn rank_unseen(scores: &mut [f32], example: &Example) -> Option<f64> {
 }
 
 /// Maps the examples on several threads, in their order.
-fn in_parallel<T: Send>(
-    examples: &[Example],
+fn in_parallel<E: Sync, T: Send>(
+    examples: &[E],
     threads: usize,
-    work: impl Fn(&Example) -> T + Sync,
+    work: impl Fn(&E) -> T + Sync,
 ) -> Vec<T> {
     let share = examples.len().div_ceil(threads.max(1)).max(1);
     thread::scope(|scope| {
@@ -435,14 +449,14 @@ mod tests {
         let mut model = model();
         for weights in [[0.25, 0.25], [0.0, 1.0]] {
             model.weights.lists = weights.to_vec();
-            let spreads = model.spreads();
+            let digests = model.digests();
             for history in [&[0][..], &[0, 1, 99, 5, 2, 3, 4, 0], &[99], &[]] {
                 let mut scores = vec![0.0; 6];
                 model.score(history, &mut scores);
                 let mut mixed = vec![0.0; 6];
                 mix(&model.voices(history), &model.weights, &mut mixed);
                 let some = [5, 0, 3];
-                for (item, score) in some.iter().zip(model.scores_of(&spreads, history, &some)) {
+                for (item, score) in some.iter().zip(model.read(&digests, history).scores(&some)) {
                     let among_all = scores[*item as usize];
                     assert!((score - among_all).abs() < 1e-3, "{score} {among_all}");
                 }

@@ -61,7 +61,7 @@ impl Spread {
 
 /// The mean row of a decoder's table and the mean product of each two columns.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TableSpread {
+pub(crate) struct TableSpread {
     mean: Vec<f32>,
     /// `[width, width]`
     products: Vec<f32>,

@@ -10,6 +10,7 @@
 //! withdrawn) is made without looking at anything that the person did.
 
 mod controls;
+mod history;
 mod likeness;
 mod model;
 mod person;

@@ -16,7 +16,6 @@ use std::path::PathBuf;
 
 use corpus::recommend::{ItemVocabulary, MAX_HISTORY, Rhythms, TextIndex, artifact};
 use corpus::{Corpus, InteractionSequence, Split};
-use models::index::Scored;
 use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
 use models::next_item::{NextItemFigures, NextItemModel, VoiceWeights, judge};
 use rustc_hash::FxHashMap;
@@ -25,7 +24,7 @@ use shop::{EventKind, Id, Metric, Timestamp};
 
 use crate::{Job, TrainError, Trained};
 
-pub use fit::{Epoch, FitOptions, Fitted, Run, fit, judge_decoder, sample_of};
+pub use fit::{Epoch, FitOptions, Fitted, Run, fit, sample_of};
 pub use holdout::Holdout;
 pub use lists::{ListChoice, ease_fits, ease_lambdas, text_lists, weigh};
 
@@ -47,7 +46,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     let items = data.vocabulary.len();
     let holdout = &data.holdout;
     let text = text_index(corpus, &data);
-    let by_text = text_lists(&text, numbered(corpus, &data), items);
+    let by_text = text_lists(&text, numbered(corpus, &data), items, job.threads);
     let (choice, lists) = ListChoice::choose(
         &holdout.training,
         &holdout.validation,
@@ -69,7 +68,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     // What validated is part of the history when it comes to the test.
     let lists = |sequences: &[Vec<u32>]| {
         let ease = choice.ease(sequences, items, job.threads);
-        choice.voices(sequences, items, ease.as_ref(), Some(&by_text))
+        choice.voices(sequences, items, ease.as_ref(), Some(&by_text), job.threads)
     };
     model.lists = lists(&holdout.histories);
     let metrics = figures(&model, holdout, job.threads);
@@ -77,7 +76,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     model.lists = lists(&data.sequences);
     job.progress.end(&format!("{items} products"));
     let mut files = model.to_files().map_err(fit::engine)?;
-    files.extend(product_files(corpus, &data, &text)?);
+    files.extend(product_files(corpus, &data, &text, &by_text, job.threads)?);
     let card = json!({
         "sequences": data.sequences.len(),
         "interactions": data.sequences.iter().map(Vec::len).sum::<usize>(),
@@ -326,12 +325,15 @@ fn product_files(
     corpus: &Corpus,
     data: &Data,
     text: &TextIndex,
+    by_text: &ItemLists,
+    threads: usize,
 ) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
     let items = data.vocabulary.len();
     let alike = NeighbourOptions {
         longest: LONGEST,
         shrinkage: 10.0,
         window: MAX_HISTORY,
+        threads,
         ..NeighbourOptions::default()
     };
     let together = NeighbourOptions {
@@ -347,7 +349,7 @@ fn product_files(
             artifact::TOGETHER,
             neighbours(&baskets(corpus, &data.vocabulary), items, &together),
         ),
-        (artifact::COLD, cold(corpus, data, text)),
+        (artifact::COLD, cold(data, by_text)),
     ];
     let mut files = BTreeMap::from([
         (artifact::ITEMS.to_owned(), json_file(&data.vocabulary)?),
@@ -403,22 +405,14 @@ fn rhythms(corpus: &Corpus) -> Rhythms {
 
 /// For each product that nobody has touched, those touched ones whose text is
 /// most like its own.
-fn cold(corpus: &Corpus, data: &Data, text: &TextIndex) -> ItemLists {
+fn cold(data: &Data, by_text: &ItemLists) -> ItemLists {
     let touched = occurrences(&data.sequences, data.vocabulary.len());
-    let products: FxHashMap<u32, &shop::Product> = numbered(corpus, data).collect();
     ItemLists::from_rows((0_u32..).zip(&touched).map(|(item, count)| {
-        let Some(product) = products.get(&item).filter(|_| *count == 0) else {
-            return Vec::new();
-        };
-        // Untouched ones are often alike: look further than is taken.
-        text.alike(product, 4 * COLD_NEIGHBOURS)
-            .into_iter()
+        // Untouched ones are often alike: the list is longer than is taken.
+        let alike = by_text.row(item).filter(|_| *count == 0);
+        alike
             .filter(|alike| touched[alike.place as usize] > 0)
             .take(COLD_NEIGHBOURS)
-            .map(|alike| Scored {
-                place: alike.place,
-                score: alike.similarity,
-            })
             .collect()
     }))
 }

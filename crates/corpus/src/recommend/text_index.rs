@@ -112,6 +112,9 @@ impl TextIndex {
         }
         alike.truncate(count);
         alike.sort_by(better);
+        // Callers keep lists of many products: the room for all that was
+        // looked at would add up to gigabytes.
+        alike.shrink_to_fit();
         alike
     }
 

@@ -1,6 +1,6 @@
 //! What each voice of a model counts, found by ascent on validation.
 
-use crate::index::ranking;
+use crate::index::{finite, top};
 use crate::next_item::{Example, NextItemFigures, NextItemModel, VoiceWeights, in_parallel};
 
 /// Of each voice so many items at the top are looked at: what stands in the
@@ -69,7 +69,7 @@ impl NextItemModel {
         }
         let mut places: Vec<u32> = voices
             .iter()
-            .flat_map(|voice| ranking(voice).take(TOP))
+            .flat_map(|voice| top(finite(voice), TOP))
             .map(|scored| scored.place)
             .filter(|place| *place != example.target)
             .collect();

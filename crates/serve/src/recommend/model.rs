@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex, Weak};
 
 use corpus::recommend::{ItemVocabulary, Rhythms, TextIndex, artifact};
 use models::neighbours::ItemLists;
-use models::next_item::{NextItemModel, TableSpread};
+use models::next_item::{NextItemModel, TableDigest};
+use rustc_hash::FxHashMap;
 use store::{Catalogue, ProductIndex};
 
 use crate::ServeError;
@@ -40,8 +41,8 @@ pub(super) struct Parts {
     cold: ItemLists,
     /// How soon products are bought again.
     pub(super) rhythms: Rhythms,
-    /// With these a few products are scored without scoring all.
-    pub(super) spreads: Vec<TableSpread>,
+    /// With these a history is read without scoring all products.
+    pub(super) digests: Vec<TableDigest>,
 }
 
 /// How the places of one catalogue and the numbers of the model meet.
@@ -51,11 +52,12 @@ pub(super) struct Joined {
     numbers: Vec<u32>,
     /// By number; [`NONE`] for a product that the catalogue has no more.
     places: Vec<u32>,
-    /// Strangers, in the order of their places, with the numbers of products
-    /// whose text is like theirs.
-    strangers: BTreeMap<ProductIndex, Vec<(u32, f32)>>,
+    /// Strangers, with the numbers of products whose text is like theirs.
+    strangers: FxHashMap<ProductIndex, Vec<(u32, f32)>>,
     /// The same for products that nobody had touched when the model was made.
-    untouched: BTreeMap<ProductIndex, Vec<(u32, f32)>>,
+    untouched: FxHashMap<ProductIndex, Vec<(u32, f32)>>,
+    /// The places of both by the numbers of those that they are like.
+    likes: FxHashMap<u32, Vec<ProductIndex>>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -102,7 +104,7 @@ impl Model {
         };
         let parts = Parts {
             rhythms,
-            spreads: next.spreads(),
+            digests: next.digests(),
             similar: lists(artifact::SIMILAR)?,
             together: lists(artifact::TOGETHER)?,
             cold: lists(artifact::COLD)?,
@@ -145,8 +147,9 @@ impl Joined {
         let mut joined = Self {
             numbers: vec![NONE; catalogue.places()],
             places: vec![NONE; parts.items.len()],
-            strangers: BTreeMap::new(),
-            untouched: BTreeMap::new(),
+            strangers: FxHashMap::default(),
+            untouched: FxHashMap::default(),
+            likes: FxHashMap::default(),
         };
         let mut strangers = Vec::new();
         for (place, product) in catalogue.iter() {
@@ -184,6 +187,11 @@ impl Joined {
                 joined.strangers.insert(place, near);
             }
         }
+        for (place, near) in joined.untouched.iter().chain(&joined.strangers) {
+            for (number, _) in near {
+                joined.likes.entry(*number).or_default().push(*place);
+            }
+        }
         joined
     }
 }
@@ -210,13 +218,6 @@ impl View {
         })
     }
 
-    /// The products that came after training, with the numbers of products
-    /// whose text is like theirs.
-    pub(super) fn strangers(&self) -> impl Iterator<Item = (ProductIndex, &[(u32, f32)])> {
-        let strangers = self.joined.strangers.iter();
-        strangers.map(|(place, near)| (*place, near.as_slice()))
-    }
-
     /// The products of the catalogue that the model knows, with their numbers.
     pub(super) fn numbered(&self) -> impl Iterator<Item = (ProductIndex, u32)> {
         let places = (0..).zip(&self.joined.places);
@@ -230,6 +231,11 @@ impl View {
     pub(super) fn by_text(&self) -> impl Iterator<Item = (ProductIndex, &[(u32, f32)])> {
         let all = self.joined.untouched.iter().chain(&self.joined.strangers);
         all.map(|(place, near)| (*place, near.as_slice()))
+    }
+
+    /// Those of them that are like the product with this number.
+    pub(super) fn like(&self, number: u32) -> &[ProductIndex] {
+        self.joined.likes.get(&number).map_or(&[], Vec::as_slice)
     }
 
     /// The same for one product; none for one that people know.

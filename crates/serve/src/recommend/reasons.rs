@@ -1,6 +1,8 @@
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use corpus::recommend::TEXT_TRUST;
+use corpus::recommend::{MAX_HISTORY, TEXT_TRUST};
 use serde::{Deserialize, Serialize};
 use shop::{EventKind, Id};
 use store::ProductIndex;
@@ -145,6 +147,7 @@ pub(super) fn explain(rules: &Rules<'_>, chosen: Vec<Chosen>) -> Vec<Recommended
         history,
         person: rules.person,
         tried: RefCell::default(),
+        described: RefCell::default(),
     };
     chosen
         .into_iter()
@@ -187,7 +190,7 @@ fn scores_after(
     numbers.dedup();
     let history: Vec<u32> = history.iter().map(|(number, _)| *number).collect();
     let next = &view.parts.next;
-    let scores = next.scores_of(&view.parts.spreads, &history, &numbers);
+    let scores = next.read(&view.parts.digests, &history).scores(&numbers);
     let score = |number: u32| Some(scores[numbers.binary_search(&number).ok()?]);
     let of_place = |place: &ProductIndex| {
         let own = view.number(*place).and_then(score);
@@ -233,6 +236,9 @@ struct Evidence<'a> {
     whole: Vec<f32>,
     /// Their scores after a history without one product.
     tried: RefCell<Vec<(ProductIndex, Vec<f32>)>>,
+    /// What is described like the products that the list is about, as far as
+    /// it was asked for.
+    described: RefCell<BTreeMap<ProductIndex, Rc<[u32]>>>,
 }
 
 impl Evidence<'_> {
@@ -338,22 +344,26 @@ impl Evidence<'_> {
                 return (code, Some(product));
             }
         }
-        let catalogue = &self.shop.snapshot.catalogue;
         let described_alike = |about: &ProductIndex| {
-            let product = catalogue.get(*about)?;
-            let alike = view
-                .parts
-                .text
-                .alike(product, corpus::recommend::MAX_HISTORY);
-            alike
-                .iter()
-                .any(|alike| alike.place == own)
-                .then_some(*about)
+            let alike = self.alike(view, *about);
+            alike.contains(&own).then_some(*about)
         };
         match self.about.iter().find_map(described_alike) {
             Some(product) => (ReasonCode::SimilarTo, Some(product)),
             None => fallback,
         }
+    }
+
+    /// The numbers of the products described like one that the list is about.
+    fn alike(&self, view: &View, about: ProductIndex) -> Rc<[u32]> {
+        let mut known = self.described.borrow_mut();
+        let found = known.entry(about).or_insert_with(|| {
+            let product = self.shop.snapshot.catalogue.get(about);
+            let alike = product.map(|product| view.parts.text.alike(product, MAX_HISTORY));
+            let alike = alike.into_iter().flatten();
+            alike.map(|alike| alike.place).collect()
+        });
+        found.clone()
     }
 
     fn is_there(&self, place: ProductIndex) -> bool {

@@ -6,7 +6,7 @@ use store::ProductIndex;
 
 use super::likeness::likeness;
 use super::person::Person;
-use super::scenarios::{Shop, Source, Step, Tier};
+use super::scenarios::{Scores, Shop, Source, Step, Tier};
 use super::{RecommendRequest, Scenario};
 
 /// Among how many candidates the last place is drawn where something is
@@ -102,20 +102,42 @@ impl<'a> Candidates<'a> {
     }
 
     fn open(&self, mut tier: Tier) -> OpenTier {
-        let controls = &self.rules.request.controls;
-        if !controls.boosts.is_empty() {
-            let deviation = deviation(&tier.scores);
-            for (place, product) in self.rules.shop.snapshot.catalogue.iter() {
-                if let Some(score) = tier.scores.get_mut(place as usize) {
-                    *score += deviation * controls.boost(product);
-                }
-            }
+        if !self.rules.request.controls.boosts.is_empty() {
+            self.boost(&mut tier.scores);
         }
         OpenTier {
             name: tier.name,
             source: tier.source,
-            ranking: Box::new(ranking(&tier.scores)),
+            ranking: match tier.scores {
+                Scores::OfAll(scores) => Box::new(ranking(&scores)),
+                Scores::OfSome(mut scored) => {
+                    scored.sort_unstable_by(|left, right| right.cmp(left));
+                    Box::new(scored.into_iter())
+                }
+            },
             shift: None,
+        }
+    }
+
+    fn boost(&self, scores: &mut Scores) {
+        let Rules { shop, request, .. } = self.rules;
+        let by = |place: ProductIndex| {
+            let product = shop.snapshot.catalogue.get(place);
+            product.map_or(0.0, |product| request.controls.boost(product))
+        };
+        match scores {
+            Scores::OfAll(scores) => {
+                let deviation = deviation(scores.iter().copied());
+                for (place, score) in (0..).zip(scores).filter(|(_, score)| score.is_finite()) {
+                    *score += deviation * by(place);
+                }
+            }
+            Scores::OfSome(scored) => {
+                let deviation = deviation(scored.iter().map(|scored| scored.score));
+                for scored in scored {
+                    scored.score += deviation * by(scored.place);
+                }
+            }
         }
     }
 }
@@ -129,11 +151,11 @@ fn unit(seed: u64) -> f64 {
 }
 
 /// The deviation of the finite scores; 1 where all are alike.
-fn deviation(scores: &[f32]) -> f32 {
-    let finite = || scores.iter().filter(|score| score.is_finite());
-    let count = finite().count().max(1) as f32;
-    let mean = finite().sum::<f32>() / count;
-    let square = finite().map(|score| (score - mean).powi(2)).sum::<f32>() / count;
+fn deviation(scores: impl Iterator<Item = f32> + Clone) -> f32 {
+    let finite = scores.filter(|score| score.is_finite());
+    let count = finite.clone().count().max(1) as f32;
+    let mean = finite.clone().sum::<f32>() / count;
+    let square = finite.map(|score| (score - mean).powi(2)).sum::<f32>() / count;
     if square > 1e-12 { square.sqrt() } else { 1.0 }
 }
 

@@ -1,11 +1,14 @@
 use std::collections::BTreeMap;
 
-use corpus::recommend::{MAX_HISTORY, TEXT_TRUST, due, gaps, sequence};
+use corpus::recommend::{MAX_HISTORY, due, gaps, sequence};
+use models::index::{Scored, top};
 use models::neighbours::ItemLists;
+use rustc_hash::FxHashMap;
 use shop::{EventKind, Timestamp};
 use store::{ProductIndex, Snapshot};
 
 use super::Scenario;
+use super::history::History;
 use super::model::View;
 use super::person::Person;
 use super::rules::Rules;
@@ -18,6 +21,12 @@ const DOUBT: f32 = 0.1;
 
 /// The narrowest category in common.
 const CATEGORY_WEIGHT: f32 = 0.1;
+
+/// In smaller catalogues all products are scored at once.
+pub(super) const LARGE: usize = 4_096;
+
+/// Of a large one, so many are the most popular.
+const MOST: usize = 1_024;
 
 /// The shop at the moment of a request.
 pub(super) struct Shop<'a> {
@@ -45,20 +54,29 @@ pub(super) enum Source {
     Pin,
 }
 
-/// Scores over all places of the catalogue; not finite where there is nothing
-/// to say.
+/// Products with their scores.
+pub(super) enum Scores {
+    /// By place; not finite where there is nothing to say.
+    OfAll(Vec<f32>),
+    /// Those about which there is something to say, in no order.
+    OfSome(Vec<Scored>),
+}
+
+/// What one source says about the catalogue.
 pub(super) struct Tier {
     pub(super) name: &'static str,
     pub(super) source: Source,
-    pub(super) scores: Vec<f32>,
+    pub(super) scores: Scores,
 }
 
 /// Where a tier's scores come from; a tier is scored only when the ones before
 /// it are used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// What the model expects after the history.
+    /// What the model expects most after the history.
     History,
+    /// All else after it, where the catalogue is large.
+    RestOfHistory,
     /// What is like the product.
     Alike,
     /// What is bought with the product or the cart.
@@ -69,8 +87,12 @@ pub(super) enum Step {
     Trending,
     /// What the person buys again and again and is due.
     Replenish,
+    /// The few most popular ones in the person's language.
+    MostPopularInLanguage,
     /// The popular ones in the person's language.
     PopularInLanguage,
+    /// The few most popular ones that the person has not seen.
+    MostPopular,
     /// The popular ones that the person has not seen.
     Popular,
     /// All popular ones.
@@ -83,16 +105,32 @@ impl Step {
     pub(super) fn of(scenario: Scenario) -> &'static [Self] {
         use Step::*;
         match scenario {
-            Scenario::ForYou | Scenario::Session => {
-                &[History, PopularInLanguage, Popular, PopularAndSeen]
-            }
-            Scenario::Similar => &[Alike, SameCategory, Popular, PopularAndSeen],
-            Scenario::BoughtTogether => &[Together, Alike, SameCategory, Popular, PopularAndSeen],
-            Scenario::Trending => &[Trending, Popular, PopularAndSeen],
+            Scenario::ForYou | Scenario::Session => &[
+                History,
+                RestOfHistory,
+                MostPopularInLanguage,
+                PopularInLanguage,
+                MostPopular,
+                Popular,
+                PopularAndSeen,
+            ],
+            Scenario::Similar => &[Alike, SameCategory, MostPopular, Popular, PopularAndSeen],
+            Scenario::BoughtTogether => &[
+                Together,
+                Alike,
+                SameCategory,
+                MostPopular,
+                Popular,
+                PopularAndSeen,
+            ],
+            Scenario::Trending => &[Trending, MostPopular, Popular, PopularAndSeen],
             Scenario::Cart => &[
                 Together,
                 History,
+                RestOfHistory,
+                MostPopularInLanguage,
                 PopularInLanguage,
+                MostPopular,
                 Popular,
                 PopularAndSeen,
             ],
@@ -104,7 +142,8 @@ impl Step {
     pub(super) fn score(self, rules: &Rules<'_>) -> Option<Tier> {
         let (shop, person) = (rules.shop, rules.person);
         match self {
-            Self::History => from_history(shop, rules.product, person),
+            Self::History => History::of(rules)?.tier(),
+            Self::RestOfHistory => History::of(rules)?.rest(),
             Self::Alike => alike(shop, rules.product?),
             Self::Together => {
                 let mut about = match rules.request.scenario {
@@ -117,21 +156,45 @@ impl Step {
             Self::SameCategory => Some(same_category(shop, rules.product?)),
             Self::Trending => Some(trending(shop)),
             Self::Replenish => Some(replenish(shop, person)),
-            Self::PopularInLanguage => popular_in_language(shop, person),
+            Self::MostPopularInLanguage => {
+                let language = language_of_newcomer(person)?;
+                let mut scored = most_popular(rules)?;
+                scored.retain(|scored| is_in(shop, scored.place, language));
+                Some(popular("popular in the language", Scores::OfSome(scored)))
+            }
+            Self::PopularInLanguage => {
+                let language = language_of_newcomer(person)?;
+                let mut scores = popularity(shop);
+                for (place, score) in (0..).zip(&mut scores) {
+                    if !is_in(shop, place, language) {
+                        *score = f32::NEG_INFINITY;
+                    }
+                }
+                Some(popular("popular in the language", Scores::OfAll(scores)))
+            }
+            Self::MostPopular => {
+                let mut scored = most_popular(rules)?;
+                let seen = |place| person.interactions.iter().any(|i| i.product == place);
+                scored.retain(|scored| !seen(scored.place));
+                Some(popular("popular", Scores::OfSome(scored)))
+            }
             // What the person has looked at comes after what is new to them.
             Self::Popular => {
                 let mut scores = popularity(shop);
                 let seen = person.interactions.iter().map(|i| i.product);
                 blank(&mut scores, seen);
-                Some(popular("popular", scores))
+                Some(popular("popular", Scores::OfAll(scores)))
             }
             Self::PopularAndSeen if person.interactions.is_empty() => None,
-            Self::PopularAndSeen => Some(popular("popular and seen", popularity(shop))),
+            Self::PopularAndSeen => {
+                let scores = Scores::OfAll(popularity(shop));
+                Some(popular("popular and seen", scores))
+            }
         }
     }
 }
 
-fn popular(name: &'static str, scores: Vec<f32>) -> Tier {
+fn popular(name: &'static str, scores: Scores) -> Tier {
     Tier {
         name,
         source: Source::Popularity,
@@ -139,23 +202,38 @@ fn popular(name: &'static str, scores: Vec<f32>) -> Tier {
     }
 }
 
-/// The popular ones in the language of somebody who has done nothing yet.
-fn popular_in_language(shop: &Shop<'_>, person: &Person<'_>) -> Option<Tier> {
-    let language = person.language.filter(|_| person.interactions.is_empty())?;
-    let mut scores = popularity(shop);
-    for (place, product) in shop.snapshot.catalogue.iter() {
-        if product.language.as_deref() != Some(language) {
-            scores[place as usize] = f32::NEG_INFINITY;
-        }
-    }
-    Some(popular("popular in the language", scores))
+/// The language of somebody who has done nothing yet.
+fn language_of_newcomer<'a>(person: &Person<'a>) -> Option<&'a str> {
+    person.language.filter(|_| person.interactions.is_empty())
 }
 
-fn nothing(shop: &Shop<'_>) -> Vec<f32> {
+fn is_in(shop: &Shop<'_>, place: ProductIndex, language: &str) -> bool {
+    let product = shop.snapshot.catalogue.get(place);
+    product.is_some_and(|product| product.language.as_deref() == Some(language))
+}
+
+/// The products of a large catalogue that most interest goes to: nearly every
+/// list ends among them, and they are found without a look at all the others.
+/// None where the shop lifts some products, or where all are soon looked at.
+fn most_popular(rules: &Rules<'_>) -> Option<Vec<Scored>> {
+    let snapshot = rules.shop.snapshot;
+    let boosted = !rules.request.controls.boosts.is_empty();
+    if boosted || snapshot.catalogue.places() < LARGE {
+        return None;
+    }
+    let interests = snapshot.popularity.iter();
+    let scored = interests.map(|(place, interest)| Scored {
+        place: *place,
+        score: *interest,
+    });
+    Some(top(scored, MOST))
+}
+
+pub(super) fn nothing(shop: &Shop<'_>) -> Vec<f32> {
     vec![f32::NEG_INFINITY; shop.snapshot.catalogue.places()]
 }
 
-fn blank(scores: &mut [f32], places: impl IntoIterator<Item = ProductIndex>) {
+pub(super) fn blank(scores: &mut [f32], places: impl IntoIterator<Item = ProductIndex>) {
     for place in places {
         if let Some(score) = scores.get_mut(place as usize) {
             *score = f32::NEG_INFINITY;
@@ -185,43 +263,6 @@ pub(super) fn read_history(
     }
 }
 
-/// What the model expects next, without what was seen already.
-fn from_history(
-    shop: &Shop<'_>,
-    product: Option<ProductIndex>,
-    person: &Person<'_>,
-) -> Option<Tier> {
-    let view = shop.view?;
-    let history: Vec<u32> = read_history(view, product, person)
-        .into_iter()
-        .map(|(number, _)| number)
-        .collect();
-    if history.is_empty() {
-        return None;
-    }
-    let mut known = vec![0.0; view.parts.next.items];
-    view.parts.next.score(&history, &mut known);
-    let mut scores = nothing(shop);
-    for (place, number) in view.numbered() {
-        if let (Some(score), Some(known)) =
-            (scores.get_mut(place as usize), known.get(number as usize))
-        {
-            *score = *known;
-        }
-    }
-    for (place, near) in view.by_text() {
-        if let Some(score) = scores.get_mut(place as usize) {
-            *score = score.max(TEXT_TRUST * mean_of_near(near, |n| known.get(n as usize).copied()));
-        }
-    }
-    blank(&mut scores, person.interactions.iter().map(|i| i.product));
-    Some(Tier {
-        name: "history",
-        source: Source::History,
-        scores,
-    })
-}
-
 /// The mean score of products described alike, by how much alike.
 pub(super) fn mean_of_near(near: &[(u32, f32)], score: impl Fn(u32) -> Option<f32>) -> f32 {
     let total: f32 = near.iter().map(|(_, similarity)| similarity).sum();
@@ -233,28 +274,40 @@ pub(super) fn mean_of_near(near: &[(u32, f32)], score: impl Fn(u32) -> Option<f3
 }
 
 /// Adds a list of the model to scores by place.
-fn add_row(view: &View, lists: &ItemLists, number: u32, scale: f32, scores: &mut [f32]) {
+fn add_row(
+    view: &View,
+    lists: &ItemLists,
+    number: u32,
+    scale: f32,
+    scores: &mut FxHashMap<ProductIndex, f32>,
+) {
     for scored in lists.row(number) {
-        if let Some(score) = view
-            .place(scored.place)
-            .and_then(|place| scores.get_mut(place as usize))
-        {
-            *score = score.max(0.0) + scale * scored.score;
+        if let Some(place) = view.place(scored.place) {
+            *scores.entry(place).or_default() += scale * scored.score;
         }
     }
+}
+
+fn some(scores: FxHashMap<ProductIndex, f32>) -> Scores {
+    let scored = scores.into_iter();
+    Scores::OfSome(
+        scored
+            .map(|(place, score)| Scored { place, score })
+            .collect(),
+    )
 }
 
 /// What is bought with these products.
 fn together(shop: &Shop<'_>, products: &[ProductIndex]) -> Option<Tier> {
     let view = shop.view?;
-    let mut scores = nothing(shop);
+    let mut scores = FxHashMap::default();
     for number in products.iter().filter_map(|place| view.number(*place)) {
         add_row(view, &view.parts.together, number, 1.0, &mut scores);
     }
     Some(Tier {
         name: "bought together",
         source: Source::Together,
-        scores,
+        scores: some(scores),
     })
 }
 
@@ -262,8 +315,9 @@ fn together(shop: &Shop<'_>, products: &[ProductIndex]) -> Option<Tier> {
 fn alike(shop: &Shop<'_>, place: ProductIndex) -> Option<Tier> {
     let view = shop.view?;
     let product = shop.snapshot.catalogue.get(place)?;
-    let mut scores = nothing(shop);
-    if let Some(number) = view.number(place) {
+    let mut scores = FxHashMap::default();
+    let own = view.number(place);
+    if let Some(number) = own {
         // The best of the list counts nearly 1 where people agree, and less
         // where one or two of them made the list.
         let best = view.parts.similar.row(number).next();
@@ -271,31 +325,28 @@ fn alike(shop: &Shop<'_>, place: ProductIndex) -> Option<Tier> {
         add_row(view, &view.parts.similar, number, scale, &mut scores);
     }
     for alike in view.parts.text.alike(product, MAX_HISTORY) {
-        if let Some(score) = view
-            .place(alike.place)
-            .and_then(|place| scores.get_mut(place as usize))
-        {
-            *score = score.max(0.0) + TEXT_WEIGHT * alike.similarity;
+        if let Some(place) = view.place(alike.place) {
+            *scores.entry(place).or_default() += TEXT_WEIGHT * alike.similarity;
         }
     }
-    let own = view.number(place);
-    for (stranger, near) in view.strangers() {
-        let near = near.iter().find(|(number, _)| Some(*number) == own);
-        if let (Some((_, similarity)), Some(score)) = (near, scores.get_mut(stranger as usize)) {
-            *score = score.max(0.0) + TEXT_WEIGHT * similarity;
-        }
+    let strangers = own.into_iter().flat_map(|own| view.like(own));
+    for stranger in strangers.filter(|place| view.number(**place).is_none()) {
+        let near = view.text_neighbours(*stranger).iter();
+        let near = near.filter(|(number, _)| Some(*number) == own);
+        let similarity: f32 = near.map(|(_, similarity)| similarity).sum();
+        *scores.entry(*stranger).or_default() += TEXT_WEIGHT * similarity;
     }
-    for (other, candidate) in shop.snapshot.catalogue.iter() {
-        let score = &mut scores[other as usize];
-        let leaf = candidate.leaf_category();
-        if score.is_finite() && leaf.is_some() && leaf == product.leaf_category() {
+    let leaf = product.leaf_category();
+    for (other, score) in scores.iter_mut().filter(|_| leaf.is_some()) {
+        let candidate = shop.snapshot.catalogue.get(*other);
+        if candidate.and_then(|candidate| candidate.leaf_category()) == leaf {
             *score += CATEGORY_WEIGHT;
         }
     }
     Some(Tier {
         name: "alike",
         source: Source::Alike,
-        scores,
+        scores: some(scores),
     })
 }
 
@@ -313,7 +364,7 @@ fn same_category(shop: &Shop<'_>, place: ProductIndex) -> Tier {
     Tier {
         name: "same category",
         source: Source::Alike,
-        scores,
+        scores: Scores::OfAll(scores),
     }
 }
 
@@ -333,16 +384,12 @@ fn popularity(shop: &Shop<'_>) -> Vec<f32> {
 
 /// Interest that fades.
 fn trending(shop: &Shop<'_>) -> Tier {
-    let mut scores = nothing(shop);
-    for (place, interest) in shop.snapshot.trends.scores(shop.now) {
-        if let Some(score) = scores.get_mut(place as usize) {
-            *score = interest;
-        }
-    }
+    let scores = shop.snapshot.trends.scores(shop.now);
+    let scored = scores.map(|(place, score)| Scored { place, score });
     Tier {
         name: "trending",
         source: Source::Trend,
-        scores,
+        scores: Scores::OfSome(scored.collect()),
     }
 }
 
@@ -356,7 +403,7 @@ fn replenish(shop: &Shop<'_>, person: &Person<'_>) -> Tier {
             times.push(interaction.time);
         }
     }
-    let mut scores = nothing(shop);
+    let mut scores = Vec::new();
     for (place, times) in purchases {
         let (Some(product), Some(last)) = (shop.snapshot.catalogue.get(place), times.last()) else {
             continue;
@@ -372,13 +419,13 @@ fn replenish(shop: &Shop<'_>, person: &Person<'_>) -> Tier {
             (None, None) => None,
         };
         let score = rhythm.map_or(0.0, |(seconds, share)| share * due(elapsed, seconds));
-        if let Some(place) = scores.get_mut(place as usize).filter(|_| score > 0.0) {
-            *place = score;
+        if score > 0.0 {
+            scores.push(Scored { place, score });
         }
     }
     Tier {
         name: "replenish",
         source: Source::Rhythm,
-        scores,
+        scores: Scores::OfSome(scores),
     }
 }

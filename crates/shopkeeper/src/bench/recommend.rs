@@ -16,7 +16,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use evaluate::metrics::{coverage, mean};
 use models::ease::Ease;
-use models::next_item::{Judged, ListVoice, NextItemModel, VoiceWeights, judge};
+use models::next_item::{Judged, ListVoice, NextItemModel, VoiceWeights, judge, judge_decoder};
 use serde_json::{Value, json};
 use train::Size;
 use train::recommend::{FitOptions, Holdout, ListChoice, ease_fits, ease_lambdas, fit, weigh};
@@ -129,7 +129,7 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let items = data.items();
     eprintln!("choosing item-to-item lists on validation");
-    let text = data.text_lists();
+    let text = data.text_lists(threads);
     let (choice, lists) = ListChoice::choose(
         &holdout.training,
         &holdout.validation,
@@ -144,7 +144,13 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     }
     let ease = choice.ease(&holdout.histories, items, threads);
     let bench = Bench {
-        refitted_lists: choice.voices(&holdout.histories, items, ease.as_ref(), text.as_ref()),
+        refitted_lists: choice.voices(
+            &holdout.histories,
+            items,
+            ease.as_ref(),
+            text.as_ref(),
+            threads,
+        ),
         lists,
         data,
         holdout,
@@ -281,7 +287,8 @@ impl Bench {
             },
             lists,
         };
-        let single = self.judge(|history, scores| model.score(history, scores));
+        let decoder = &model.decoders[0];
+        let single = self.figures(&judge_decoder(decoder, &self.holdout.test, self.threads));
         weigh(&mut model, &self.holdout.validation, seed, self.threads);
         let blend = self.judge(|history, scores| model.score(history, scores));
         model.lists = self.refitted_lists.clone();

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use models::next_item::{Example, NextItemFigures, judge, next_logits};
+use models::next_item::{Example, judge_decoder};
 use models::{Loss, Sequence, Trainer, TrainerOptions, Transformer, TransformerConfig};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -13,6 +13,10 @@ use crate::{Size, TrainError};
 
 /// The most validation examples that one look at the model takes.
 const MAX_VALIDATION: usize = 3_000;
+
+/// The most predictions that a run makes: a large shop's history is told fewer
+/// times, so that training ends within the hour.
+const MAX_PREDICTIONS: usize = 60_000_000;
 
 /// How a sequence decoder is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +58,7 @@ impl FitOptions {
             Size::Small => (2, 64, 64),
             Size::Base => (2, 128, 100),
         };
+        let epochs = epochs.min(MAX_PREDICTIONS / positions.max(1)).max(3);
         Self {
             layers,
             width,
@@ -242,7 +247,8 @@ impl Run {
 
     fn validate(&mut self) {
         let decoder = self.trainer.decoder();
-        let figures = judge_decoder(decoder, &self.validation, self.options.threads);
+        let judged = judge_decoder(decoder, &self.validation, self.options.threads);
+        let figures = judged.figures;
         self.state.validation = Some(figures.ndcg());
         // Without anything to validate on, the last epoch is the best.
         if figures.ndcg() > self.state.best.0 || self.validation.is_empty() {
@@ -275,19 +281,6 @@ pub fn fit(
         }
     }
     Ok(run.finish())
-}
-
-/// Figures of the decoder alone.
-pub fn judge_decoder(
-    decoder: &Transformer,
-    examples: &[Example],
-    threads: usize,
-) -> NextItemFigures {
-    let items = decoder.config().vocabulary;
-    let score = |history: &[u32], scores: &mut [f32]| {
-        scores.copy_from_slice(&next_logits(decoder, history));
-    };
-    judge(examples, items, threads, score).figures
 }
 
 /// Cuts the sequences into batches of about `items` predictions.
@@ -378,8 +371,8 @@ mod tests {
         let fitted = fitted.unwrap();
         assert!(fitted.validation > 0.95, "{}", fitted.validation);
         assert!(epochs[0].loss > epochs[epochs.len() - 1].loss);
-        let figures = judge_decoder(&fitted.decoder, &ring.validation, 2);
-        assert_eq!(figures.ndcg(), fitted.validation);
+        let judged = judge_decoder(&fitted.decoder, &ring.validation, 2);
+        assert_eq!(judged.figures.ndcg(), fitted.validation);
     }
 
     #[test]

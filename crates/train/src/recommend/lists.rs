@@ -35,6 +35,10 @@ const EASE_LAMBDA: f32 = 100.0;
 /// The most validation examples that weigh the voices.
 const MAX_WEIGHED: usize = 6_000;
 
+/// The choice of how to count is made on so many interactions at most: it is
+/// made nine times, and more would not change it.
+const MAX_CHOSEN_FROM: usize = 3_000_000;
+
 /// What an item one place further back may count.
 const RECENCIES: [f32; 4] = [0.6, 0.75, 0.9, 1.0];
 
@@ -43,20 +47,25 @@ pub fn text_lists<'a>(
     index: &TextIndex,
     products: impl IntoIterator<Item = (u32, &'a Product)>,
     items: usize,
+    threads: usize,
 ) -> ItemLists {
-    let mut rows = vec![Vec::new(); items];
+    let mut described = vec![None; items];
     for (number, product) in products {
-        let alike = index.alike(product, LONGEST_BY_TEXT + 1);
-        if let Some(row) = rows.get_mut(number as usize) {
-            *row = (alike.into_iter().filter(|alike| alike.place != number))
-                .map(|alike| Scored {
-                    place: alike.place,
-                    score: alike.similarity,
-                })
-                .collect();
+        if let Some(place) = described.get_mut(number as usize) {
+            *place = Some(product);
         }
     }
-    ItemLists::from_rows(rows)
+    let row = |number: usize| {
+        let alike = described[number].map(|product| index.alike(product, LONGEST_BY_TEXT + 1));
+        let others = alike.into_iter().flatten();
+        let others = others.filter(|alike| alike.place as usize != number);
+        let scored = others.map(|alike| Scored {
+            place: alike.place,
+            score: alike.similarity,
+        });
+        scored.collect()
+    };
+    ItemLists::in_parallel(items, threads, |part| ItemLists::from_rows(part.map(row)))
 }
 
 /// How the item-to-item lists are made, as chosen on validation.
@@ -92,6 +101,7 @@ impl ListChoice {
             let score = |history: &[u32], scores: &mut [f32]| voice.add_scores(history, scores);
             judge(&validation, items, threads, score).figures.ndcg()
         };
+        let sampled = beginning(training);
         let mut best = (f64::NEG_INFINITY, Self::default());
         for (forward, decay) in [(true, 0.8), (false, 0.7), (false, 1.0)] {
             for shrinkage in [2.0, 10.0, 40.0] {
@@ -101,7 +111,7 @@ impl ListChoice {
                     shrinkage,
                     ..Self::default()
                 };
-                let mut voice = choice.neighbours(training, items);
+                let mut voice = choice.neighbours(&sampled, items, threads);
                 let (recency, found) = best_recency(&mut voice, &ndcg);
                 if found > best.0 {
                     best = (found, Self { recency, ..choice });
@@ -109,7 +119,7 @@ impl ListChoice {
             }
         }
         let mut choice = best.1;
-        let mut voices = vec![choice.neighbours(training, items)];
+        let mut voices = vec![choice.neighbours(training, items, threads)];
         if let Some((lambda, voice)) = choose_ease(training, items, threads, &ndcg) {
             choice.ease = Some((lambda, voice.recency));
             voices.push(voice);
@@ -140,8 +150,9 @@ impl ListChoice {
         items: usize,
         ease: Option<&Ease>,
         text: Option<&ItemLists>,
+        threads: usize,
     ) -> Vec<ListVoice> {
-        let mut voices = vec![self.neighbours(sequences, items)];
+        let mut voices = vec![self.neighbours(sequences, items, threads)];
         if let (Some((_, recency)), Some(ease)) = (self.ease, ease) {
             voices.push(ListVoice {
                 lists: ease.to_lists(longest_of_ease(items)),
@@ -157,12 +168,13 @@ impl ListChoice {
         voices
     }
 
-    fn neighbours(&self, sequences: &[Vec<u32>], items: usize) -> ListVoice {
+    fn neighbours(&self, sequences: &[Vec<u32>], items: usize, threads: usize) -> ListVoice {
         let options = NeighbourOptions {
             longest: LONGEST,
             shrinkage: self.shrinkage,
             decay: self.decay,
             forward: self.forward,
+            threads,
             ..NeighbourOptions::default()
         };
         ListVoice {
@@ -183,6 +195,17 @@ impl Default for ListChoice {
             text: None,
         }
     }
+}
+
+/// As many of the sequences as are counted for each choice.
+fn beginning(sequences: &[Vec<u32>]) -> &[Vec<u32>] {
+    let mut left = MAX_CHOSEN_FROM;
+    let taken = sequences.iter().take_while(|sequence| {
+        let fits = left > 0;
+        left = left.saturating_sub(sequence.len());
+        fits
+    });
+    &sequences[..taken.count()]
 }
 
 /// Whether EASE's matrix for so many items is within the memory meant for it.
@@ -272,7 +295,7 @@ mod tests {
         let (choice, voices) = ListChoice::choose(&training, &validation, 40, None, 2);
         let ease = choice.ease(&training, 40, 2);
         assert!(ease.is_some());
-        assert_eq!(choice.voices(&training, 40, ease.as_ref(), None), voices);
+        assert_eq!(choice.voices(&training, 40, ease.as_ref(), None, 2), voices);
         let mut model = NextItemModel {
             items: 40,
             decoders: Vec::new(),

@@ -46,7 +46,7 @@ pub fn measure(
         ease: None,
         ..choice
     };
-    let lists = without_ease.voices(&warm(&holdout.training), items, None, Some(text));
+    let lists = without_ease.voices(&warm(&holdout.training), items, None, Some(text), threads);
     let mut model = NextItemModel {
         items,
         decoders: Vec::new(),

@@ -124,10 +124,10 @@ impl Data {
     }
 
     /// Which items are described alike; none where nothing is described.
-    pub fn text_lists(&self) -> Option<ItemLists> {
+    pub fn text_lists(&self, threads: usize) -> Option<ItemLists> {
         let products = || self.products.iter().map(|(number, item)| (*number, item));
         let index = TextIndex::new(products());
-        (!self.products.is_empty()).then(|| text_lists(&index, products(), self.items()))
+        (!self.products.is_empty()).then(|| text_lists(&index, products(), self.items(), threads))
     }
 
     /// Divides the sequences, and says how.

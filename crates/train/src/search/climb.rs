@@ -95,9 +95,9 @@ fn climbed<'a>(lists: impl Iterator<Item = &'a List>, held: &[f64]) -> Vec<f64> 
             all.sum::<f64>() / lists.len().max(1) as f64
         };
         let (mut most, mut chosen) = (mean(0, 0.0) + LEAST_GAIN, None);
-        for feature in 0..FEATURES.len() {
+        for (feature, weight) in weights.iter().enumerate() {
             for step in STEPS {
-                if allowed(feature, weights[feature] + step) {
+                if allowed(feature, weight + step) {
                     let gained = mean(feature, step);
                     if gained > most {
                         (most, chosen) = (gained, Some((feature, step)));

@@ -8,6 +8,8 @@
 //! about stays as it was.
 
 mod boost;
+mod choose;
+mod climb;
 mod fit;
 mod lists;
 mod meaning;
@@ -25,8 +27,11 @@ use shop::Metric;
 
 use crate::{Job, Size, TrainError, Trained};
 use boost::boost;
-use fit::{fit, mean_ndcg};
+use fit::mean_ndcg;
 use lists::{List, Lists, Retriever};
+
+/// Of the gradient's descent.
+const STEPS: u64 = 300;
 
 /// How many lists are enough: more change fifteen weights no more.
 fn most_lists(size: Size) -> usize {
@@ -62,19 +67,19 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
             .end("search: no clicks and no judgements to learn from; the default weights stand");
         default
     } else {
-        let steps = 300;
-        job.progress.begin("search: ranker", steps);
-        let ranker = if worth_learning(&learn, &default, steps, job)? {
-            fit(&learn, &default, steps, job)?
-        } else {
-            default
-        };
-        job.progress
-            .end(&format!("search: learnt from {} lists", learn.len()));
-        ranker
+        job.progress.begin("search: ranker", STEPS);
+        choose::learn(&learn, &default, STEPS, job)?
     };
     let trees = boost(&learn, &ranker, job)?;
     let metrics = figures(&held_out, &ranker, &trees);
+    // Where there are few lists the held-out ones have to teach as well, once
+    // they have been measured on.
+    let ranker = if learn.len() < choose::FEW && !learn.is_empty() {
+        let all: Vec<List> = learn.iter().chain(&held_out).cloned().collect();
+        choose::learn(&all, &Ranker::default(), STEPS, job)?
+    } else {
+        ranker
+    };
     let statistics = json!({
         "products": products.len(),
         "terms": collection.terms(),
@@ -96,39 +101,6 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         ("statistics.json".to_owned(), file(&statistics)?),
     ]);
     Ok(Trained { files, metrics })
-}
-
-/// Whether what three quarters of the lists teach is better on the last one
-/// than the default weights by more than chance, or the same.
-fn worth_learning(
-    lists: &[List],
-    default: &Ranker,
-    steps: u64,
-    job: &Job,
-) -> Result<bool, TrainError> {
-    let part = |last: bool| -> Vec<List> {
-        let numbered = lists.iter().enumerate();
-        let chosen = numbered.filter(|(at, _)| (at % 4 == 3) == last);
-        chosen.map(|(_, list)| list.clone()).collect()
-    };
-    let unseen = part(true);
-    let learnt = fit(&part(false), default, steps, job)?;
-    let gains: Vec<f64> = unseen
-        .iter()
-        .map(|list| {
-            let of = |ranker: &Ranker| {
-                mean_ndcg(std::slice::from_ref(list), |features| {
-                    ranker.score(features)
-                })
-            };
-            of(&learnt) - of(default)
-        })
-        .collect();
-    let count = gains.len().max(1) as f64;
-    let mean = gains.iter().sum::<f64>() / count;
-    let spread: f64 = gains.iter().map(|gain| (gain - mean).powi(2)).sum();
-    // Where both do the same, the shop's own lists are believed.
-    Ok(mean >= (spread / count / count).sqrt())
 }
 
 fn make_lists(

@@ -1,6 +1,8 @@
 //! A query as terms: what each of its words may stand for in the catalogue.
 
+mod channel;
 mod function_words;
+mod likelihood;
 mod reader;
 mod spaces;
 mod spelling;

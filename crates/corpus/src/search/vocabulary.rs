@@ -91,11 +91,12 @@ impl Vocabulary {
     }
 
     /// The words that one edit makes of `word` or, where there is none and
-    /// `edits` allows it, two: one from three letters, two from seven.
-    /// Numbers in a word stay as they are.
+    /// `edits` allows it, two: one from three letters, two from seven. Two
+    /// letters may lack a third or be swapped. Numbers in a word stay as they
+    /// are.
     pub fn near(&self, word: &str, edits: usize) -> Vec<Correction<'_>> {
         let characters: Vec<char> = word.chars().collect();
-        if !(3..=LONGEST).contains(&characters.len()) || edits == 0 {
+        if !(2..=LONGEST).contains(&characters.len()) || edits == 0 {
             return Vec::new();
         }
         let parts = self.parts();
@@ -167,7 +168,10 @@ impl Words {
         let near = numbers.into_iter().filter_map(|number| {
             let entry = self.words.get(number as usize)?;
             let other: Vec<char> = entry.word.chars().collect();
-            let apart = distance(characters, &other, 1)? == 1;
+            let mut apart = distance(characters, &other, 1)? == 1;
+            if let [first, second] = characters {
+                apart &= other.len() == 3 || other == [*second, *first];
+            }
             (apart && digits(&other) == own_digits).then_some(Correction {
                 word: &entry.word,
                 edits: 1,
@@ -297,7 +301,8 @@ mod tests {
             ("keybord", Some("keyboard")),
             ("speakrs", Some("speakers")),
             ("tae", Some("tea")),
-            ("ta", None),
+            ("ta", Some("tea")),
+            ("tt", None),
             ("1081p", None),
             ("1080o", Some("1080p")),
             ("xylophone", None),

@@ -90,18 +90,29 @@ impl Index {
             documents[*place as usize] = number;
         }
         let encoder = model.and_then(|model| model.encoder.clone());
-        let base = Base {
-            meaning: encoder.map(|encoder| Meaning::build(&collection, encoder, threads)),
-            words: WordIndex::build(&collection)?,
-            titles: titles_of(&products, 0),
-            facets: FacetTable::build(&products),
-            names: Names::of(&products),
-            suggestions: SuggestionTable::of_products(&places, &products),
-            products: all.iter().map(|(_, product)| (*product).clone()).collect(),
-            places,
-            documents,
-            build_time: start.elapsed(),
-        };
+        // The inverted index is written by one thread; the rest is made beside it.
+        let mut base = std::thread::scope(|scope| -> Result<Base, ServeError> {
+            let words = scope.spawn(|| WordIndex::build(&collection));
+            let (titles, facets) = (titles_of(&products, 0), FacetTable::build(&products));
+            let suggestions = SuggestionTable::of_products(&places, &products);
+            let meaning = encoder.map(|encoder| Meaning::build(&collection, encoder, threads));
+            Ok(Base {
+                titles,
+                facets,
+                names: Names::of(&products),
+                suggestions,
+                meaning,
+                words: words.join().unwrap_or_else(|_| {
+                    let reason = "the thread that writes the search index died".to_owned();
+                    Err(ServeError::Artifact(reason))
+                })?,
+                products: all.iter().map(|(_, product)| (*product).clone()).collect(),
+                places,
+                documents,
+                build_time: Duration::ZERO,
+            })
+        })?;
+        base.build_time = start.elapsed();
         Ok(Self {
             base: Arc::new(base),
             revision: catalogue.revision,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use corpus::Corpus;
 use evaluate::metrics;
@@ -38,7 +38,7 @@ const RESAMPLINGS: usize = 10_000;
 /// Parts of the queries, each measured by a model that was trained on the others.
 const FOLDS: u64 = 5;
 /// How often slips are drawn.
-const SLIPS: u64 = 3;
+const SLIPS: u64 = 10;
 const SEED: u64 = 20_260_501;
 
 /// Search on judged queries.
@@ -59,6 +59,9 @@ pub struct SearchArguments {
     /// truth is known: English beside Chinese, and what shares no word.
     #[arg(long, value_name = "N", conflicts_with_all = ["products", "judgements", "train"])]
     pub simulated: Option<usize>,
+    /// Write what each query got here, as it is and with each slip: JSON Lines.
+    #[arg(long, value_name = "FILE", conflicts_with = "simulated")]
+    pub details: Option<PathBuf>,
 }
 
 /// The stages that are measured.
@@ -146,6 +149,10 @@ pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
         stages.insert(stage.name(), keys(&shop, stage, &judged, quality)?);
     }
     let mut result = report(&stages, &shop, judged.len(), unanswerable);
+    let mut details = Details::default();
+    for (stage, quality) in Stage::ALL.into_iter().zip(&quality) {
+        details.add(stage.name(), &judged, &judged, quality);
+    }
     for (name, left, right) in [
         ("full_over_lexical", 2, 0),
         ("hybrid_over_lexical", 1, 0),
@@ -163,7 +170,9 @@ pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
         let mut kept = 0.0;
         for draw in 0..SLIPS {
             let slipped = with_slips(&judged, slip, SEED + draw);
-            kept += mean(&measure(&shop, Stage::Full, &slipped)?.ndcg) / whole / SLIPS as f64;
+            let quality = measure(&shop, Stage::Full, &slipped)?;
+            kept += mean(&quality.ndcg) / whole / SLIPS as f64;
+            details.add(name, &judged, &slipped, &quality);
         }
         result[name] = json!(kept);
     }
@@ -173,7 +182,34 @@ pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
         (Some(_), _) => "the catalogue and the judgements of the other four fifths",
     });
     table(&result);
+    if let Some(file) = &arguments.details {
+        let written = std::fs::write(file, details.lines);
+        written.with_context(|| file.display().to_string())?;
+    }
     Ok(result)
+}
+
+/// A line for each query and way of asking it.
+#[derive(Default)]
+struct Details {
+    lines: String,
+}
+
+impl Details {
+    fn add(&mut self, name: &str, judged: &[Judged], asked: &[Judged], quality: &Quality) {
+        for (at, (one, asked)) in judged.iter().zip(asked).enumerate() {
+            let line = json!({
+                "measure": name,
+                "query": one.query,
+                "asked": asked.query,
+                "ndcg@10": quality.ndcg[at],
+                "judged@10": quality.judged[at],
+                "recall@100": quality.recall[at],
+            });
+            self.lines.push_str(&line.to_string());
+            self.lines.push('\n');
+        }
+    }
 }
 
 /// Trains what the queries are measured with.

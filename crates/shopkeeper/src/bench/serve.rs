@@ -46,6 +46,10 @@ pub struct ServeArguments {
     /// that: then the memory is that of serving alone.
     #[arg(long, value_name = "FOLDER")]
     pub folder: Option<PathBuf>,
+    /// Measure search once more beside so many writers, each of which sends an
+    /// event ten times a second and a changed product every tenth time.
+    #[arg(long, default_value_t = 0)]
+    pub writers: usize,
 }
 
 /// What is asked of the server; `number` differs from request to request.
@@ -226,6 +230,24 @@ pub async fn run(arguments: &ServeArguments) -> anyhow::Result<Value> {
             "failed": figures.failed,
         });
     }
+    if arguments.writers > 0 && arguments.wants(&LOADS[0]) {
+        let beside = beside_writers(arguments, &pool, &address.to_string()).await?;
+        shown.add_row([
+            format!("search beside {} writers", arguments.writers),
+            format!("{:.2}", beside.0.p50_ms),
+            format!("{:.2}", beside.0.p99_ms),
+            format!("{:.0}", beside.0.requests_per_second),
+            beside.0.failed.to_string(),
+        ]);
+        measured["search_beside_writers"] = json!({
+            "writers": arguments.writers,
+            "writes_per_second": beside.1,
+            "p50_ms": beside.0.p50_ms,
+            "p99_ms": beside.0.p99_ms,
+            "requests_per_second": beside.0.requests_per_second,
+            "failed": beside.0.failed,
+        });
+    }
     eprintln!("{shown}");
     // What building and training took is in the memory where they came first.
     if !built && let Some(rss) = super::peak_rss_mb() {
@@ -372,6 +394,77 @@ async fn measure(
     })
 }
 
+/// What search costs while others write, and how much they wrote a second.
+async fn beside_writers(
+    arguments: &ServeArguments,
+    pool: &Arc<Pool>,
+    address: &str,
+) -> anyhow::Result<(Figures, f64)> {
+    let deadline = Instant::now() + Duration::from_secs(arguments.seconds);
+    let writers: Vec<_> = (0..arguments.writers)
+        .map(|writer| {
+            let (pool, address) = (pool.clone(), address.to_owned());
+            tokio::spawn(async move { one_writer(&pool, &address, writer, deadline).await })
+        })
+        .collect();
+    let figures = measure(&LOADS[0], pool, address, arguments.seconds).await?;
+    let mut written = 0;
+    for writer in writers {
+        written += writer.await??;
+    }
+    Ok((figures, written as f64 / arguments.seconds as f64))
+}
+
+/// Writes at its own pace; says how often it did.
+async fn one_writer(
+    pool: &Pool,
+    address: &str,
+    writer: usize,
+    deadline: Instant,
+) -> anyhow::Result<usize> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    const PRODUCT_EACH: usize = 10;
+    let mut sender = connect(address).await?;
+    let mut pace = tokio::time::interval(PAUSE);
+    let mut written = 0;
+    while Instant::now() < deadline {
+        pace.tick().await;
+        let number = written * 1_000 + writer;
+        let request = if written % PRODUCT_EACH == PRODUCT_EACH - 1 {
+            let product = json!({
+                "id": Pool::one(&pool.products, number),
+                "title": format!("Changed product {number}"),
+            });
+            pool.post("/v1/import/products", &product)?
+        } else {
+            let event = json!({
+                "type": "view",
+                "id": format!("writer-{number}"),
+                "product_id": Pool::one(&pool.products, number),
+                "customer_id": Pool::one(&pool.customers, number / 3),
+            });
+            pool.post("/v1/events", &event)?
+        };
+        if !ask(&mut sender, request).await? {
+            bail!("a write beside the searches was refused");
+        }
+        written += 1;
+    }
+    Ok(written)
+}
+
+async fn connect(address: &str) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection ended");
+        }
+    });
+    Ok(sender)
+}
+
 /// One connection, one request after the other; the first few only warm up.
 async fn one_client(
     load: &Load,
@@ -381,15 +474,7 @@ async fn one_client(
     deadline: Instant,
 ) -> anyhow::Result<(Vec<f64>, usize)> {
     const WARM_UP: usize = 5;
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended");
-        }
-    });
+    let mut sender = connect(address).await?;
     let mut latencies = Vec::new();
     let mut failed = 0;
     let mut round = 0;

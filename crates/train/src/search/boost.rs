@@ -10,7 +10,7 @@ use super::lists::List;
 use crate::{Job, TrainError};
 
 /// Fewer lists than these teach trees nothing that carries.
-const LEAST_LISTS: usize = 24;
+const LEAST_LISTS: usize = 100;
 const MOST_TREES: usize = 300;
 /// Trees without a gain on unseen lists before it ends.
 const PATIENCE: usize = 40;

@@ -9,7 +9,7 @@ const HOLD: f64 = 0.02;
 const RATE: f64 = 0.05;
 /// Adam's decay of the first and second moment (Kingma and Ba, 2015).
 const DECAY: [f64; 2] = [0.9, 0.999];
-const CUT: usize = 10;
+pub(super) const CUT: usize = 10;
 
 /// Fits the weights to lists by gradient descent on all of them at once.
 pub(super) fn fit(
@@ -59,7 +59,7 @@ pub(super) fn fit(
 /// What no log may unlearn. Whether a product can be ordered changes after
 /// the click that the log shows, so it learns the contrary of what is so; and
 /// interest never speaks against a product.
-fn floors(held: &[f64]) -> [(usize, f64); 5] {
+pub(super) fn floors(held: &[f64]) -> [(usize, f64); 5] {
     [
         (place::CAN_BE_ORDERED, held[place::CAN_BE_ORDERED]),
         (place::WORDS, 0.0),

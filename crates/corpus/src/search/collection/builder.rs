@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pinyin::ToPinyin;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use shop::Product;
 
 use super::{Collection, Core, Document, Field, Part, Term, TermEntry, rarity};
@@ -88,24 +88,33 @@ impl Builder {
         }
     }
 
-    /// Adds products in their order.
+    /// Adds products in their order: some are numbered while the next are
+    /// being analysed.
     pub(super) fn analyse(&mut self, products: &[&Product], threads: usize) {
-        for batch in products.chunks(CHUNK * threads.max(1)) {
-            let analysed: Vec<Vec<Analysed>> = std::thread::scope(|scope| {
-                let workers: Vec<_> = batch
-                    .chunks(CHUNK)
+        let mut batches = products.chunks(CHUNK * threads.max(1));
+        let mut ready: Vec<Vec<Analysed>> = Vec::new();
+        loop {
+            let next = batches.next();
+            let numbered = std::mem::take(&mut ready);
+            if next.is_none() && numbered.is_empty() {
+                return;
+            }
+            ready = std::thread::scope(|scope| {
+                let workers: Vec<_> = next
+                    .into_iter()
+                    .flat_map(|batch| batch.chunks(CHUNK))
                     .map(|chunk| {
                         scope.spawn(move || chunk.iter().map(|p| analyse(p)).collect::<Vec<_>>())
                     })
                     .collect();
+                for product in numbered.into_iter().flatten() {
+                    self.add(product);
+                }
                 workers
                     .into_iter()
                     .map(|worker| worker.join().unwrap_or_default())
                     .collect()
             });
-            for product in analysed.into_iter().flatten() {
-                self.add(product);
-            }
         }
     }
 
@@ -157,7 +166,7 @@ impl Builder {
         document.counts.shrink_to_fit();
         self.part.documents.push(document);
         let tokens = [&title, &brand, &category, &rest];
-        let words: BTreeSet<&str> = tokens
+        let words: FxHashSet<&str> = tokens
             .iter()
             .flat_map(|tokens| tokens.iter())
             .filter(|token| !token.gram)
@@ -225,18 +234,24 @@ impl Builder {
             let sum: u64 = part.documents.iter().map(|d| u64::from(length(d))).sum();
             sum as f32 / documents.max(1) as f32
         };
+        let words = self.words;
+        let (vocabulary, titles) = std::thread::scope(|scope| {
+            let vocabulary = scope.spawn(|| Vocabulary::new(words));
+            let titles = TitlePostings::build(&part.documents, part.entries.len());
+            (vocabulary.join().unwrap_or_default(), titles)
+        });
         let core = Core {
             languages,
             mean_words: mean(|d| d.words),
             mean_grams: mean(|d| d.grams),
-            titles: TitlePostings::build(&part.documents, part.entries.len()),
+            titles,
             pinyin: pinyin_of(&part.dictionary[0]),
             part,
         };
         Collection {
             core: Arc::new(core),
             fresh: Arc::default(),
-            vocabulary: Vocabulary::new(self.words),
+            vocabulary,
         }
     }
 

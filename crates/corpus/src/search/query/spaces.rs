@@ -74,10 +74,13 @@ impl Reader<'_> {
         let mut best: Option<(u32, usize)> = None;
         for (at, _) in text.char_indices().skip(1) {
             let (left, right) = text.split_at(at);
-            let short = left.chars().count().min(right.chars().count()) < 2;
             let pairs = self.side_by_side(left, right);
-            // A lone letter is found in many words.
-            let enough = if short { 5 } else { 1 };
+            // A lone letter is found in many words, and so are two.
+            let enough = match left.chars().count().min(right.chars().count()) {
+                1 => 5,
+                2 => 2,
+                _ => 1,
+            };
             if pairs >= enough && pairs > best.map_or(0, |(pairs, _)| pairs) {
                 best = Some((pairs, at));
             }

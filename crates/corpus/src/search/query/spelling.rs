@@ -1,11 +1,13 @@
 //! What a mistyped word was meant to be: the words within reach of it,
-//! weighed by how often the catalogue has them beside the other words of the
-//! query (a noisy channel; Kernighan, Church and Gale, 1990).
+//! weighed by how one word becomes another under the fingers and by how
+//! likely the catalogue has them beside the other words of the query (a noisy
+//! channel; Kernighan, Church and Gale, 1990).
 
+use super::channel;
+use super::likelihood::Neighbour;
 use super::reader::Reader;
 use super::{Draft, Mended, Origin};
 use crate::search::collection::Term;
-use crate::search::vocabulary::Correction;
 
 /// How many words a prefix may stand for.
 const MAX_PREFIX_WORDS: usize = 12;
@@ -15,60 +17,45 @@ const PREFIX_WEIGHT: f32 = 0.6;
 /// A known last word may still be the beginning of another one; what it says
 /// as it stands comes first by far.
 const KNOWN_PREFIX_WEIGHT: f32 = 0.15;
-/// How many neighbours of a word are asked.
-const MAX_NEIGHBOURS: usize = 4;
 const MAX_CORRECTIONS: usize = 3;
-/// By edits; nothing is as sure as what was typed.
-const CORRECTED_WEIGHT: [f32; 3] = [1.0, 0.95, 0.7];
-/// What an edit more costs on the scale of the logarithm of a count.
-const EDIT: f32 = 4.0;
-const FIRST_LETTER: f32 = 0.7;
-/// How much being frequent counts beside being found together.
-const FREQUENT: f32 = 0.7;
-/// How much more often a known word's neighbours must stand beside another
-/// one for a slip to be thought of.
-const SURER: f32 = 20.0;
-const LEAST_TOGETHER: u32 = 5;
-/// A known word that so few products have may be a slip in the catalogue.
-const RARE: u32 = 3;
-const MORE_FREQUENT: u32 = 50;
+/// Nothing is as sure as what was typed.
+const CORRECTED_WEIGHT: f32 = 0.95;
+const TWICE_CORRECTED_WEIGHT: f32 = 0.7;
+/// The runners-up may be meant, but are not what is said to be.
+const RUNNER_UP: f32 = 0.8;
+const LEAST_WEIGHT: f32 = 0.1;
+/// What a word as it was typed is given on the scale of logarithms over one
+/// that is an edit away, by how many products have it: what few have may be
+/// mistyped in the catalogue.
+const AS_TYPED: f32 = 2.5;
+const MOST_AS_TYPED: f32 = 6.0;
+/// The same where the catalogue has the word with another ending.
+const OTHER_ENDING: f32 = 5.0;
+/// The same where it has but another word that is stemmed alike.
+const SAME_STEM: f32 = 1.0;
+/// A word that is likely more than typed right by chance is the likelier one.
+const DOUBTED: f32 = 0.7;
+/// A word that the last one begins, and what each letter more costs.
+const COMPLETED: f32 = 1.0;
+const LETTER_TO_COME: f32 = 0.3;
+
+/// Endings that make another form of the same word.
+const ENDINGS: [&str; 16] = [
+    "", "s", "es", "ies", "y", "ed", "ing", "er", "ers", "d", "r", "n", "en", "ly", "al", "in",
+];
 
 /// A word that may have been meant.
-struct Candidate<'a> {
-    correction: Correction<'a>,
-    documents: u32,
-    together: u32,
+struct Candidate {
+    word: String,
+    edits: usize,
+    terms: Vec<Term>,
     worth: f32,
 }
 
 impl Reader<'_> {
-    /// The surest terms of the words around the word at `at`, nearest first.
-    pub fn neighbours(&self, drafts: &[Draft], at: usize) -> Vec<Term> {
-        let mut others: Vec<(usize, Term)> = drafts
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != at)
-            .filter_map(|(other, draft)| {
-                let surest = draft.alternatives.first()?;
-                (surest.weight >= 0.8).then_some((other.abs_diff(at), surest.terms[0]))
-            })
-            .collect();
-        others.sort_unstable();
-        others.truncate(MAX_NEIGHBOURS);
-        others.into_iter().map(|(_, term)| term).collect()
-    }
-
-    fn together_with(&self, term: Term, neighbours: &[Term]) -> u32 {
-        let titles = self.collection.titles();
-        neighbours
-            .iter()
-            .map(|other| titles.together(term, *other))
-            .sum()
-    }
-
     /// Adds the words that the last word of the query begins, those that go
     /// with its neighbours first.
-    pub fn complete(&self, draft: &mut Draft, neighbours: &[Term]) {
+    pub fn complete(&self, draft: &mut Draft, neighbours: &[Neighbour]) {
         let weight = if draft.alternatives.is_empty() {
             PREFIX_WEIGHT
         } else {
@@ -81,11 +68,8 @@ impl Reader<'_> {
         let mut words = vocabulary.with_prefix(&draft.piece.text, MAX_PREFIX_LOOKED_AT);
         if !neighbours.is_empty() {
             words.sort_by_cached_key(|word| {
-                let terms = self.stems(word);
-                let together = terms
-                    .first()
-                    .map(|term| self.together_with(*term, neighbours));
-                std::cmp::Reverse(together)
+                let likelihood = self.likelihood(word, &self.stems(word), neighbours);
+                std::cmp::Reverse((likelihood * 1_000.0) as i64)
             });
         }
         for word in words.into_iter().take(MAX_PREFIX_WORDS) {
@@ -100,13 +84,13 @@ impl Reader<'_> {
 
     /// Adds what a word may have been meant to be where the catalogue does
     /// not have it, or where it hardly goes with its neighbours.
-    pub fn spell(&self, draft: &mut Draft, neighbours: &[Term], mended: &mut Mended) {
-        let known = draft
-            .alternatives
-            .iter()
-            .any(|one| matches!(one.origin, Origin::Exact | Origin::Joined | Origin::Pinyin));
-        if known {
+    pub fn spell(&self, draft: &mut Draft, neighbours: &[Neighbour], mended: &mut Mended) {
+        let has = |origin: Origin| draft.alternatives.iter().any(|one| one.origin == origin);
+        if has(Origin::Exact) {
             self.doubt(draft, neighbours, mended);
+            return;
+        }
+        if has(Origin::Joined) || has(Origin::Pinyin) {
             return;
         }
         let candidates = self.candidates(&draft.piece.text, neighbours, 2);
@@ -116,109 +100,158 @@ impl Reader<'_> {
             }
             return;
         };
-        // What it begins is likelier, unless that is next to nothing.
-        let begun = draft.alternatives.iter().map(|one| &one.terms[0]);
-        let begun = begun.filter_map(|term| self.collection.entry(*term));
-        let begun = begun.map(|entry| entry.documents).sum::<u32>();
-        if begun * 10 >= best.documents.max(1) {
+        if best.edits > 1 && draft.alternatives.is_empty() && self.split(draft, mended) {
             return;
         }
-        let worth = best.worth;
-        if best.correction.edits > 1 {
-            let unknown = draft.alternatives.is_empty();
-            if unknown && self.split(draft, mended) {
-                return;
+        // What it begins may be likelier.
+        let begun = self.begun(draft, neighbours);
+        let typing = begun >= best.worth;
+        if !typing {
+            mended.push((draft.piece.start, draft.piece.end, best.word.clone()));
+            let less = (RUNNER_UP * (begun - best.worth).exp()).max(LEAST_WEIGHT);
+            for begun in &mut draft.alternatives {
+                begun.weight = begun.weight.min(less);
             }
         }
-        mended.push((
-            draft.piece.start,
-            draft.piece.end,
-            best.correction.word.to_owned(),
-        ));
+        let worth = best.worth.max(begun);
+        let meant = self.weighed(&candidates, worth, typing);
+        draft.alternatives.extend(meant);
+    }
+
+    /// The best candidates as alternatives; the first is what is meant unless
+    /// something else is `likelier`.
+    fn weighed(
+        &self,
+        candidates: &[Candidate],
+        worth: f32,
+        likelier: bool,
+    ) -> Vec<super::Alternative> {
+        let mut meant = Vec::new();
         for (place, candidate) in candidates.iter().take(MAX_CORRECTIONS).enumerate() {
-            let mut weight = CORRECTED_WEIGHT[candidate.correction.edits.min(2)];
-            // The runners-up may be meant, but are not what is said to be.
-            if place > 0 {
-                weight *= 0.8 * (candidate.worth - worth).exp();
+            let mut weight = if candidate.edits > 1 {
+                TWICE_CORRECTED_WEIGHT
+            } else {
+                CORRECTED_WEIGHT
+            };
+            if likelier {
+                weight = weight.min(PREFIX_WEIGHT);
             }
-            if weight >= 0.1 {
-                let word = candidate.correction.word;
-                let alternatives = self.single(word, weight, Origin::Corrected);
-                draft.alternatives.extend(alternatives);
+            if place > 0 || likelier {
+                weight *= RUNNER_UP * (candidate.worth - worth).exp();
+            }
+            if weight >= LEAST_WEIGHT {
+                meant.extend(self.single(&candidate.word, weight, Origin::Corrected));
             }
         }
+        meant
+    }
+
+    /// How likely the word is the beginning of another one.
+    fn begun(&self, draft: &Draft, neighbours: &[Neighbour]) -> f32 {
+        let typed = draft.piece.text.chars().count();
+        let begun = draft.alternatives.iter();
+        let begun = begun.filter(|one| one.origin == Origin::Prefix);
+        begun
+            .map(|one| {
+                let to_come = one.text.chars().count().saturating_sub(typed) as f32;
+                self.likelihood(&one.text, &one.terms, neighbours)
+                    - COMPLETED
+                    - LETTER_TO_COME * to_come
+            })
+            .fold(f32::MIN, f32::max)
     }
 
     /// A word that the catalogue has, but hardly beside these neighbours.
-    fn doubt(&self, draft: &mut Draft, neighbours: &[Term], mended: &mut Mended) {
-        let Some(own) = draft.alternatives.first().map(|one| one.terms[0]) else {
-            return;
-        };
-        let documents = self
-            .collection
-            .entry(own)
-            .map_or(0, |entry| entry.documents);
-        let candidates = self.candidates(&draft.piece.text, neighbours, 1);
+    fn doubt(&self, draft: &mut Draft, neighbours: &[Neighbour], mended: &mut Mended) {
+        let typed = draft.piece.text.as_str();
+        let own: Vec<Term> = self.stems(typed);
+        let candidates = self.candidates(typed, neighbours, 1);
+        let candidates: Vec<Candidate> = candidates
+            .into_iter()
+            // The same word in another form is no other word.
+            .filter(|one| !one.terms.iter().any(|term| own.contains(term)))
+            .collect();
         let Some(best) = candidates.first() else {
             return;
         };
-        let word = best.correction.word;
-        // The same word in another form is no other word.
-        if self.stems(word).contains(&own) {
+        let worth = self.likelihood(typed, &own, neighbours) + self.trust(typed, &own);
+        let likelier = worth >= best.worth;
+        let meant = self.weighed(&candidates, worth.max(best.worth), likelier);
+        if likelier {
+            draft.alternatives.extend(meant);
             return;
         }
-        let together = self.together_with(own, neighbours);
-        let out_of_place = !neighbours.is_empty()
-            && best.together >= LEAST_TOGETHER
-            && best.together as f32 >= SURER * (together as f32 + 0.25)
-            && best.documents > documents;
-        let rare = documents <= RARE && best.documents >= MORE_FREQUENT * documents.max(1);
-        if out_of_place {
-            for one in &mut draft.alternatives {
-                one.weight *= 0.7;
-            }
-            let text = word.to_owned();
-            mended.push((draft.piece.start, draft.piece.end, text));
-            let meant = self.single(word, CORRECTED_WEIGHT[1], Origin::Corrected);
-            draft.alternatives.splice(0..0, meant);
-        } else if rare && neighbours.is_empty() {
-            let meant = self.single(word, 0.8, Origin::Corrected);
-            draft.alternatives.extend(meant);
+        for one in &mut draft.alternatives {
+            one.weight *= DOUBTED;
         }
+        mended.push((draft.piece.start, draft.piece.end, best.word.clone()));
+        draft.alternatives.splice(0..0, meant);
+    }
+
+    /// How much speaks for a word having been typed as it was meant.
+    fn trust(&self, typed: &str, own: &[Term]) -> f32 {
+        let vocabulary = self.collection.vocabulary();
+        let documents = vocabulary.documents(typed);
+        if documents > 0 {
+            return (AS_TYPED + (documents as f32).ln_1p()).min(MOST_AS_TYPED);
+        }
+        // The shortest common beginning that is still a word.
+        const SHORTEST: usize = 3;
+        let is_form = ENDINGS.iter().any(|ending| {
+            let Some(stem) = typed.strip_suffix(ending) else {
+                return false;
+            };
+            stem.chars().count() >= SHORTEST
+                && ENDINGS.iter().any(|other| {
+                    let form = format!("{stem}{other}");
+                    vocabulary.documents(&form) > 0
+                        && self.stems(&form).iter().any(|term| own.contains(term))
+                })
+        });
+        if is_form { OTHER_ENDING } else { SAME_STEM }
     }
 
     /// The words within `edits` of a word, the likeliest first.
-    fn candidates(&self, word: &str, neighbours: &[Term], edits: usize) -> Vec<Candidate<'_>> {
-        let first = word.chars().next();
-        let found = self.collection.vocabulary().near(word, edits);
-        let mut candidates: Vec<Candidate<'_>> = found
+    fn candidates(&self, word: &str, neighbours: &[Neighbour], edits: usize) -> Vec<Candidate> {
+        let typed: Vec<char> = word.chars().collect();
+        let mut found = self.near(word, &typed, edits);
+        // A plural that the catalogue has as one only.
+        if let Some(single) = word.strip_suffix('s').filter(|one| one.len() > 2) {
+            let more = self.near(single, &typed[..typed.len() - 1], 1).into_iter();
+            found.extend(more.map(|(one, edits, cost)| (format!("{one}s"), edits, cost)));
+        }
+        let mut candidates: Vec<Candidate> = found
             .into_iter()
-            .map(|correction| {
-                let terms = self.stems(correction.word);
-                let together = terms
-                    .iter()
-                    .map(|term| self.together_with(*term, neighbours))
-                    .max();
-                let together = together.unwrap_or_default();
-                let documents = self.collection.vocabulary().documents(correction.word);
-                let mut worth = (together as f32).ln_1p() + FREQUENT * (documents as f32).ln_1p();
-                worth -= EDIT * (correction.edits as f32 - 1.0);
-                if correction.word.chars().next() != first {
-                    worth -= FIRST_LETTER;
-                }
-                Candidate {
-                    correction,
-                    documents,
-                    together,
-                    worth,
-                }
+            .filter_map(|(word, edits, cost)| {
+                let terms = self.stems(&word);
+                // Nobody says the same word twice.
+                let said = neighbours.iter().any(|other| terms.contains(&other.term));
+                (!terms.is_empty() && !said).then(|| Candidate {
+                    worth: self.likelihood(&word, &terms, neighbours) - cost,
+                    word,
+                    edits,
+                    terms,
+                })
             })
             .collect();
         candidates.sort_by(|left, right| {
             let worth = right.worth.total_cmp(&left.worth);
-            worth.then_with(|| left.correction.word.cmp(right.correction.word))
+            worth.then_with(|| left.word.cmp(&right.word))
         });
         candidates
+    }
+
+    /// The words within `edits` of a word, with what each costs.
+    fn near(&self, word: &str, typed: &[char], edits: usize) -> Vec<(String, usize, f32)> {
+        let found = self.collection.vocabulary().near(word, edits);
+        found
+            .into_iter()
+            .map(|correction| {
+                let meant: Vec<char> = correction.word.chars().collect();
+                let cost = channel::cost(typed, &meant);
+                (correction.word.to_owned(), correction.edits, cost)
+            })
+            .collect()
     }
 
     /// `earphones` may be `ear phones` in the catalogue, though never side by

@@ -1,0 +1,97 @@
+//! Which way of learning the lists of a shop bear: each is tried on parts of
+//! the lists that it has not seen, and the default weights stand where none is
+//! better than they are by more than chance.
+
+use corpus::search::Ranker;
+
+use super::climb::climb;
+use super::fit::{fit, mean_ndcg};
+use super::lists::List;
+use crate::{Job, TrainError};
+
+/// With fewer lists than these each weight is moved on its own.
+pub(super) const FEW: usize = 200;
+const PARTS: usize = 5;
+/// By how many standard errors something has to be better than the defaults.
+const SURE: f64 = 1.0;
+
+type Way = fn(&[List], &Ranker, u64, &Job) -> Result<Ranker, TrainError>;
+
+fn climbing(lists: &[List], default: &Ranker, _: u64, job: &Job) -> Result<Ranker, TrainError> {
+    climb(lists, default, job)
+}
+
+/// The ranker that the lists teach, or the defaults where they teach none.
+pub(super) fn learn(
+    lists: &[List],
+    default: &Ranker,
+    steps: u64,
+    job: &Job,
+) -> Result<Ranker, TrainError> {
+    let ways: &[(&str, Way)] = if lists.len() < FEW {
+        &[("climbing", climbing), ("gradient", fit)]
+    } else {
+        &[("gradient", fit)]
+    };
+    let mut best: Option<(f64, &str, Way)> = None;
+    for (name, way) in ways {
+        let (mean, error) = gain(*way, lists, default, steps, job)?;
+        job.progress
+            .advance(0, &format!("{name}: {mean:+.4} ± {error:.4}"));
+        // Where both do the same, the shop's own lists are believed.
+        if mean >= SURE * error && best.is_none_or(|(most, ..)| mean > most) {
+            best = Some((mean, name, *way));
+        }
+    }
+    match best {
+        Some((gained, name, way)) => {
+            let learnt = way(lists, default, steps, job)?;
+            job.progress.end(&format!(
+                "search: learnt from {} lists by {name} ({gained:+.4} on unseen ones)",
+                lists.len()
+            ));
+            Ok(learnt)
+        }
+        None => {
+            job.progress.end(&format!(
+                "search: {} lists teach nothing that holds for others; the default weights stand",
+                lists.len()
+            ));
+            Ok(default.clone())
+        }
+    }
+}
+
+/// What a way gains over the defaults on parts of the lists that it has not
+/// seen, and how sure that is.
+fn gain(
+    way: Way,
+    lists: &[List],
+    default: &Ranker,
+    steps: u64,
+    job: &Job,
+) -> Result<(f64, f64), TrainError> {
+    // Many lists say enough in one part.
+    let parts = if lists.len() < FEW { PARTS } else { 1 };
+    let mut gains: Vec<f64> = Vec::new();
+    for own in 0..parts {
+        let part = |own_part: bool| -> Vec<List> {
+            let numbered = lists.iter().enumerate();
+            let chosen = numbered.filter(|(at, _)| (at % PARTS == own) == own_part);
+            chosen.map(|(_, list)| list.clone()).collect()
+        };
+        let learnt = way(&part(false), default, steps, job)?;
+        gains.extend(part(true).iter().map(|list| {
+            let of = |ranker: &Ranker| {
+                mean_ndcg(std::slice::from_ref(list), |features| {
+                    ranker.score(features)
+                })
+            };
+            of(&learnt) - of(default)
+        }));
+    }
+    let count = gains.len().max(1) as f64;
+    let mean = gains.iter().sum::<f64>() / count;
+    let spread: f64 = gains.iter().map(|gain| (gain - mean).powi(2)).sum();
+    Ok((mean, (spread / count / count).sqrt()))
+}

@@ -4,10 +4,12 @@
 use rustc_hash::FxHashMap;
 
 use super::calibration::Features;
-use super::index::{Index, concept_key};
+use super::index::{Index, concept_key, group_key};
 use super::passages::Source;
 use super::question::Question;
+use super::strangers::{is_stranger, is_year};
 use super::terms::Term;
+use super::thesaurus::groups_of;
 
 /// Okapi BM25 (Robertson and Zaragoza, 2009).
 const K1: f32 = 1.2;
@@ -19,6 +21,8 @@ const ASKED_WEIGHT: f32 = 2.0;
 const SOURCE_WEIGHT: f32 = 0.35;
 /// A concept is a looser match than the word itself.
 const CONCEPT_WEIGHT: f32 = 0.8;
+/// Everyday words of one group may mean one thing, or not.
+const GROUP_WEIGHT: f32 = 0.5;
 /// A word that was mended may be another one.
 const MENDED_WEIGHT: f32 = 0.7;
 const SHORTEST_MENDED: usize = 5;
@@ -161,6 +165,11 @@ impl Index {
             word = held(self.nearest(&term.word));
             mended = word.is_some();
         }
+        let groups: Vec<u32> = groups_of(&term.word)
+            .iter()
+            .filter_map(|group| held(self.vocabulary.get(&group_key(*group)).copied()))
+            .collect();
+        let is_foreign = word.is_none() && (term.is_name || is_stranger(&term.word));
         let idf = match (word, concept) {
             (Some(word), Some(concept)) => {
                 self.idf[word as usize].min(self.idf[concept as usize] * 1.3)
@@ -175,6 +184,9 @@ impl Index {
             concept,
             strength: if mended { MENDED_WEIGHT } else { 1.0 },
             mass: idf * weight,
+            groups,
+            is_foreign,
+            is_year: is_year(&term.word),
         }
     }
 
@@ -296,13 +308,20 @@ pub(super) struct TermMatch {
     /// Below 1 where the word had to be mended.
     pub(super) strength: f32,
     pub(super) mass: f32,
+    /// Groups of everyday words that it is in.
+    pub(super) groups: Vec<u32>,
+    /// No source holds it, and shops seldom speak of it.
+    pub(super) is_foreign: bool,
+    /// A year of the calendar: a source that does not hold it says nothing of it.
+    pub(super) is_year: bool,
 }
 
 impl TermMatch {
-    pub(super) fn keys(&self) -> impl Iterator<Item = (u32, f32)> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
         let word = self.word.map(|word| (word, self.strength));
         let concept = self.concept.map(|concept| (concept, CONCEPT_WEIGHT));
-        word.into_iter().chain(concept)
+        let groups = self.groups.iter().map(|group| (*group, GROUP_WEIGHT));
+        word.into_iter().chain(concept).chain(groups)
     }
 }
 

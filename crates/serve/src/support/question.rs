@@ -1,7 +1,7 @@
 //! A question: answered by a query over the catalogue, a fact of a product,
 //! or the sentences that a source has for it.
 
-use corpus::support::{Calibration, Index, Question, SourceKind};
+use corpus::support::{Calibration, Index, Question, SourceKind, terms};
 use serde_json::json;
 use shop::Role;
 
@@ -15,6 +15,11 @@ use super::phrases::FactPhrase;
 use super::route::follows_up;
 use super::score::Scored;
 use super::tools::{Asked, asked_facts, product_facts};
+
+/// So many sentences of a message are asked by themselves.
+const MOST_PARTS: usize = 6;
+/// A sentence with fewer content words asks nothing by itself.
+const FEWEST_WORDS: usize = 2;
 
 /// A message that is about a product says at least this share of itself with its name.
 const ABOUT_PRODUCT: f32 = 0.3;
@@ -77,8 +82,42 @@ impl Turn<'_> {
             Some(best) if best.probability >= threshold => {
                 self.quotes(&index, &question, &scored, threshold)
             }
-            best => self.declined(best.map_or(0.0, |best| best.probability)),
+            best => {
+                let probability = best.map_or(0.0, |best| best.probability);
+                self.answered_in_part(threshold)
+                    .unwrap_or_else(|| self.declined(probability))
+            }
         }
+    }
+
+    /// A message of several sentences may hold a question between others that
+    /// no source speaks of: each is asked by itself, and the best is answered.
+    fn answered_in_part(&mut self, threshold: f64) -> Option<Draft> {
+        let parts = questions_in(&self.message);
+        if parts.len() < 2 {
+            return None;
+        }
+        // What the encoder said was about the whole message.
+        self.near = None;
+        let index = self.knowledge.index.clone();
+        let whole = self.message.clone();
+        let mut best: Option<(f64, Question, Vec<Scored>)> = None;
+        for part in parts {
+            let question = Question::read(&part, None);
+            self.message = part;
+            self.near = self.meaning(None);
+            let scored = self.score(&index, &question, |source| {
+                source.kind == SourceKind::Document
+            });
+            let probability = scored.first().map_or(0.0, |one| one.probability);
+            let better = best.as_ref().is_none_or(|(most, ..)| probability > *most);
+            if probability >= threshold && better {
+                best = Some((probability, question, scored));
+            }
+        }
+        self.message = whole;
+        let (_, question, scored) = best?;
+        Some(self.quotes(&index, &question, &scored, threshold))
     }
 
     /// How near the question's meaning is to each unit, where the shop has an
@@ -219,4 +258,20 @@ impl Turn<'_> {
         self.near = of_shop;
         (!scored.is_empty()).then_some((index, scored))
     }
+}
+
+/// The sentences of a message that ask something.
+fn questions_in(message: &str) -> Vec<String> {
+    let sentences = message.split_inclusive(['.', '?', '!', '。', '？', '！', '\n']);
+    let asks = |sentence: &&str| {
+        let words = terms(sentence);
+        words.iter().filter(|term| term.content).count() >= FEWEST_WORDS
+            || sentence.ends_with(['?', '？']) && words.iter().any(|term| term.content)
+    };
+    sentences
+        .map(str::trim)
+        .filter(asks)
+        .take(MOST_PARTS)
+        .map(str::to_owned)
+        .collect()
 }

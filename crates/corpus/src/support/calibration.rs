@@ -54,10 +54,13 @@ impl Features {
 
     /// How well words alone match (BM25, brought between 0 and 1).
     pub fn lexical(&self) -> f64 {
-        FEATURE_NAMES
-            .iter()
-            .position(|name| *name == "lexical")
-            .map_or(0.0, |place| self.0[place])
+        self.named("lexical")
+    }
+
+    /// One of [`FEATURE_NAMES`]; 0 where there is none of this name.
+    pub(super) fn named(&self, name: &str) -> f64 {
+        let place = FEATURE_NAMES.iter().position(|other| *other == name);
+        place.map_or(0.0, |place| self.0[place])
     }
 
     /// Puts in what a sentence encoder says.
@@ -117,7 +120,7 @@ pub struct Calibration {
 impl Default for Calibration {
     /// What holds before a shop has data of its own: set by hand, the bias
     /// and the weight of `value` chosen on the questions of one public policy
-    /// collection (tau2 retail). `beyond` starts without a say: that
+    /// collection (tau2 retail), that of `foreign` on four. `beyond` starts without a say: that
     /// collection shows no use of it.
     fn default() -> Self {
         Self {
@@ -152,7 +155,7 @@ const PRIOR: [f64; FEATURES] = [
 ];
 
 /// How strongly a shop's own pairs must speak before they move the weights.
-const PRIOR_STRENGTH: f64 = 3.0;
+const PRIOR_STRENGTH: f64 = 10.0;
 const NEWTON_STEPS: usize = 25;
 
 /// A weight of the language model below this moves no answer.

@@ -2,7 +2,7 @@ use rustc_hash::FxHashMap;
 
 use super::passages::{Source, Unit, split};
 use super::terms::terms;
-use super::thesaurus::groups_of;
+use super::thesaurus::{LOOSE_MARK, loose_keys};
 use super::wants::Values;
 
 #[derive(Debug, Clone, Default)]
@@ -187,7 +187,7 @@ impl Index {
         self.mean_length = self.flat.iter().map(|unit| unit.length).sum::<f32>() / count.max(1.0);
         let mut is_said = vec![true; self.postings.len()];
         for (word, number) in &self.vocabulary {
-            is_said[*number as usize] = !word.starts_with(GROUP_MARK);
+            is_said[*number as usize] = !word.starts_with(LOOSE_MARK);
         }
         for (word, list) in self.postings.iter().enumerate() {
             for posting in list.iter().filter(|posting| posting.count > 0.0) {
@@ -203,28 +203,21 @@ pub(super) fn concept_key(concept: u16) -> String {
     format!("§{concept}")
 }
 
-const GROUP_MARK: char = '~';
-
-pub(super) fn group_key(group: u16) -> String {
-    format!("{GROUP_MARK}{group}")
-}
-
 /// Whether a key is a word itself and no concept or group of it.
 fn is_word(key: &str) -> bool {
-    !key.starts_with(['§', GROUP_MARK])
+    !key.starts_with(['§', LOOSE_MARK])
 }
 
-/// What a text is indexed by: its content words, their concepts and the
-/// groups of everyday words that they are in.
+/// What a text is indexed by: its content words, their concepts, the groups
+/// of everyday words that they are in and the characters of Chinese ones.
 fn index_keys(text: &str) -> Vec<String> {
     let mut found = keys(text);
-    let groups: Vec<String> = found
+    let loose: Vec<String> = found
         .iter()
         .filter(|key| is_word(key))
-        .flat_map(|word| groups_of(word))
-        .map(|group| group_key(*group))
+        .flat_map(|word| loose_keys(word))
         .collect();
-    found.extend(groups);
+    found.extend(loose);
     found
 }
 

@@ -4,6 +4,9 @@ use super::wants::{Wants, wants};
 /// Words of the question before count this much in a follow-up.
 const EARLIER_WEIGHT: f32 = 0.5;
 
+/// So much counts a word that only says what kind of value is wanted.
+const KIND_WEIGHT: f32 = 0.4;
+
 /// A question, made comparable.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
@@ -69,7 +72,16 @@ impl Question {
             .filter(|term| term.content)
             .collect();
         let only_frames = content.iter().all(is_frame);
+        let price = super::concepts::concept_of("price");
         for term in content {
+            // "How much is shipping?" wants a sum of money; that is known, and
+            // no reason to look for the word.
+            let is_kind = self.wants == Wants::Money && price.is_some() && term.concept == price;
+            let weight = if is_kind {
+                weight * KIND_WEIGHT
+            } else {
+                weight
+            };
             if only_frames || !is_frame(&term) {
                 self.add_term(term, weight);
             }

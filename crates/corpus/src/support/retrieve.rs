@@ -4,12 +4,12 @@
 use rustc_hash::FxHashMap;
 
 use super::calibration::Features;
-use super::index::{Index, concept_key, group_key};
+use super::index::{Index, concept_key};
 use super::passages::Source;
 use super::question::Question;
 use super::strangers::{is_stranger, is_year};
 use super::terms::Term;
-use super::thesaurus::groups_of;
+use super::thesaurus::{character_key, characters_of, group_key, groups_of};
 
 /// Okapi BM25 (Robertson and Zaragoza, 2009).
 const K1: f32 = 1.2;
@@ -23,6 +23,8 @@ const SOURCE_WEIGHT: f32 = 0.35;
 const CONCEPT_WEIGHT: f32 = 0.8;
 /// Everyday words of one group may mean one thing, or not.
 const GROUP_WEIGHT: f32 = 0.5;
+/// A character of a Chinese word says less than the word.
+const CHARACTER_STRENGTH: f32 = 0.8;
 /// A word that was mended may be another one.
 const MENDED_WEIGHT: f32 = 0.7;
 const SHORTEST_MENDED: usize = 5;
@@ -87,7 +89,7 @@ impl Index {
         let matches: Vec<TermMatch> = question
             .terms
             .iter()
-            .map(|(term, weight)| self.term_match(term, *weight))
+            .flat_map(|(term, weight)| self.term_matches(term, *weight))
             .collect();
         let (units, bm25) = self.gather(&matches);
         let by_source = self.source_coverage(&matches);
@@ -146,6 +148,31 @@ impl Index {
                 }
             })
             .collect()
+    }
+
+    /// A word as the index knows it; a Chinese one that no source holds in any
+    /// form is asked for by its characters.
+    fn term_matches(&self, term: &Term, weight: f32) -> Vec<TermMatch> {
+        let whole = self.term_match(term, weight);
+        let characters: Vec<char> = characters_of(&term.word).collect();
+        if !whole.is_unheard() || whole.is_foreign || characters.len() < 2 {
+            return vec![whole];
+        }
+        let mass = whole.mass / characters.len() as f32;
+        let matches = characters.into_iter().map(|character| {
+            let word = self.vocabulary.get(&character_key(character)).copied();
+            let held = word.filter(|word| !self.postings[*word as usize].is_empty());
+            TermMatch {
+                word: held,
+                concept: None,
+                strength: CHARACTER_STRENGTH,
+                mass,
+                groups: Vec::new(),
+                is_foreign: false,
+                is_year: false,
+            }
+        });
+        matches.collect()
     }
 
     fn term_match(&self, term: &Term, weight: f32) -> TermMatch {
@@ -317,6 +344,11 @@ pub(super) struct TermMatch {
 }
 
 impl TermMatch {
+    /// Whether no source holds anything of it.
+    fn is_unheard(&self) -> bool {
+        self.word.is_none() && self.concept.is_none() && self.groups.is_empty()
+    }
+
     pub(super) fn keys(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
         let word = self.word.map(|word| (word, self.strength));
         let concept = self.concept.map(|concept| (concept, CONCEPT_WEIGHT));
@@ -381,6 +413,43 @@ mod tests {
             );
         }
         assert!(index.retrieve(&Question::read("", None), 5).is_empty());
+    }
+
+    #[test]
+    fn everyday_words_and_characters_meet_what_stands_there() {
+        let index = index();
+        for (question, expected) in [
+            ("Is anything gratis?", "Shipping is free over 50 dollars."),
+            (
+                "除了港澳，哪里不算？",
+                "满88元免邮费；不满88元，每单收取10元运费。港澳台除外。",
+            ),
+        ] {
+            let found = index.retrieve(&Question::read(question, None), 5);
+            let said = index.text_of(found[0].source, found[0].unit);
+            assert!(expected.contains(said), "{question}: {found:#?}");
+        }
+    }
+
+    #[test]
+    fn other_walks_of_life_names_and_years_are_foreign() {
+        let index = index();
+        let foreign = |question: &str| {
+            let found = index.retrieve(&Question::read(question, None), 1);
+            found
+                .first()
+                .map_or(0.0, |one| one.features.named("foreign"))
+        };
+        for question in [
+            "Can I return it at the museum?",
+            "Is the shipping to Quoxville free?",
+            "Was shipping free in 2015?",
+        ] {
+            assert!(foreign(question) > 0.3, "{question}");
+        }
+        for question in ["Is shipping free?", "How do I return an umbrella?"] {
+            assert_eq!(foreign(question), 0.0, "{question}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 
-use super::terms::stem;
+use super::terms::{is_han, stem};
 
 /// Words of everyday English that may stand for one another in what shops
 /// and customers write, a group a line. A word may be in several: which is
@@ -359,7 +359,122 @@ write enter
 wrong incorrect
 yearly annual year
 zip postcode postal
+退 退货 退回 退还 返还 退款
+换 换货 更换 调换 换成 替换 另换
+送 配送 送货 送达 寄送 派送 运送 送到 专车
+寄 邮寄 寄送 寄出 寄回 发货 寄到
+发 发货 发出 寄出 出库
+到 送达 到达 到货 到账 抵达 收到
+收 签收 收到 接收 收货
+付 付款 支付 付费 缴费 扣款 交钱
+钱 金额 费用 价格 元 美元 款项
+花 花费 费用 收费 价钱
+免费 不收费 免 包 赠送
+便宜 低价 优惠 折扣
+贵 高价 昂贵
+买 购买 购物 下单 订购 选购 拍
+卖 出售 销售 在售
+能 可以 支持 允许 可
+不能 无法 不可 不支持 不得 不适用 不可以 禁止
+过期 失效 到期 有效期 有效 期限 作废
+多久 时间 天数 期限 工作日 小时
+几天 工作日 天数
+快 加急 尽快 立即 马上 次日 即时 即刻
+慢 延迟 延误 推迟
+原因 理由 为何
+情况 条件 情形 范围
+包括 包含 含 涵盖 覆盖 范围
+不包括 除外 不含 例外 除
+保修 质保 维修 保固 三包
+坏 损坏 破损 故障 质量问题 瑕疵 磨损
+修 维修 修理 修复
+处理 解决 完成 办理
+打开 拆开 开封 拆封 拆盒 开箱 拆
+包装 盒子 原包装 包装盒
+面霜 护肤品 化妆品 乳液 精华
+吃 食品 食物 零食
+衣服 服装 上衣 裤子 外套
+鞋 鞋子 鞋款 靴子 鞋码
+尺码 大小 码 号 尺寸 码数
+颜色 色 款式
+量 测量 量出 丈量
+选 选择 挑选 挑
+推荐 建议
+得到 获得 获取 送 奖励 得
+朋友 好友 亲友 朋友们
+邀请 推荐 介绍 分享
+使用 用 可用 适用
+叠加 同时 合并 一起
+输入 填写 填 录入
+查 查询 查看 查到 查找
+改 修改 更改 变更 更新 换
+取消 撤销 退订 作废
+删除 注销 清除 销毁
+注册 开户 开通
+登录 登陆 账户 账号
+信息 资料 数据 隐私
+地址 住址 收货地址
+电话 手机 号码 手机号 联系
+联系 客服 人工 咨询
+发票 收据 凭证 票据 开票
+订单 单子 单号
+失败 不成功 被拒 出错
+重试 再试 重新
+分期 期 免息
+利息 免息 手续费
+国外 海外 境外 国际
+国内 境内 本国
+周末 周六 周日 星期天 休息日
+节日 节假日 假期 法定
+早上 上午 中午 下午 晚上
+洗 清洗 清洁 洗涤 水洗 洗碗机
+保养 护理 维护 养护
+安装 组装 装配
+安全 防护 保护
+年龄 岁 儿童 成人
+重量 重 公斤 斤
+材质 材料 面料 成分
+会员 用户 顾客 客户
+积分 点数
+礼品卡 购物卡 储值卡
+优惠券 优惠码 代金券 折扣码
+面额 金额 面值
+余额 剩余 剩下
+限制 限用 上限 最多 限
+最低 至少 起 满
+每 每个 每单 每次
+第一 首 首次 首单 新客
+价差 差价 多退少补 差额
+运费 邮费 配送费 快递费
+关税 税费 税
+值 抵 等于 相当于
 ";
+
+/// What a word may be met by besides itself: its groups, and each character
+/// of a Chinese one, since the dictionary cuts "尺码表" in one text and "尺码" in
+/// the other.
+pub(super) fn loose_keys(word: &str) -> Vec<String> {
+    let groups = groups_of(word).iter().map(|group| group_key(*group));
+    groups
+        .chain(characters_of(word).map(character_key))
+        .collect()
+}
+
+/// The characters of a Chinese word.
+pub(super) fn characters_of(word: &str) -> impl Iterator<Item = char> + '_ {
+    word.chars().filter(|character| is_han(*character))
+}
+
+/// Opens the key of a group or of a character.
+pub(super) const LOOSE_MARK: char = '~';
+
+pub(super) fn group_key(group: u16) -> String {
+    format!("{LOOSE_MARK}{group}")
+}
+
+pub(super) fn character_key(character: char) -> String {
+    format!("{LOOSE_MARK}{character}")
+}
 
 /// The groups of a stem, by their lines.
 pub(super) fn groups_of(stem: &str) -> &'static [u16] {

@@ -138,6 +138,9 @@ mod tests {
 
     use super::*;
 
+    /// 2026-03-01T00:00:00Z
+    const NOW: Timestamp = Timestamp::from_seconds(1_772_323_200);
+
     fn snapshot(order_status: &str, again: Option<&str>) -> Snapshot {
         let change = json!({"record": "order:W1", "field": "status", "before": "pending", "after": "cancelled"});
         let run = json!({"tool": "cancel_order", "result": {"done": true, "changes": [change]}});
@@ -152,7 +155,9 @@ mod tests {
             (
                 Kind::Orders,
                 json!({"id": "W1", "customer_id": "ann", "time": "2026-01-01T00:00:00Z",
-                       "status": order_status, "lines": []}),
+                       "status": order_status,
+                       "lines": [{"product_id": "p", "quantity": 1,
+                                  "price": {"amount": 100, "currency": "USD"}}]}),
             ),
             (
                 Kind::Conversations,
@@ -163,7 +168,7 @@ mod tests {
         let mut entries = Vec::new();
         for (sequence, (kind, row)) in (1..).zip(rows) {
             let row = row.as_object().cloned().unwrap();
-            let record = Record::from_json(kind, row, Timestamp::from_seconds(0)).unwrap();
+            let record = Record::from_json(kind, row, NOW).unwrap();
             entries.push(LogEntry {
                 sequence,
                 id: sequence.to_string(),

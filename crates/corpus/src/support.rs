@@ -13,7 +13,10 @@ mod pairs;
 mod passages;
 mod question;
 mod retrieve;
+mod strangers;
 mod terms;
+mod thesaurus;
+mod wants;
 
 pub use answers::{CommonAnswer, LearnedAnswers, MINIMUM_ASKERS, learn_answers};
 pub use calibration::{Calibration, FEATURE_NAMES, FEATURES, Features, Judged, Meanings};
@@ -21,9 +24,10 @@ pub use examples::{LanguageExample, Segment, examples};
 pub use index::Index;
 pub use pairs::{QuestionPair, pairs, unrelated_questions};
 pub use passages::{Asked, Source, SourceKind, Unit, split};
-pub use question::{Question, Wants};
+pub use question::Question;
 pub use retrieve::Candidate;
 pub use terms::{Term, is_han, terms};
+pub use wants::Wants;
 
 /// Opens what a customer says.
 pub const CUSTOMER_TOKEN: &str = "<|customer|>";

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a match is judged by; the first stands for itself (1 always).
-pub const FEATURE_NAMES: [&str; 22] = [
+pub const FEATURE_NAMES: [&str; 23] = [
     "bias",
     "coverage",
     "body",
@@ -24,6 +24,7 @@ pub const FEATURE_NAMES: [&str; 22] = [
     "meaning_margin",
     "meaning_lead",
     "meaning_gain",
+    "foreign",
 ];
 
 /// One for each of [`FEATURE_NAMES`], and the language model's at the end.
@@ -53,10 +54,13 @@ impl Features {
 
     /// How well words alone match (BM25, brought between 0 and 1).
     pub fn lexical(&self) -> f64 {
-        FEATURE_NAMES
-            .iter()
-            .position(|name| *name == "lexical")
-            .map_or(0.0, |place| self.0[place])
+        self.named("lexical")
+    }
+
+    /// One of [`FEATURE_NAMES`]; 0 where there is none of this name.
+    pub(super) fn named(&self, name: &str) -> f64 {
+        let place = FEATURE_NAMES.iter().position(|other| *other == name);
+        place.map_or(0.0, |place| self.0[place])
     }
 
     /// Puts in what a sentence encoder says.
@@ -116,7 +120,7 @@ pub struct Calibration {
 impl Default for Calibration {
     /// What holds before a shop has data of its own: set by hand, the bias
     /// and the weight of `value` chosen on the questions of one public policy
-    /// collection (tau2 retail). `beyond` starts without a say: that
+    /// collection (tau2 retail), that of `foreign` on four. `beyond` starts without a say: that
     /// collection shows no use of it.
     fn default() -> Self {
         Self {
@@ -142,16 +146,16 @@ impl Calibration {
 
 const MEANING_PRIOR: [f64; FEATURES] = [
     -3.2, -3.21, 0.6, -1.7, -1.45, -0.75, 0.8, -0.03, 2.13, 1.85, 1.41, 3.0, 1.37, -2.41, -0.68,
-    -3.22, 1.49, -0.74, 7.37, 2.94, 4.09, 3.91, 0.0,
+    -3.22, 1.49, -0.74, 7.37, 2.94, 4.09, 3.91, 0.0, 0.0,
 ];
 
 const PRIOR: [f64; FEATURES] = [
     -3.35, 2.2, 1.6, -2.4, 1.0, 1.6, 0.9, 1.2, 0.8, 1.6, 1.5, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
-    0.0, 0.0, 0.0, 0.0, 0.0,
+    0.0, 0.0, 0.0, 0.0, -8.0, 0.0,
 ];
 
 /// How strongly a shop's own pairs must speak before they move the weights.
-const PRIOR_STRENGTH: f64 = 3.0;
+const PRIOR_STRENGTH: f64 = 10.0;
 const NEWTON_STEPS: usize = 25;
 
 /// A weight of the language model below this moves no answer.

@@ -115,6 +115,11 @@ impl Concepts {
 /// The longest English phrase of the table, in words.
 pub(super) const LONGEST_PHRASE: usize = 3;
 
+/// The concept of an English word, if it has one.
+pub(super) fn concept_of(word: &str) -> Option<u16> {
+    concepts().phrases.get(&super::terms::stem(word)).copied()
+}
+
 pub(super) fn concepts() -> &'static Concepts {
     static TABLE: OnceLock<Concepts> = OnceLock::new();
     TABLE.get_or_init(|| {

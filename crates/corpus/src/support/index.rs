@@ -1,8 +1,9 @@
 use rustc_hash::FxHashMap;
 
-use super::match_features::values_in;
 use super::passages::{Source, Unit, split};
 use super::terms::terms;
+use super::thesaurus::{LOOSE_MARK, loose_keys};
+use super::wants::Values;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct UnitTerms {
@@ -13,9 +14,8 @@ pub(super) struct UnitTerms {
     pub(super) length: f32,
     /// Sum of the inverse document frequencies of its content words.
     pub(super) mass: f32,
-    pub(super) has_digit: bool,
-    pub(super) has_time: bool,
-    pub(super) has_money: bool,
+    /// What kinds of value it holds.
+    pub(super) values: Values,
     /// It asks, or announces what comes after it.
     pub(super) is_open: bool,
 }
@@ -115,7 +115,7 @@ impl Index {
 
     fn add(&mut self, place: u32, source: &Source) {
         let units = split(&source.text);
-        let title = source.title.as_deref().map(keys).unwrap_or_default();
+        let title = source.title.as_deref().map(index_keys).unwrap_or_default();
         for word in &title {
             let word = self.word(word) as usize;
             self.in_titles[word] = true;
@@ -125,12 +125,12 @@ impl Index {
         for (unit_place, unit) in (0_u32..).zip(&units) {
             let body = source.text.get(unit.start..unit.end).unwrap_or_default();
             let mut counts: FxHashMap<u32, (f32, bool)> = FxHashMap::default();
-            let words = keys(body);
-            let length = words.iter().filter(|word| !word.starts_with('§')).count() as f32;
+            let words = index_keys(body);
+            let length = words.iter().filter(|word| is_word(word)).count() as f32;
             for word in &words {
                 counts.entry(self.word(word)).or_default().0 += 1.0;
             }
-            let heading = unit.heading.as_deref().map(keys).unwrap_or_default();
+            let heading = unit.heading.as_deref().map(index_keys).unwrap_or_default();
             for word in title.iter().chain(&heading) {
                 counts.entry(self.word(word)).or_default().1 = true;
             }
@@ -143,15 +143,12 @@ impl Index {
                     titled,
                 });
             }
-            let (has_digit, has_time, has_money) = values_in(body);
             self.flat.push(UnitTerms {
                 source: place,
                 unit: unit_place,
                 length,
                 mass: 0.0,
-                has_digit,
-                has_time,
-                has_money,
+                values: Values::of(body),
                 is_open: body.ends_with([':', '：', '?', '？']),
             });
         }
@@ -188,9 +185,15 @@ impl Index {
             .collect();
         self.unknown_idf = idf(0.0);
         self.mean_length = self.flat.iter().map(|unit| unit.length).sum::<f32>() / count.max(1.0);
+        let mut is_said = vec![true; self.postings.len()];
+        for (word, number) in &self.vocabulary {
+            is_said[*number as usize] = !word.starts_with(LOOSE_MARK);
+        }
         for (word, list) in self.postings.iter().enumerate() {
             for posting in list.iter().filter(|posting| posting.count > 0.0) {
-                self.flat[posting.unit as usize].mass += self.idf[word];
+                if is_said[word] {
+                    self.flat[posting.unit as usize].mass += self.idf[word];
+                }
             }
         }
     }
@@ -200,7 +203,25 @@ pub(super) fn concept_key(concept: u16) -> String {
     format!("§{concept}")
 }
 
-/// What a text is indexed by: its content words and their concepts.
+/// Whether a key is a word itself and no concept or group of it.
+fn is_word(key: &str) -> bool {
+    !key.starts_with(['§', LOOSE_MARK])
+}
+
+/// What a text is indexed by: its content words, their concepts, the groups
+/// of everyday words that they are in and the characters of Chinese ones.
+fn index_keys(text: &str) -> Vec<String> {
+    let mut found = keys(text);
+    let loose: Vec<String> = found
+        .iter()
+        .filter(|key| is_word(key))
+        .flat_map(|word| loose_keys(word))
+        .collect();
+    found.extend(loose);
+    found
+}
+
+/// The content words of a text and their concepts.
 pub(super) fn keys(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut last_concept = None;

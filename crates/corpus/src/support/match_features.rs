@@ -1,8 +1,8 @@
 //! What is known of a unit beside a question, in figures.
 
 use super::calibration::Features;
-use super::index::{Index, UnitTerms};
-use super::question::{Question, Wants};
+use super::index::Index;
+use super::question::Question;
 use super::retrieve::TermMatch;
 
 /// With less than this beyond the title, the title is all that is asked for.
@@ -24,8 +24,11 @@ impl Index {
         let (mut beyond, mut beyond_said) = (0.0, 0.0);
         // What the source is silent about, and what is the topic of others.
         let (mut stranger, mut elsewhere, mut met) = (0.0, 0.0, 0.0);
+        // What belongs to other walks of life.
+        let mut foreign = 0.0;
         for term in matches {
-            if term.word.or(term.concept).is_some() {
+            let held = term.word.or(term.concept);
+            if held.is_some() {
                 known += term.mass;
             }
             let (mut in_body, mut in_unit, mut titled) = (0.0_f32, 0.0_f32, false);
@@ -44,6 +47,9 @@ impl Index {
             let in_source = term
                 .keys()
                 .any(|(word, _)| self.source_has(unit.source, word));
+            if term.is_foreign || term.is_year && !in_source {
+                foreign += term.mass;
+            }
             if !in_source {
                 stranger += term.mass;
                 let a_topic = |(word, _): (u32, f32)| self.in_titles[word as usize];
@@ -69,7 +75,11 @@ impl Index {
         let whole = beyond < SMALL_SHARE * total;
         let share = if whole { 1.0 } else { beyond_said / beyond };
         features.set("beyond", f64::from(share));
-        features.set("value", value_fit(question.wants, unit));
+        features.set("value", unit.values.fit(question.wants));
+        features.set(
+            "foreign",
+            f64::from(foreign / beyond.max(SMALL_SHARE * total)).min(1.0),
+        );
         features.set("elsewhere", f64::from(elsewhere / total));
         features.set("stranger", f64::from(stranger / total));
         let lacking = stranger / self.unknown_idf.max(1e-6);
@@ -92,47 +102,4 @@ impl Index {
             .ok()?;
         Some(list[at])
     }
-}
-
-/// Whether a text holds a number, a time, a sum of money.
-pub(super) fn values_in(text: &str) -> (bool, bool, bool) {
-    let lower = text.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let digit = lower.chars().any(|c| c.is_ascii_digit())
-        || has(&[" one ", " two ", " three ", "once", "twice", "一次", "两次"]);
-    let time = has(&[
-        "day",
-        "hour",
-        "week",
-        "month",
-        "year",
-        "minute",
-        "immediately",
-        "o'clock",
-        " am",
-        " pm",
-        "天",
-        "日",
-        "小时",
-        "周",
-        "月",
-        "年",
-        "分钟",
-        "立即",
-    ]);
-    let money = has(&[
-        "$", "€", "£", "¥", "usd", "eur", "dollar", "euro", "free", "元", "块", "免费", "免邮",
-        "包邮",
-    ]);
-    (digit, time, money)
-}
-
-fn value_fit(wants: Wants, unit: &UnitTerms) -> f64 {
-    let fits = match wants {
-        Wants::Anything => return 0.0,
-        Wants::Time => unit.has_time,
-        Wants::Money => unit.has_money || unit.has_digit,
-        Wants::Number => unit.has_digit,
-    };
-    if fits { 1.0 } else { -1.0 }
 }

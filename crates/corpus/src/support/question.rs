@@ -1,7 +1,11 @@
 use super::terms::{Term, is_han, terms};
+use super::wants::{Wants, wants};
 
 /// Words of the question before count this much in a follow-up.
 const EARLIER_WEIGHT: f32 = 0.5;
+
+/// So much counts a word that only says what kind of value is wanted.
+const KIND_WEIGHT: f32 = 0.4;
 
 /// A question, made comparable.
 #[derive(Debug, Clone, Default)]
@@ -10,20 +14,6 @@ pub struct Question {
     pub terms: Vec<(Term, f32)>,
     /// What kind of answer it wants.
     pub wants: Wants,
-}
-
-/// What kind of value the answer must hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wants {
-    /// Nothing that can be told from the words.
-    #[default]
-    Anything,
-    /// A length or point of time.
-    Time,
-    /// A sum of money.
-    Money,
-    /// A count.
-    Number,
 }
 
 /// Stems that say that a rule is asked for, not which: in "return policy" it
@@ -41,6 +31,7 @@ impl Question {
             wants: wants(text),
         };
         question.add(text, 1.0);
+        question.mark_names(text);
         if question.terms.is_empty() {
             // "how do I do that?": better a weak word than none.
             for term in terms(text) {
@@ -81,9 +72,40 @@ impl Question {
             .filter(|term| term.content)
             .collect();
         let only_frames = content.iter().all(is_frame);
+        let price = super::concepts::concept_of("price");
         for term in content {
+            // "How much is shipping?" wants a sum of money; that is known, and
+            // no reason to look for the word.
+            let is_kind = self.wants == Wants::Money && price.is_some() && term.concept == price;
+            let weight = if is_kind {
+                weight * KIND_WEIGHT
+            } else {
+                weight
+            };
             if only_frames || !is_frame(&term) {
                 self.add_term(term, weight);
+            }
+        }
+    }
+
+    /// Names are told by a capital that no sentence starts with; where most
+    /// words have one, it says nothing.
+    fn mark_names(&mut self, text: &str) {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let is_capital = |word: &&str| word.starts_with(char::is_uppercase);
+        if words.iter().filter(|word| is_capital(word)).count() * 2 > words.len() {
+            return;
+        }
+        for pair in words.windows(2) {
+            let ends = pair[0].ends_with(['.', '!', '?', ':', ';', '"', ')', '-']);
+            let bare = pair[1].trim_matches(|c: char| !c.is_alphanumeric());
+            let shouts = bare.chars().filter(|c| c.is_uppercase()).count() != 1;
+            if ends || shouts || !is_capital(&bare) || bare.chars().count() < 3 {
+                continue;
+            }
+            let stem = super::terms::stem(&bare.to_lowercase());
+            for (term, _) in &mut self.terms {
+                term.is_name |= term.word == stem;
             }
         }
     }
@@ -96,52 +118,6 @@ impl Question {
         if !self.terms.iter().any(|(other, _)| other.word == term.word) {
             self.terms.push((term, weight));
         }
-    }
-}
-
-fn wants(text: &str) -> Wants {
-    let text = text.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&[
-        "how long",
-        "how soon",
-        "how many days",
-        "how many weeks",
-        "when ",
-        "多久",
-        "几天",
-        "多少天",
-        "什么时候",
-        "何时",
-        "几点",
-        "多长时间",
-    ]) {
-        Wants::Time
-    } else if has(&[
-        "how much",
-        "price",
-        "what does it cost",
-        "cost of",
-        "fee",
-        "多少钱",
-        "运费",
-        "费用",
-        "价格",
-        "价钱",
-    ]) {
-        Wants::Money
-    } else if has(&[
-        "how many",
-        "how often",
-        "what amount",
-        "how far",
-        "几个",
-        "几次",
-        "多少",
-    ]) {
-        Wants::Number
-    } else {
-        Wants::Anything
     }
 }
 

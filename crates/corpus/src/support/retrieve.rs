@@ -7,7 +7,9 @@ use super::calibration::Features;
 use super::index::{Index, concept_key};
 use super::passages::Source;
 use super::question::Question;
+use super::strangers::{is_stranger, is_year};
 use super::terms::Term;
+use super::thesaurus::{character_key, characters_of, group_key, groups_of};
 
 /// Okapi BM25 (Robertson and Zaragoza, 2009).
 const K1: f32 = 1.2;
@@ -19,6 +21,10 @@ const ASKED_WEIGHT: f32 = 2.0;
 const SOURCE_WEIGHT: f32 = 0.35;
 /// A concept is a looser match than the word itself.
 const CONCEPT_WEIGHT: f32 = 0.8;
+/// Everyday words of one group may mean one thing, or not.
+const GROUP_WEIGHT: f32 = 0.5;
+/// A character of a Chinese word says less than the word.
+const CHARACTER_STRENGTH: f32 = 0.8;
 /// A word that was mended may be another one.
 const MENDED_WEIGHT: f32 = 0.7;
 const SHORTEST_MENDED: usize = 5;
@@ -83,7 +89,7 @@ impl Index {
         let matches: Vec<TermMatch> = question
             .terms
             .iter()
-            .map(|(term, weight)| self.term_match(term, *weight))
+            .flat_map(|(term, weight)| self.term_matches(term, *weight))
             .collect();
         let (units, bm25) = self.gather(&matches);
         let by_source = self.source_coverage(&matches);
@@ -144,6 +150,31 @@ impl Index {
             .collect()
     }
 
+    /// A word as the index knows it; a Chinese one that no source holds in any
+    /// form is asked for by its characters.
+    fn term_matches(&self, term: &Term, weight: f32) -> Vec<TermMatch> {
+        let whole = self.term_match(term, weight);
+        let characters: Vec<char> = characters_of(&term.word).collect();
+        if !whole.is_unheard() || whole.is_foreign || characters.len() < 2 {
+            return vec![whole];
+        }
+        let mass = whole.mass / characters.len() as f32;
+        let matches = characters.into_iter().map(|character| {
+            let word = self.vocabulary.get(&character_key(character)).copied();
+            let held = word.filter(|word| !self.postings[*word as usize].is_empty());
+            TermMatch {
+                word: held,
+                concept: None,
+                strength: CHARACTER_STRENGTH,
+                mass,
+                groups: Vec::new(),
+                is_foreign: false,
+                is_year: false,
+            }
+        });
+        matches.collect()
+    }
+
     fn term_match(&self, term: &Term, weight: f32) -> TermMatch {
         let word = self.vocabulary.get(&term.word).copied();
         let concept = term
@@ -161,6 +192,11 @@ impl Index {
             word = held(self.nearest(&term.word));
             mended = word.is_some();
         }
+        let groups: Vec<u32> = groups_of(&term.word)
+            .iter()
+            .filter_map(|group| held(self.vocabulary.get(&group_key(*group)).copied()))
+            .collect();
+        let is_foreign = word.is_none() && (term.is_name || is_stranger(&term.word));
         let idf = match (word, concept) {
             (Some(word), Some(concept)) => {
                 self.idf[word as usize].min(self.idf[concept as usize] * 1.3)
@@ -175,6 +211,9 @@ impl Index {
             concept,
             strength: if mended { MENDED_WEIGHT } else { 1.0 },
             mass: idf * weight,
+            groups,
+            is_foreign,
+            is_year: is_year(&term.word),
         }
     }
 
@@ -296,13 +335,25 @@ pub(super) struct TermMatch {
     /// Below 1 where the word had to be mended.
     pub(super) strength: f32,
     pub(super) mass: f32,
+    /// Groups of everyday words that it is in.
+    pub(super) groups: Vec<u32>,
+    /// No source holds it, and shops seldom speak of it.
+    pub(super) is_foreign: bool,
+    /// A year of the calendar: a source that does not hold it says nothing of it.
+    pub(super) is_year: bool,
 }
 
 impl TermMatch {
-    pub(super) fn keys(&self) -> impl Iterator<Item = (u32, f32)> {
+    /// Whether no source holds anything of it.
+    fn is_unheard(&self) -> bool {
+        self.word.is_none() && self.concept.is_none() && self.groups.is_empty()
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
         let word = self.word.map(|word| (word, self.strength));
         let concept = self.concept.map(|concept| (concept, CONCEPT_WEIGHT));
-        word.into_iter().chain(concept)
+        let groups = self.groups.iter().map(|group| (*group, GROUP_WEIGHT));
+        word.into_iter().chain(concept).chain(groups)
     }
 }
 
@@ -362,6 +413,43 @@ mod tests {
             );
         }
         assert!(index.retrieve(&Question::read("", None), 5).is_empty());
+    }
+
+    #[test]
+    fn everyday_words_and_characters_meet_what_stands_there() {
+        let index = index();
+        for (question, expected) in [
+            ("Is anything gratis?", "Shipping is free over 50 dollars."),
+            (
+                "除了港澳，哪里不算？",
+                "满88元免邮费；不满88元，每单收取10元运费。港澳台除外。",
+            ),
+        ] {
+            let found = index.retrieve(&Question::read(question, None), 5);
+            let said = index.text_of(found[0].source, found[0].unit);
+            assert!(expected.contains(said), "{question}: {found:#?}");
+        }
+    }
+
+    #[test]
+    fn other_walks_of_life_names_and_years_are_foreign() {
+        let index = index();
+        let foreign = |question: &str| {
+            let found = index.retrieve(&Question::read(question, None), 1);
+            found
+                .first()
+                .map_or(0.0, |one| one.features.named("foreign"))
+        };
+        for question in [
+            "Can I return it at the museum?",
+            "Is the shipping to Quoxville free?",
+            "Was shipping free in 2015?",
+        ] {
+            assert!(foreign(question) > 0.3, "{question}");
+        }
+        for question in ["Is shipping free?", "How do I return an umbrella?"] {
+            assert_eq!(foreign(question), 0.0, "{question}");
+        }
     }
 
     #[test]

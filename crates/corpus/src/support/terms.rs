@@ -11,6 +11,8 @@ pub struct Term {
     pub concept: Option<u16>,
     /// Whether it says something about what is asked.
     pub content: bool,
+    /// Whether it is written as a name is: with a capital within a sentence.
+    pub is_name: bool,
 }
 
 /// Whether a character is Chinese.
@@ -36,6 +38,7 @@ pub fn terms(text: &str) -> Vec<Term> {
             word: stem(word),
             concept: None,
             content: !table.is_stop_word(word),
+            is_name: false,
         })
         .collect();
     mark_english(&mut found);
@@ -94,6 +97,7 @@ fn mark_chinese(text: &str, terms: &mut Vec<Term>) {
                 word: phrase.clone(),
                 concept: Some(*concept),
                 content: true,
+                is_name: false,
             });
         }
     }

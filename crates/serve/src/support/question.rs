@@ -1,9 +1,11 @@
 //! A question: answered by a query over the catalogue, a fact of a product,
 //! or the sentences that a source has for it.
 
-use corpus::support::{Calibration, Index, Question, SourceKind};
+use std::cmp::Reverse;
+
+use corpus::support::{Calibration, Index, Question, SourceKind, terms};
 use serde_json::json;
-use shop::Role;
+use shop::{Product, Role};
 
 use super::ToolRun;
 use super::catalogue::{self, Aggregate};
@@ -15,6 +17,13 @@ use super::phrases::FactPhrase;
 use super::route::follows_up;
 use super::score::Scored;
 use super::tools::{Asked, asked_facts, product_facts};
+
+/// A message may hang on so many before it.
+const MOST_EARLIER: usize = 4;
+/// So many sentences of a message are asked by themselves.
+const MOST_PARTS: usize = 6;
+/// A sentence with fewer content words asks nothing by itself.
+const FEWEST_WORDS: usize = 2;
 
 /// A message that is about a product says at least this share of itself with its name.
 const ABOUT_PRODUCT: f32 = 0.3;
@@ -77,8 +86,42 @@ impl Turn<'_> {
             Some(best) if best.probability >= threshold => {
                 self.quotes(&index, &question, &scored, threshold)
             }
-            best => self.declined(best.map_or(0.0, |best| best.probability)),
+            best => {
+                let probability = best.map_or(0.0, |best| best.probability);
+                self.answered_in_part(threshold)
+                    .unwrap_or_else(|| self.declined(probability))
+            }
         }
+    }
+
+    /// A message of several sentences may hold a question between others that
+    /// no source speaks of: each is asked by itself, and the best is answered.
+    fn answered_in_part(&mut self, threshold: f64) -> Option<Draft> {
+        let parts = questions_in(&self.message);
+        if parts.len() < 2 {
+            return None;
+        }
+        // What the encoder said was about the whole message.
+        self.near = None;
+        let index = self.knowledge.index.clone();
+        let whole = self.message.clone();
+        let mut best: Option<(f64, Question, Vec<Scored>)> = None;
+        for part in parts {
+            let question = Question::read(&part, None);
+            self.message = part;
+            self.near = self.meaning(None);
+            let scored = self.score(&index, &question, |source| {
+                source.kind == SourceKind::Document
+            });
+            let probability = scored.first().map_or(0.0, |one| one.probability);
+            let better = best.as_ref().is_none_or(|(most, ..)| probability > *most);
+            if probability >= threshold && better {
+                best = Some((probability, question, scored));
+            }
+        }
+        self.message = whole;
+        let (_, question, scored) = best?;
+        Some(self.quotes(&index, &question, &scored, threshold))
     }
 
     /// How near the question's meaning is to each unit, where the shop has an
@@ -134,17 +177,24 @@ impl Turn<'_> {
         })
     }
 
-    /// What the customer asked before, when this message hangs on it.
+    /// What the customer asked before, when this message hangs on it: back to
+    /// the last message that stands by itself, the newest first, so that "is
+    /// it in stock?" after "and the blue one?" still knows which.
     pub(super) fn earlier(&self) -> Option<String> {
         if !follows_up(&self.message) {
             return None;
         }
         let turns = self.request.conversation.iter().rev();
-        let text = turns
-            .filter(|(role, _)| *role == Role::Customer)
-            .map(|(_, text)| text)
-            .next()?;
-        Some(text.chars().take(LONGEST_MESSAGE).collect())
+        let said = turns.filter(|(role, _)| *role == Role::Customer);
+        let mut asked: Vec<&str> = Vec::new();
+        for (_, text) in said.take(MOST_EARLIER) {
+            asked.push(text);
+            if !follows_up(text) {
+                break;
+            }
+        }
+        let joined = asked.join(" ");
+        (!joined.is_empty()).then(|| joined.chars().take(LONGEST_MESSAGE).collect())
     }
 
     pub(super) fn calibration(&self) -> Calibration {
@@ -160,23 +210,14 @@ impl Turn<'_> {
         let best = named
             .first()
             .filter(|best| best.of_message >= ABOUT_PRODUCT)?;
-        let lower = self.message.to_lowercase();
         let alike = named
             .iter()
             .filter(|other| other.share * other.of_message >= 0.95 * best.share * best.of_message);
-        let product = alike
+        let alike: Vec<&Product> = alike
             .filter_map(|other| self.snapshot.catalogue.get(other.product))
-            // Of variants, the one whose colour or size is named.
-            .max_by_key(|product| {
-                let values = product
-                    .attributes
-                    .values()
-                    .filter_map(|value| value.as_str());
-                let spoken = values
-                    .filter(|value| lower.contains(&value.to_lowercase()))
-                    .count();
-                (spoken, std::cmp::Reverse(product.id.clone()))
-            })?;
+            .map(|product| &**product)
+            .collect();
+        let product = self.meant_variant(&alike, earlier)?;
         let mut asked: Vec<Asked> = asked_facts(&self.message, product);
         if let (true, Some(earlier)) = (asked.is_empty(), earlier) {
             asked = asked_facts(earlier, product);
@@ -196,6 +237,39 @@ impl Turn<'_> {
             confidence: f64::from(best.share.min(1.0)),
             route: "product",
             ..Draft::default()
+        })
+    }
+
+    /// Of variants, the one whose colour or size is named: now, or in what the
+    /// message hangs on, where the newest word counts.
+    fn meant_variant<'b>(
+        &'b self,
+        alike: &[&'b Product],
+        earlier: Option<&str>,
+    ) -> Option<&'b Product> {
+        // "And the blue one?" may mean a variant that goes by another name.
+        let group = alike.first().and_then(|first| first.group_id.as_ref());
+        let others = self
+            .snapshot
+            .catalogue
+            .iter()
+            .map(|(_, product)| &**product);
+        let others = others.filter(|product| {
+            earlier.is_some() && group.is_some() && product.group_id.as_ref() == group
+        });
+        let (now, before) = (
+            self.message.to_lowercase(),
+            earlier.unwrap_or_default().to_lowercase(),
+        );
+        let spoken = |product: &Product, text: &str| {
+            let values = product.attributes.values();
+            let values = values.filter_map(|value| Some(value.as_str()?.to_lowercase()));
+            let places: Vec<usize> = values.filter_map(|value| text.find(&value)).collect();
+            (places.len(), Reverse(places.iter().sum::<usize>()))
+        };
+        alike.iter().copied().chain(others).max_by_key(|product| {
+            let (now, _) = spoken(product, &now);
+            (now, spoken(product, &before), Reverse(product.id.clone()))
         })
     }
 
@@ -219,4 +293,20 @@ impl Turn<'_> {
         self.near = of_shop;
         (!scored.is_empty()).then_some((index, scored))
     }
+}
+
+/// The sentences of a message that ask something.
+fn questions_in(message: &str) -> Vec<String> {
+    let sentences = message.split_inclusive(['.', '?', '!', '。', '？', '！', '\n']);
+    let asks = |sentence: &&str| {
+        let words = terms(sentence);
+        words.iter().filter(|term| term.content).count() >= FEWEST_WORDS
+            || sentence.ends_with(['?', '？']) && words.iter().any(|term| term.content)
+    };
+    sentences
+        .map(str::trim)
+        .filter(asks)
+        .take(MOST_PARTS)
+        .map(str::to_owned)
+        .collect()
 }

@@ -28,6 +28,10 @@ use crate::{progress, table};
 
 /// Connections that are kept open and used at the same time.
 const CLIENTS: usize = 4;
+/// Conversations that go on at the same time.
+const CONVERSATIONS: usize = 8;
+/// So many messages make a conversation.
+const TURNS: usize = 6;
 
 /// `bench serve`.
 #[derive(Debug, Clone, Args)]
@@ -57,6 +61,10 @@ struct Load {
     name: &'static str,
     /// Whose model answers.
     service: Option<Service>,
+    /// Whether the answer comes word by word: then the first word is timed too.
+    streams: bool,
+    /// So many ask at the same time.
+    clients: usize,
     request: fn(&Pool, usize) -> anyhow::Result<Request<Full<Bytes>>>,
 }
 
@@ -82,12 +90,22 @@ impl Pool {
     }
 
     fn post(&self, path: &str, body: &Value) -> anyhow::Result<Request<Full<Bytes>>> {
+        self.post_for(path, body, "application/json")
+    }
+
+    /// As [`Pool::post`], for an answer of this media type.
+    fn post_for(
+        &self,
+        path: &str,
+        body: &Value,
+        accept: &str,
+    ) -> anyhow::Result<Request<Full<Bytes>>> {
         let request = Request::builder().method(Method::POST).uri(path);
         let request = request
             .header("host", &self.host)
             .header("content-type", "application/json");
         Ok(request
-            .header("accept", "application/json")
+            .header("accept", accept)
             .body(Full::from(body.to_string()))?)
     }
 }
@@ -96,6 +114,8 @@ const LOADS: &[Load] = &[
     Load {
         name: "search",
         service: Some(Service::Search),
+        streams: false,
+        clients: CLIENTS,
         request: |pool, number| {
             let q = Pool::one(&pool.queries, number);
             pool.post(
@@ -107,6 +127,8 @@ const LOADS: &[Load] = &[
     Load {
         name: "suggest",
         service: Some(Service::Search),
+        streams: false,
+        clients: CLIENTS,
         request: |pool, number| {
             let query = Pool::one(&pool.queries, number);
             let typed: String = query.chars().take(1 + number % 5).collect();
@@ -116,6 +138,8 @@ const LOADS: &[Load] = &[
     Load {
         name: "recommendations",
         service: Some(Service::Recommend),
+        streams: false,
+        clients: CLIENTS,
         request: |pool, number| {
             let customer = Pool::one(&pool.customers, number);
             pool.post(
@@ -127,6 +151,8 @@ const LOADS: &[Load] = &[
     Load {
         name: "recommendations_similar",
         service: Some(Service::Recommend),
+        streams: false,
+        clients: CLIENTS,
         request: |pool, number| {
             let product = Pool::one(&pool.products, number);
             pool.post(
@@ -138,6 +164,8 @@ const LOADS: &[Load] = &[
     Load {
         name: "recommendations_trending",
         service: Some(Service::Recommend),
+        streams: false,
+        clients: CLIENTS,
         request: |pool, _| {
             pool.post(
                 "/v1/recommendations",
@@ -148,29 +176,39 @@ const LOADS: &[Load] = &[
     Load {
         name: "chat",
         service: Some(Service::Support),
+        streams: true,
+        clients: CONVERSATIONS,
         request: |pool, number| {
-            const QUESTIONS: [&str; 4] = [
+            const QUESTIONS: [&str; TURNS] = [
                 "What is the return policy?",
                 "How long does delivery take?",
+                "And on Sundays?",
                 "退货政策是什么？",
+                "When is my card charged?",
                 "Where is my order?",
             ];
-            let customer = Pool::one(&pool.customers, number);
-            let message = QUESTIONS[number % QUESTIONS.len()];
-            pool.post(
+            let (client, round) = (number % CONVERSATIONS, number / CONVERSATIONS);
+            let message = QUESTIONS[round % TURNS];
+            let conversation = format!("bench-{}-{client}-{}", pool.host, round / TURNS);
+            pool.post_for(
                 "/v1/chat",
-                &json!({"message": message, "customer": customer}),
+                &json!({"message": message, "conversation": conversation}),
+                "text/event-stream",
             )
         },
     },
     Load {
         name: "insights",
         service: Some(Service::Insight),
+        streams: false,
+        clients: CLIENTS,
         request: |pool, _| pool.get("/v1/insights"),
     },
     Load {
         name: "events",
         service: None,
+        streams: false,
+        clients: CLIENTS,
         request: |pool, number| {
             let event = json!({
                 "type": "view",
@@ -212,13 +250,26 @@ pub async fn run(arguments: &ServeArguments) -> anyhow::Result<Value> {
     let server = tokio::spawn(serve(app, listener, async move { drop(stopped.await) }));
     let pool = Arc::new(pool);
     let mut measured = json!({"products": products, "clients": CLIENTS});
-    let mut shown = table::with_headings(&["endpoint", "p50 ms", "p99 ms", "requests/s", "failed"]);
+    let mut shown = table::with_headings(&[
+        "endpoint",
+        "clients",
+        "p50 ms",
+        "p99 ms",
+        "first word p50 ms",
+        "p99 ms",
+        "requests/s",
+        "failed",
+    ]);
     for load in loads {
         let figures = measure(load, &pool, &address.to_string(), arguments.seconds).await?;
+        let first = |value: Option<f64>| value.map_or(String::new(), |ms| format!("{ms:.2}"));
         shown.add_row([
             load.name.to_owned(),
+            load.clients.to_string(),
             format!("{:.2}", figures.p50_ms),
             format!("{:.2}", figures.p99_ms),
+            first(figures.first_p50_ms),
+            first(figures.first_p99_ms),
             format!("{:.0}", figures.requests_per_second),
             figures.failed.to_string(),
         ]);
@@ -228,7 +279,12 @@ pub async fn run(arguments: &ServeArguments) -> anyhow::Result<Value> {
             "requests_per_second": figures.requests_per_second,
             "requests": figures.requests,
             "failed": figures.failed,
+            "clients": load.clients,
         });
+        if load.streams {
+            measured[load.name]["first_token_p50_ms"] = json!(figures.first_p50_ms);
+            measured[load.name]["first_token_p99_ms"] = json!(figures.first_p99_ms);
+        }
     }
     if arguments.writers > 0 && arguments.wants(&LOADS[0]) {
         let beside = beside_writers(arguments, &pool, &address.to_string()).await?;
@@ -350,6 +406,8 @@ async fn train(store: &Store, services: Vec<Service>) -> anyhow::Result<()> {
 struct Figures {
     p50_ms: f64,
     p99_ms: f64,
+    first_p50_ms: Option<f64>,
+    first_p99_ms: Option<f64>,
     requests_per_second: f64,
     requests: usize,
     failed: usize,
@@ -363,31 +421,29 @@ async fn measure(
 ) -> anyhow::Result<Figures> {
     let start = Instant::now();
     let deadline = start + Duration::from_secs(seconds);
-    let clients: Vec<_> = (0..CLIENTS)
+    let clients: Vec<_> = (0..load.clients)
         .map(|client| {
             let (pool, address) = (pool.clone(), address.to_owned());
             tokio::spawn(async move { one_client(load, &pool, &address, client, deadline).await })
         })
         .collect();
-    let mut latencies = Vec::new();
+    let (mut latencies, mut firsts) = (Vec::new(), Vec::new());
     let mut failed = 0;
     for client in clients {
-        let (own, own_failed) = client.await??;
-        latencies.extend(own);
-        failed += own_failed;
+        for answer in client.await?? {
+            latencies.push(answer.whole_ms);
+            firsts.extend(answer.first_ms);
+            failed += usize::from(!answer.good);
+        }
     }
     let seconds = start.elapsed().as_secs_f64();
     latencies.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        let place = (latencies.len() as f64 * share) as usize;
-        latencies
-            .get(place.min(latencies.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or(f64::NAN)
-    };
+    firsts.sort_by(f64::total_cmp);
     Ok(Figures {
-        p50_ms: at(0.5),
-        p99_ms: at(0.99),
+        p50_ms: at(&latencies, 0.5).unwrap_or(f64::NAN),
+        p99_ms: at(&latencies, 0.99).unwrap_or(f64::NAN),
+        first_p50_ms: at(&firsts, 0.5),
+        first_p99_ms: at(&firsts, 0.99),
         requests_per_second: latencies.len() as f64 / seconds,
         requests: latencies.len(),
         failed,
@@ -445,7 +501,7 @@ async fn one_writer(
             });
             pool.post("/v1/events", &event)?
         };
-        if !ask(&mut sender, request).await? {
+        if !ask(&mut sender, request).await?.good {
             bail!("a write beside the searches was refused");
         }
         written += 1;
@@ -465,6 +521,22 @@ async fn connect(address: &str) -> anyhow::Result<SendRequest<Full<Bytes>>> {
     Ok(sender)
 }
 
+/// The value below which this share of the sorted ones lies.
+fn at(sorted: &[f64], share: f64) -> Option<f64> {
+    let place = (sorted.len() as f64 * share) as usize;
+    sorted
+        .get(place.min(sorted.len().saturating_sub(1)))
+        .copied()
+}
+
+/// How long an answer took.
+struct Answered {
+    good: bool,
+    whole_ms: f64,
+    /// Until its first word, of an answer that streams.
+    first_ms: Option<f64>,
+}
+
 /// One connection, one request after the other; the first few only warm up.
 async fn one_client(
     load: &Load,
@@ -472,33 +544,46 @@ async fn one_client(
     address: &str,
     client: usize,
     deadline: Instant,
-) -> anyhow::Result<(Vec<f64>, usize)> {
+) -> anyhow::Result<Vec<Answered>> {
     const WARM_UP: usize = 5;
     let mut sender = connect(address).await?;
-    let mut latencies = Vec::new();
-    let mut failed = 0;
+    let mut answers = Vec::new();
     let mut round = 0;
     while Instant::now() < deadline {
-        let request = (load.request)(pool, round * CLIENTS + client)?;
-        let begun = Instant::now();
-        let good = ask(&mut sender, request).await?;
+        let request = (load.request)(pool, round * load.clients + client)?;
+        let answer = ask(&mut sender, request).await?;
         if round >= WARM_UP {
-            latencies.push(begun.elapsed().as_secs_f64() * 1_000.0);
-            failed += usize::from(!good);
+            answers.push(answer);
         }
         round += 1;
     }
-    Ok((latencies, failed))
+    Ok(answers)
 }
 
 /// Sends a request and reads the whole answer.
 async fn ask(
     sender: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Answered> {
+    let begun = Instant::now();
+    let so_far = || begun.elapsed().as_secs_f64() * 1_000.0;
     sender.ready().await?;
     let response = sender.send_request(request).await?;
     let good = response.status().is_success();
-    response.into_body().collect().await?;
-    Ok(good)
+    let mut body = response.into_body();
+    let mut first_ms = None;
+    while let Some(frame) = body.frame().await {
+        let is_token = |data: &Bytes| data.windows(TOKEN.len()).any(|part| part == TOKEN);
+        if first_ms.is_none() && frame?.data_ref().is_some_and(is_token) {
+            first_ms = Some(so_far());
+        }
+    }
+    Ok(Answered {
+        good,
+        whole_ms: so_far(),
+        first_ms,
+    })
 }
+
+/// How the first word of a streamed answer is told.
+const TOKEN: &[u8] = b"event: token";

@@ -2,22 +2,29 @@
 //! questions are asked one by one, as a customer would, and each reply is
 //! held against what the document says.
 
+mod bm25;
+mod read;
+mod simulated;
+
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use corpus::{PrepareOptions, prepare};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serve::support::{Knowledge, Model, Reply, SentenceEncoder, Support, SupportRequest, answer};
-use shop::{Id, Kind, Record, Records, Timestamp};
+use shop::{Conversation, Id, Record, Records, Role, Timestamp};
 use store::{Entry, LogEntry, Snapshot};
 use train::{Job, Progress, Size};
+
+use bm25::Bm25;
+pub(super) use read::read_text;
+use read::{read_documents, read_questions};
 
 const SEED: u64 = 1;
 
@@ -25,11 +32,15 @@ const SEED: u64 = 1;
 #[derive(Debug, Args)]
 pub struct SupportArguments {
     /// Documents as JSON Lines, plain, gz or zst.
-    #[arg(long)]
-    documents: PathBuf,
+    #[arg(long, required_unless_present = "simulated")]
+    documents: Option<PathBuf>,
     /// Questions as JSON Lines: `question`, `document_id` or null, `facts`.
-    #[arg(long)]
-    questions: PathBuf,
+    #[arg(long, required_unless_present = "simulated")]
+    questions: Option<PathBuf>,
+    /// A simulated shop with so many conversations instead of files: English
+    /// beside Chinese, where the truth is known.
+    #[arg(long, value_name = "CONVERSATIONS", conflicts_with_all = ["documents", "questions"])]
+    simulated: Option<usize>,
     /// Shows each question that was not answered, or declined, as it should be.
     #[arg(long)]
     misses: bool,
@@ -62,13 +73,19 @@ struct Question {
 /// * `abstain_precision`, `abstain_recall`: of the declined questions those
 ///   that the documents do not answer, and the other way round.
 pub fn run(arguments: &SupportArguments) -> anyhow::Result<Value> {
-    let documents = read_documents(&arguments.documents)?;
-    let questions = read_questions(&arguments.questions, &documents)?;
+    let (documents, questions) = match (&arguments.documents, &arguments.questions) {
+        (Some(documents), Some(questions)) => {
+            let documents = read_documents(documents)?;
+            let questions = read_questions(questions, &documents)?;
+            (documents, questions)
+        }
+        _ => return simulated::run(arguments),
+    };
     let started = Instant::now();
-    let model = train_model(&documents)?;
+    let model = train_model(&documents, &[])?;
     let train_seconds = started.elapsed().as_secs_f64();
     let bm25 = Bm25::new(&documents);
-    let mut shop = Shop::new(documents, model);
+    let mut shop = Shop::new(documents, &[], model);
     if let Some(folder) = &arguments.encoder {
         let encoder = SentenceEncoder::load(folder, threads())?;
         shop.with_model = shop.with_model.with_encoder(Arc::new(encoder));
@@ -192,13 +209,16 @@ fn print_miss(question: &Question, reply: &Reply) {
 
 struct Shop {
     snapshot: Snapshot,
+    /// What may be quoted, as it was read, by citation.
+    texts: BTreeMap<String, String>,
     model: Model,
     with_model: Knowledge,
     words_alone: Knowledge,
 }
 
 impl Shop {
-    fn new(documents: Vec<Record>, model: Model) -> Self {
+    fn new(documents: Vec<Record>, conversations: &[Conversation], model: Model) -> Self {
+        let texts = texts_of(&documents, conversations);
         let entries: Vec<LogEntry> = (1..)
             .zip(documents)
             .filter_map(|(sequence, record)| {
@@ -214,6 +234,7 @@ impl Shop {
             with_model: Knowledge::build(&snapshot, Some(&model)),
             words_alone: Knowledge::build(&snapshot, None),
             snapshot,
+            texts,
             model,
         }
     }
@@ -289,18 +310,12 @@ impl Shop {
     }
 
     /// Whether all that is said are fixed phrases and words that stand in the
-    /// cited documents: the documents as they were read, not the index.
+    /// cited sources: the texts as they were read, not the index.
     fn is_grounded(&self, reply: &Reply) -> bool {
         let mut rest = reply.text.clone();
         for citation in &reply.citations {
-            let id = citation
-                .source
-                .strip_prefix("document:")
-                .unwrap_or_default();
-            let document = Id::new(id)
-                .ok()
-                .and_then(|id| self.snapshot.documents.get(&id));
-            let stands = document.is_some_and(|one| one.text.contains(&citation.quote));
+            let text = self.texts.get(&citation.source);
+            let stands = text.is_some_and(|text| text.contains(&citation.quote));
             if !stands || !rest.contains(&citation.quote) {
                 return false;
             }
@@ -346,73 +361,6 @@ impl Shop {
     }
 }
 
-/// Plain Okapi BM25 (k1 1.2, b 0.75) over the paragraphs of the documents, each
-/// with its title: what the figures stand beside. It never declines.
-struct Bm25 {
-    passages: Vec<(Id, BTreeMap<String, f64>, f64)>,
-    holders: BTreeMap<String, f64>,
-    mean_length: f64,
-}
-
-impl Bm25 {
-    fn new(documents: &[Record]) -> Self {
-        let mut passages = Vec::new();
-        for record in documents {
-            let Record::Document(document) = record else {
-                continue;
-            };
-            let title = document.title.as_deref().unwrap_or_default();
-            for paragraph in document.text.split("\n\n") {
-                if paragraph.trim().is_empty() {
-                    continue;
-                }
-                let words = corpus::words(&format!("{title} {paragraph}"));
-                let mut counts: BTreeMap<String, f64> = BTreeMap::new();
-                let length = words.len() as f64;
-                for word in words {
-                    *counts.entry(word).or_default() += 1.0;
-                }
-                passages.push((document.id.clone(), counts, length));
-            }
-        }
-        let mut holders: BTreeMap<String, f64> = BTreeMap::new();
-        for (_, counts, _) in &passages {
-            for word in counts.keys() {
-                *holders.entry(word.clone()).or_default() += 1.0;
-            }
-        }
-        let lengths: f64 = passages.iter().map(|(_, _, length)| length).sum();
-        Self {
-            mean_length: lengths / passages.len().max(1) as f64,
-            passages,
-            holders,
-        }
-    }
-
-    fn best(&self, question: &str) -> Option<&Id> {
-        let words = corpus::words(question);
-        let total = self.passages.len() as f64;
-        let score = |counts: &BTreeMap<String, f64>, length: f64| -> f64 {
-            let gain = |word: &String| {
-                let count = counts.get(word).copied().unwrap_or_default();
-                let held = self.holders.get(word).copied().unwrap_or_default();
-                let rarity = (1.0 + (total - held + 0.5) / (held + 0.5)).ln();
-                let norm = 1.2 * (0.25 + 0.75 * length / self.mean_length);
-                rarity * count * 2.2 / (count + norm)
-            };
-            words.iter().map(gain).sum()
-        };
-        let mut best: Option<(f64, &Id)> = None;
-        for (id, counts, length) in &self.passages {
-            let score = score(counts, *length);
-            if best.is_none_or(|(most, _)| score > most) {
-                best = Some((score, id));
-            }
-        }
-        best.map(|(_, id)| id)
-    }
-}
-
 fn one_space(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -429,9 +377,31 @@ impl Progress for Silent {
     fn end(&self, _: &str) {}
 }
 
-/// Trained from the documents alone: no question is seen.
-fn train_model(documents: &[Record]) -> anyhow::Result<Model> {
-    let mut records = Records::default();
+/// By citation: the documents, and what the shop's people said.
+fn texts_of(documents: &[Record], conversations: &[Conversation]) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    for record in documents {
+        if let Record::Document(document) = record {
+            texts.insert(format!("document:{}", document.id), document.text.clone());
+        }
+    }
+    for conversation in conversations {
+        let said = conversation.messages.iter();
+        let said: Vec<&str> = said
+            .filter(|message| message.role == Role::Agent)
+            .map(|message| message.text.as_str())
+            .collect();
+        texts.insert(format!("conversation:{}", conversation.id), said.join("\n"));
+    }
+    texts
+}
+
+/// Trained from the documents and conversations alone: no question is seen.
+fn train_model(documents: &[Record], conversations: &[Conversation]) -> anyhow::Result<Model> {
+    let mut records = Records {
+        conversations: conversations.to_vec(),
+        ..Records::default()
+    };
     for document in documents {
         records.push(document.clone());
     }
@@ -458,61 +428,4 @@ fn train_model(documents: &[Record]) -> anyhow::Result<Model> {
 
 fn tempfile_folder() -> PathBuf {
     std::env::temp_dir().join(format!("shopkeeper-bench-support-{}", std::process::id()))
-}
-
-/// The text of a file, plain, gz or zst.
-pub(super) fn read_text(file: &Path) -> anyhow::Result<String> {
-    let place = || file.display().to_string();
-    let bytes = std::fs::read(file).with_context(place)?;
-    let mut text = String::new();
-    match bytes.as_slice() {
-        [0x1f, 0x8b, ..] => flate2::read::MultiGzDecoder::new(&*bytes).read_to_string(&mut text),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            zstd::Decoder::new(&*bytes).and_then(|mut decoder| decoder.read_to_string(&mut text))
-        }
-        mut plain => plain.read_to_string(&mut text),
-    }
-    .with_context(place)?;
-    Ok(text)
-}
-
-/// The rows of a file with their line numbers.
-fn rows(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    (1..)
-        .zip(text.lines())
-        .filter(|(_, row)| !row.trim().is_empty())
-}
-
-fn read_documents(file: &Path) -> anyhow::Result<Vec<Record>> {
-    let text = read_text(file)?;
-    let mut documents = Vec::new();
-    for (line, row) in rows(&text) {
-        let place = || format!("{}, line {line}", file.display());
-        let row = serde_json::from_str(row).with_context(place)?;
-        // Documents hold no time, so that the clock plays no part.
-        let now = Timestamp::from_seconds(0);
-        documents.push(Record::from_json(Kind::Documents, row, now).with_context(place)?);
-    }
-    if documents.is_empty() {
-        bail!("{}: no documents in it", file.display());
-    }
-    Ok(documents)
-}
-
-fn read_questions(file: &Path, documents: &[Record]) -> anyhow::Result<Vec<Question>> {
-    let text = read_text(file)?;
-    let mut questions = Vec::new();
-    for (line, row) in rows(&text) {
-        let place = || format!("{}, line {line}", file.display());
-        let question: Question = serde_json::from_str(row).with_context(place)?;
-        let known = |id: &Id| documents.iter().any(|document| document.id() == Some(id));
-        if let Some(id) = question.document_id.as_ref().filter(|id| !known(id)) {
-            bail!("{}: no document has the id {id}", place());
-        }
-        questions.push(question);
-    }
-    if questions.is_empty() {
-        bail!("{}: no questions in it", file.display());
-    }
-    Ok(questions)
 }

@@ -294,7 +294,7 @@ async fn note_in_conversation(app: &App, proposal: &Proposal) -> Result<(), ApiE
     let run = ToolRun {
         tool: proposal.tool.name().to_owned(),
         arguments: proposal.arguments.clone(),
-        result: json!({"done": true}),
+        result: json!({"done": true, "changes": proposal.changes}),
     };
     let turn = Turn {
         role: Role::Tool,

@@ -23,16 +23,17 @@ use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::events::store_error;
 use super::extract::{JsonBody, Parameters, path_id};
+use super::resolution::{RESOLVED_AT, Resolution};
 use crate::app::{App, now};
 use crate::config::Scope;
 
 type Answered = Result<Json<Value>, ApiError>;
 
-const HANDLING: &str = "handling";
+/// Where a conversation stands, among its properties.
+pub const HANDLING: &str = "handling";
 const NOTES: &str = "notes";
 /// The longest reply or note, in characters.
 const LONGEST_TEXT: usize = 10_000;
-const SECONDS_A_DAY: i64 = 86_400;
 
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -47,7 +48,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/v1/inbox/figures",
             Some(Scope::Write),
-            "How conversations ended: resolved and not reopened, beside plain containment",
+            "How conversations ended: resolved, not reopened and still so in the records, beside plain containment",
             figures,
         ),
         Endpoint::post(
@@ -428,52 +429,14 @@ async fn feedback(
             conversation.resolved = Some(resolved);
             conversation
                 .properties
-                .insert("resolved_at".to_owned(), json!(now()));
+                .insert(RESOLVED_AT.to_owned(), json!(now()));
         }
         Ok(())
     })
     .await
 }
 
-/// Resolved counts when the customer said so and did not come back within the
-/// days of the policy; contained is whatever no person touched.
-async fn figures(State(app): State<Arc<App>>) -> Answered {
-    let days = i64::from(app.policy.limits.reopened_within_days);
-    let snapshot = app.snapshot();
-    let (mut all, mut contained, mut said, mut kept) = (0_u64, 0_u64, 0_u64, 0_u64);
-    let (mut ratings, mut rated) = (0.0, 0_u64);
-    for conversation in snapshot.conversations.values() {
-        all += 1;
-        contained += u64::from(!conversation.properties.contains_key(HANDLING));
-        if let Some(rating) = conversation.rating {
-            ratings += f64::from(rating);
-            rated += 1;
-        }
-        if conversation.resolved != Some(true) {
-            continue;
-        }
-        said += 1;
-        let at = conversation
-            .properties
-            .get("resolved_at")
-            .and_then(|at| at.as_str()?.parse::<Timestamp>().ok());
-        let reopened = at.is_some_and(|at| {
-            conversation.messages.iter().any(|turn| {
-                turn.role == Role::Customer
-                    && turn.time.is_some_and(|time| {
-                        time > at && time < at.plus_seconds(days * SECONDS_A_DAY)
-                    })
-            })
-        });
-        kept += u64::from(!reopened);
-    }
-    let mean = (rated > 0).then(|| ratings / rated as f64);
-    Ok(Json(json!({
-        "conversations": all,
-        "contained": contained,
-        "said_resolved": said,
-        "resolved_and_not_reopened": kept,
-        "rating": mean,
-        "rated": rated,
-    })))
+async fn figures(State(app): State<Arc<App>>) -> Result<Json<Resolution>, ApiError> {
+    let days = app.policy.limits.reopened_within_days;
+    Ok(Json(Resolution::of(&app.snapshot(), days)))
 }

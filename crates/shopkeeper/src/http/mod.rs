@@ -28,6 +28,7 @@ mod offers;
 mod openapi;
 pub mod recommendations;
 mod registry;
+pub mod resolution;
 pub mod search;
 mod server;
 mod tasks;

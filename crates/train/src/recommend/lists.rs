@@ -111,7 +111,7 @@ impl ListChoice {
                     shrinkage,
                     ..Self::default()
                 };
-                let mut voice = choice.neighbours(&sampled, items, threads);
+                let mut voice = choice.neighbours(sampled, items, threads);
                 let (recency, found) = best_recency(&mut voice, &ndcg);
                 if found > best.0 {
                     best = (found, Self { recency, ..choice });

@@ -98,7 +98,27 @@ async fn whoever_wants_json_gets_it_whole_and_the_conversation_goes_on() {
 #[tokio::test]
 async fn an_error_before_the_first_word_is_a_plain_error() {
     let shop = Shop::open(&[]).await;
-    let question = json!({"message": "x".repeat(5_000)});
+    let question = json!({"message": "x", "conversation": ""});
     let answer = shop.send(post("/v1/chat", &question, &[])).await;
-    assert_eq!(answer.code(), "invalid_field");
+    assert!(answer.status.is_client_error(), "{}", answer.text);
+    assert!(answer.json()["error"]["code"].is_string());
+}
+
+#[tokio::test]
+async fn empty_and_endless_messages_get_an_answer() {
+    let shop = Shop::open(&[]).await;
+    let json_only = [("accept", "application/json")];
+    for message in [String::new(), " \n".to_owned(), "退".repeat(100_000)] {
+        let question = json!({ "message": message });
+        let answer = shop.send(post("/v1/chat", &question, &json_only)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        assert!(!answer.json()["text"].as_str().unwrap().is_empty());
+        let conversation = answer.json()["conversation"].as_str().unwrap().to_owned();
+        let kept = shop
+            .get(&format!("/v1/conversations/{conversation}"))
+            .await
+            .json();
+        let said = kept["messages"][0]["text"].as_str().unwrap().to_owned();
+        assert!(said.chars().count() <= 4_000, "{}", said.len());
+    }
 }

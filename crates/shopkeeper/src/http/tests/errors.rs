@@ -41,11 +41,6 @@ async fn each_mistake_has_its_code() {
         (raw("/v1/search", long), 413, "body_too_large"),
         (raw("/v1/chat", "{}"), 400, "invalid_field"),
         (
-            raw("/v1/chat", "{\"message\": \" \"}"),
-            400,
-            "invalid_field",
-        ),
-        (
             raw(
                 "/v1/feedback",
                 "{\"decision_id\": \"none\", \"thumb\": \"up\"}",

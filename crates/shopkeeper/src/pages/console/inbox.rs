@@ -14,6 +14,7 @@ use shop::{Conversation, Id, Role};
 use super::conversations::turns;
 use crate::app::App;
 use crate::http::inbox::{notes_of, state_of, waiting_since, with_people};
+use crate::http::resolution::Resolution;
 use crate::pages::chart::shortened;
 use crate::pages::layout;
 use crate::pages::text::Text;
@@ -39,6 +40,7 @@ pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
                 }
             }
         }
+        (ended(text, &Resolution::of(&snapshot, app.policy.limits.reopened_within_days)))
         h2 { (text.improvements) }
         p class="soft" { (text.improvements_about) }
         @if offered.is_empty() { p class="empty" { (text.nothing_yet) } }
@@ -48,6 +50,39 @@ pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     };
     let page = layout::console(&visitor, PATH, text.inbox, content);
     visitor.respond(page)
+}
+
+/// How conversations ended: what was resolved beside what was merely contained.
+fn ended(text: &Text, counted: &Resolution) -> Markup {
+    let of = |part: u64, whole: u64| match whole {
+        0 => "–".to_owned(),
+        _ => format!("{part} / {whole}"),
+    };
+    let rating = counted.rating.map_or("–".to_owned(), |mean| {
+        format!("{mean:.1} ({})", counted.rated)
+    });
+    let rows = [
+        (text.contained, of(counted.contained, counted.conversations)),
+        (
+            text.said_resolved,
+            of(counted.said_resolved, counted.conversations),
+        ),
+        (
+            text.not_reopened,
+            of(counted.resolved_and_not_reopened, counted.said_resolved),
+        ),
+        (
+            text.truly_resolved,
+            of(counted.resolved, counted.said_resolved),
+        ),
+        (text.mean_rating, rating),
+    ];
+    html! {
+        h2 { (text.resolved) }
+        div class="pane scroll" {
+            table { tbody { @for (name, value) in rows { tr { td { (name) } td { (value) } } } } }
+        }
+    }
 }
 
 fn last_words(conversation: &Conversation) -> &str {

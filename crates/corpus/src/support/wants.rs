@@ -1,0 +1,273 @@
+//! What kind of value a question wants, and which kinds a text holds.
+
+/// What kind of value the answer must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wants {
+    /// Nothing that can be told from the words.
+    #[default]
+    Anything,
+    /// A length or point of time.
+    Time,
+    /// A point of time, or the condition for something to come about.
+    Moment,
+    /// A sum of money.
+    Money,
+    /// A count.
+    Number,
+    /// How often.
+    Frequency,
+    /// Somebody.
+    Person,
+    /// Several things of a kind, or one of them.
+    Choice,
+}
+
+const LENGTHS: &[&str] = &[
+    "how long",
+    "how soon",
+    "how many days",
+    "how many weeks",
+    "多久",
+    "几天",
+    "多少天",
+    "多长时间",
+];
+const MOMENTS: &[&str] = &[
+    " when is ",
+    " when are ",
+    " when do ",
+    " when does ",
+    " when did ",
+    " when will ",
+    " when can ",
+    " when was ",
+    "什么时候",
+    "何时",
+    "几点",
+];
+const SUMS: &[&str] = &[
+    "how much",
+    "price",
+    "what does it cost",
+    "cost of",
+    "fee",
+    "多少钱",
+    "运费",
+    "费用",
+    "价格",
+    "价钱",
+];
+const OFTEN: &[&str] = &["how often", "how many times", "几次", "多少次"];
+const COUNTS: &[&str] = &["how many", "what amount", "how far", "几个", "多少"];
+const KINDS: &[&str] = &[
+    "what kinds",
+    "what types",
+    "what sorts",
+    "which kinds",
+    "which types",
+    "which of",
+    "what forms",
+    "which forms",
+    "what options",
+    "which options",
+    "what ways",
+    "which ways",
+    "what methods",
+    "which methods",
+    "what reasons",
+    "which reasons",
+    "which states",
+    "which items",
+    "is included",
+    "are included",
+    "哪些",
+    "哪几种",
+    "什么方式",
+];
+
+/// Reads it from the question's words.
+pub(super) fn wants(text: &str) -> Wants {
+    let text = text.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let opens = |word: &str| text.starts_with(word) || text.contains(&format!(": {word}"));
+    if has(LENGTHS) {
+        Wants::Time
+    } else if opens("when ") || has(MOMENTS) {
+        Wants::Moment
+    } else if has(SUMS) {
+        Wants::Money
+    } else if has(OFTEN) {
+        Wants::Frequency
+    } else if has(COUNTS) {
+        Wants::Number
+    } else if opens("who ") || text.contains(", who ") || text.contains('谁') {
+        Wants::Person
+    } else if has(KINDS) {
+        Wants::Choice
+    } else {
+        Wants::Anything
+    }
+}
+
+/// What kinds of value a text holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Values {
+    digit: bool,
+    time: bool,
+    money: bool,
+    condition: bool,
+    often: bool,
+    person: bool,
+    list: bool,
+}
+
+const NUMBERS: &[&str] = &[" one ", " two ", " three ", "once", "twice", "一次", "两次"];
+const TIMES: &[&str] = &[
+    "day",
+    "hour",
+    "week",
+    "month",
+    "year",
+    "minute",
+    "immediately",
+    "o'clock",
+    " am",
+    " pm",
+    "天",
+    "日",
+    "小时",
+    "周",
+    "月",
+    "年",
+    "分钟",
+    "立即",
+];
+const MONEY: &[&str] = &[
+    "$", "€", "£", "¥", "usd", "eur", "dollar", "euro", "free", "元", "块", "免费", "免邮", "包邮",
+];
+const CONDITIONS: &[&str] = &[
+    "if ",
+    "when ",
+    "once ",
+    "after ",
+    "before ",
+    "unless ",
+    "until ",
+    "as soon as",
+    "only ",
+    "如果",
+    "若",
+    "后",
+    "前",
+    "时",
+];
+const REPEATS: &[&str] = &[
+    "once per",
+    "once a",
+    "once in",
+    "once every",
+    "only once",
+    "once only",
+    "be called once",
+    "twice",
+    "times",
+    "every ",
+    "unlimited",
+    "each time",
+    "daily",
+    "weekly",
+    "monthly",
+    "yearly",
+    "一次",
+    "两次",
+    "次",
+];
+const PEOPLE: &[&str] = &[
+    "user", "customer", "member", "agent", "team", "staff", "person", "people", "manager", "buyer",
+    "seller", "you", "we ", "our ", "owner", "company", "courier", "carrier", "客", "会员", "您",
+    "人", "商家",
+];
+
+impl Values {
+    /// Those of a text.
+    pub(super) fn of(text: &str) -> Self {
+        let lower = text.to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        let commas = lower.matches([',', '、', '，', '/']).count();
+        let items = lower.lines().filter(|line| !line.trim().is_empty()).count();
+        Self {
+            digit: lower.chars().any(|c| c.is_ascii_digit()) || has(NUMBERS),
+            time: has(TIMES),
+            money: has(MONEY),
+            condition: has(CONDITIONS),
+            often: has(REPEATS),
+            person: has(PEOPLE),
+            list: commas >= 2 || items >= 3 || has(&[" or ", "either", "或"]),
+        }
+    }
+
+    /// 1 where the text holds what is wanted, -1 where it does not, 0 where
+    /// nothing certain is wanted.
+    pub(super) fn fit(self, wants: Wants) -> f64 {
+        let fits = match wants {
+            Wants::Anything => return 0.0,
+            Wants::Time => self.time,
+            Wants::Moment => self.time || self.condition,
+            Wants::Money => self.money || self.digit,
+            Wants::Number => self.digit,
+            Wants::Frequency => self.often,
+            Wants::Person => self.person,
+            Wants::Choice => self.list,
+        };
+        if fits { 1.0 } else { -1.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_and_its_answer_fit() {
+        for (question, wanted, answer, fits) in [
+            ("How long does it take?", Wants::Time, "5 to 7 days", true),
+            ("When do I get it?", Wants::Moment, "once it has left", true),
+            (
+                "what does shipping cost, how much?",
+                Wants::Money,
+                "$5",
+                true,
+            ),
+            (
+                "How often may I swap?",
+                Wants::Frequency,
+                "once per order",
+                true,
+            ),
+            (
+                "How often may I swap?",
+                Wants::Frequency,
+                "swaps are fine",
+                false,
+            ),
+            ("Who pays for it?", Wants::Person, "the customer does", true),
+            ("Lamp: who made it?", Wants::Person, "a fine lamp", false),
+            (
+                "In which forms is it paid?",
+                Wants::Choice,
+                "card, cash or check",
+                true,
+            ),
+            (
+                "有哪些付款方式？",
+                Wants::Choice,
+                "微信、支付宝、银行卡",
+                true,
+            ),
+            ("Is it blue?", Wants::Anything, "", false),
+        ] {
+            assert_eq!(wants(question), wanted, "{question}");
+            assert_eq!(Values::of(answer).fit(wanted) > 0.0, fits, "{answer}");
+        }
+    }
+}

@@ -125,3 +125,14 @@ pub struct DecisionRecord {
     #[serde(default)]
     pub explanation: Value,
 }
+impl DecisionRecord {
+    /// The decision without the reasons for each thing shown: they are most of
+    /// it, and whoever asks for them reads the log.
+    pub fn without_reasons(&self) -> Self {
+        let mut short = self.clone();
+        if let Some(explanation) = short.explanation.as_object_mut() {
+            explanation.remove("reasons");
+        }
+        short
+    }
+}

@@ -185,7 +185,8 @@ pub struct Snapshot {
     pub synonyms: Arc<BTreeMap<Id, Arc<Synonyms>>>,
     /// What is looked for, and by how many.
     pub asked: Asked,
-    /// The last decisions, for joining events to them.
+    /// The last decisions, for joining events to them, without their reasons:
+    /// [`Store::decision`](crate::Store::decision) has those.
     pub decisions: HashTrieMapSync<Id, Arc<DecisionRecord>>,
     /// What people thought of each of these decisions: the sum of their thumbs.
     pub thumbs: HashTrieMapSync<Id, i64>,
@@ -506,7 +507,7 @@ impl Snapshot {
             self.outcomes.entry(key).or_default().decisions += 1;
         }
         self.decisions
-            .insert_mut(decision.id.clone(), Arc::new(decision.clone()));
+            .insert_mut(decision.id.clone(), Arc::new(decision.without_reasons()));
         self.decision_order.enqueue_mut(decision.id.clone());
         if self.decision_order.len() > MAX_DECISIONS
             && let Some(oldest) = self.decision_order.peek().cloned()

@@ -41,7 +41,8 @@ async fn decision(
     let id = path_id("id", &id)?;
     app.settle([&id]).await;
     let snapshot = app.snapshot();
-    let record = snapshot.decisions.get(&id).ok_or_else(|| {
+    let record = app.store.decision(&id).await.map_err(ApiError::internal)?;
+    let record = record.ok_or_else(|| {
         ApiError::new(Code::UnknownDecision, format!("there is no decision {id}"))
     })?;
     let mut body = serde_json::to_value(record).map_err(ApiError::internal)?;

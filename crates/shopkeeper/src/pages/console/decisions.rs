@@ -84,9 +84,10 @@ pub async fn one(
     let text = visitor.text();
     app.flush().await;
     let snapshot = app.snapshot();
-    let decision = Id::new(&id)
-        .ok()
-        .and_then(|id| snapshot.decisions.get(&id).cloned());
+    let decision = match Id::new(&id) {
+        Ok(id) => app.store.decision(&id).await.ok().flatten(),
+        Err(_) => None,
+    };
     let content = html! {
         p { a href=(PATH) { "← " (text.decisions) } }
         @match &decision {

@@ -29,7 +29,7 @@ pub(super) fn learn(
     job: &Job,
 ) -> Result<Ranker, TrainError> {
     let ways: &[(&str, Way)] = if lists.len() < FEW {
-        &[("climbing", climbing), ("gradient", fit)]
+        &[("gradient", fit), ("climbing", climbing)]
     } else {
         &[("gradient", fit)]
     };
@@ -38,7 +38,8 @@ pub(super) fn learn(
         let (mean, error) = gain(*way, lists, default, steps, job)?;
         job.progress
             .advance(0, &format!("{name}: {mean:+.4} ± {error:.4}"));
-        // Where both do the same, the shop's own lists are believed.
+        // Where it does the same as the defaults, the shop's own lists are
+        // believed; of equal ways the first, which moves more.
         if mean >= SURE * error && best.is_none_or(|(most, ..)| mean > most) {
             best = Some((mean, name, *way));
         }

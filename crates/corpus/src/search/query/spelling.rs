@@ -39,6 +39,10 @@ const DOUBTED: f32 = 0.7;
 const COMPLETED: f32 = 1.0;
 const LETTER_TO_COME: f32 = 0.3;
 
+/// A shorter word is still being typed: what it may have been meant to be is
+/// looked for too, but not said.
+const SHORTEST_SLIP: usize = 3;
+
 /// Endings that make another form of the same word.
 const ENDINGS: [&str; 16] = [
     "", "s", "es", "ies", "y", "ed", "ing", "er", "ers", "d", "r", "n", "en", "ly", "al", "in",
@@ -105,7 +109,8 @@ impl Reader<'_> {
         }
         // What it begins may be likelier.
         let begun = self.begun(draft, neighbours);
-        let typing = begun >= best.worth;
+        let hardly_begun = draft.piece.text.chars().count() < SHORTEST_SLIP;
+        let typing = begun >= best.worth || hardly_begun;
         if !typing {
             mended.push((draft.piece.start, draft.piece.end, best.word.clone()));
             let less = (RUNNER_UP * (begun - best.worth).exp()).max(LEAST_WEIGHT);

@@ -12,7 +12,7 @@ use crate::forward::Activations;
 use crate::index::{finite, rank_of, standardise, top};
 use crate::linear_layer::Products;
 use crate::neighbours::ItemLists;
-use crate::spread::{SparseSums, Spread};
+use crate::spread::Spread;
 use crate::transformer::Transformer;
 
 mod reading;
@@ -78,18 +78,9 @@ impl NextItemModel {
                 *score += share * spread.standard(*logit);
             }
         }
-        let mut sums = SparseSums::new(self.items);
-        for (voice, &weight) in self.lists.iter().zip(&self.weights.lists) {
-            if weight == 0.0 {
-                continue;
-            }
-            let spread = sums.collect(voice, history);
-            let floor = weight * spread.standard(0.0);
-            scores.iter_mut().for_each(|score| *score += floor);
-            for &item in &sums.touched {
-                let value = sums.sums[item as usize];
-                scores[item as usize] += weight * spread.standard(value) - floor;
-            }
+        let named = self.named(history);
+        for (score, besides) in scores.iter_mut().zip(&named.besides) {
+            *score += named.floor + besides;
         }
     }
 

@@ -30,12 +30,17 @@ impl TableDigest {
 /// What a model makes of one history.
 pub struct Reading<'a> {
     decoders: Vec<DecoderReading<'a>>,
-    /// What the lists add to an item that no list names.
-    floor: f32,
+    named: Named,
+}
+
+/// What the lists add to the scores.
+pub(super) struct Named {
+    /// To an item that no list names.
+    pub(super) floor: f32,
     /// What they add besides, by item.
-    named: Vec<f32>,
-    /// The items that a list names, each once.
-    names: Vec<u32>,
+    pub(super) besides: Vec<f32>,
+    /// The items that a list names, once for each list.
+    items: Vec<u32>,
 }
 
 struct DecoderReading<'a> {
@@ -76,11 +81,18 @@ impl NextItemModel {
                 share,
             })
         };
-        let mut reading = Reading {
+        Reading {
             decoders: pairs.filter(|_| share != 0.0).filter_map(read).collect(),
+            named: self.named(history),
+        }
+    }
+
+    /// What the lists say after a history.
+    pub(super) fn named(&self, history: &[u32]) -> Named {
+        let mut named = Named {
             floor: 0.0,
-            named: vec![0.0; self.items],
-            names: Vec::new(),
+            besides: vec![0.0; self.items],
+            items: Vec::new(),
         };
         let mut sums = SparseSums::new(self.items);
         for (voice, &weight) in self.lists.iter().zip(&self.weights.lists) {
@@ -89,16 +101,14 @@ impl NextItemModel {
             }
             let spread = sums.collect(voice, history);
             let floor = weight * spread.standard(0.0);
-            reading.floor += floor;
+            named.floor += floor;
             for &item in &sums.touched {
                 let value = sums.sums[item as usize];
-                reading.named[item as usize] += weight * spread.standard(value) - floor;
+                named.besides[item as usize] += weight * spread.standard(value) - floor;
             }
-            reading.names.extend(&sums.touched);
+            named.items.extend(&sums.touched);
         }
-        reading.names.sort_unstable();
-        reading.names.dedup();
-        reading
+        named
     }
 }
 
@@ -106,11 +116,11 @@ impl Reading<'_> {
     /// What [`NextItemModel::score`] gives an item; 0 for one that the model
     /// does not have.
     pub fn score(&self, item: u32) -> f32 {
-        let Some(named) = self.named.get(item as usize) else {
+        let Some(besides) = self.named.besides.get(item as usize) else {
             return 0.0;
         };
         let decoders = self.decoders.iter().map(|decoder| decoder.score(item));
-        decoders.sum::<f32>() + self.floor + named
+        decoders.sum::<f32>() + self.named.floor + besides
     }
 
     /// The scores of these items.
@@ -123,13 +133,13 @@ impl Reading<'_> {
     /// surpasses are kept. Which the likeliest are is told in eight bits a
     /// number: an item at the lower end may be missed, none is scored wrong.
     pub fn best(&self, count: usize) -> Best {
-        let mut items = self.names.clone();
-        let mut rest = self.floor;
+        let mut items = self.named.items.clone();
+        let mut rest = self.named.floor;
         for decoder in &self.decoders {
             let (likely, next) = decoder.likeliest(count);
             items.extend(likely);
             // What the table does not hold stands at the mean.
-            let next = match decoder.coarse.len() < self.named.len() {
+            let next = match decoder.coarse.len() < self.named.besides.len() {
                 true => next.max(0.0),
                 false => next,
             };

@@ -11,7 +11,7 @@ use store::ProductIndex;
 
 use super::model::View;
 use super::rules::Rules;
-use super::scenarios::{LARGE, Scores, Source, Tier, blank, mean_of_near, nothing, read_history};
+use super::scenarios::{Scores, Source, Tier, blank, mean_of_near, nothing, read_history};
 
 /// Where a filter holds, so many products are the best.
 const BEST_UNDER_FILTER: usize = 2_048;
@@ -36,24 +36,8 @@ impl<'a> History<'a> {
         })
     }
 
-    /// The best, or all in a small catalogue or where the shop lifts some.
-    pub(super) fn tier(&self) -> Option<Tier> {
-        Some(match self.best() {
-            Some(best) => tier(Scores::OfSome(best)),
-            None => tier(Scores::OfAll(self.all())),
-        })
-    }
-
-    /// All but the best; none where [`History::tier`] has all.
-    pub(super) fn rest(&self) -> Option<Tier> {
-        let best = self.best()?;
-        let mut scores = self.all();
-        blank(&mut scores, best.iter().map(|scored| scored.place));
-        Some(tier(Scores::OfAll(scores)))
-    }
-
     /// All products by place, but those that the person has seen.
-    fn all(&self) -> Vec<f32> {
+    pub(super) fn all(&self) -> Tier {
         let next = &self.view.parts.next;
         let mut known = vec![0.0; next.items];
         next.score(&self.numbers, &mut known);
@@ -72,18 +56,13 @@ impl<'a> History<'a> {
             }
         }
         blank(&mut scores, self.seen());
-        scores
+        tier(Scores::OfAll(scores))
     }
 
-    /// The best products by place; none where it is not worth looking for
-    /// them alone.
-    fn best(&self) -> Option<Vec<Scored>> {
+    /// The best products alone; none where they cannot be told from the rest.
+    pub(super) fn best(&self) -> Option<Tier> {
         let parts = &self.view.parts;
         let request = self.rules.request;
-        let boosted = !request.controls.boosts.is_empty();
-        if boosted || parts.next.items < LARGE {
-            return None;
-        }
         let reading = parts.next.read(&parts.digests, &self.numbers);
         let filtered = request.filter != Filter::default();
         let best = reading.best(match filtered {
@@ -121,7 +100,8 @@ impl<'a> History<'a> {
         }
         let scored = scores.into_iter();
         let scored = scored.map(|(place, score)| Scored { place, score });
-        Some(scored.filter(|scored| scored.score > best.rest).collect())
+        let scored = scored.filter(|scored| scored.score > best.rest);
+        Some(tier(Scores::OfSome(scored.collect())))
     }
 
     /// What a product scores by those described alike.

@@ -75,10 +75,12 @@ pub(super) fn choose(rules: &Rules<'_>, steps: &[Step], seed: u64) -> Choice {
 }
 
 /// The candidates from the best down, tier by tier; a tier is scored only
-/// when those above it are used up.
+/// when those above it are used up, and all of it only when its best are.
 struct Candidates<'a> {
     rules: &'a Rules<'a>,
     steps: std::slice::Iter<'a, Step>,
+    /// The step whose best are given out, with their places.
+    begun: Option<(Step, Vec<ProductIndex>)>,
     tier: Option<OpenTier>,
     floor: f32,
 }
@@ -96,9 +98,28 @@ impl<'a> Candidates<'a> {
         Self {
             rules,
             steps: steps.iter(),
+            begun: None,
             tier: None,
             floor: f32::INFINITY,
         }
+    }
+
+    /// The rest of the step that has begun, or the best of the next one;
+    /// `Some(None)` of a step that has nothing to say, `None` after the last.
+    fn next_tier(&mut self) -> Option<Option<OpenTier>> {
+        if let Some((step, given)) = self.begun.take() {
+            let rest = step.score(self.rules).map(|mut tier| {
+                tier.scores.leave_out(&given);
+                self.open(tier)
+            });
+            return Some(rest);
+        }
+        let step = *self.steps.next()?;
+        if let Some(tier) = step.best(self.rules) {
+            self.begun = Some((step, tier.scores.places()));
+            return Some(Some(self.open(tier)));
+        }
+        Some(step.score(self.rules).map(|tier| self.open(tier)))
     }
 
     fn open(&self, mut tier: Tier) -> OpenTier {
@@ -165,8 +186,7 @@ impl Iterator for Candidates<'_> {
     fn next(&mut self) -> Option<Chosen> {
         loop {
             let Some(tier) = &mut self.tier else {
-                let step = self.steps.next()?;
-                self.tier = step.score(self.rules).map(|tier| self.open(tier));
+                self.tier = self.next_tier()?;
                 continue;
             };
             let Some(scored) = tier.ranking.next() else {

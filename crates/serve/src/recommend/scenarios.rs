@@ -23,7 +23,7 @@ const DOUBT: f32 = 0.1;
 const CATEGORY_WEIGHT: f32 = 0.1;
 
 /// In smaller catalogues all products are scored at once.
-pub(super) const LARGE: usize = 4_096;
+const LARGE: usize = 4_096;
 
 /// Of a large one, so many are the most popular.
 const MOST: usize = 1_024;
@@ -62,6 +62,27 @@ pub(super) enum Scores {
     OfSome(Vec<Scored>),
 }
 
+impl Scores {
+    /// The products about which there is something to say.
+    pub(super) fn places(&self) -> Vec<ProductIndex> {
+        match self {
+            Self::OfAll(scores) => {
+                let places = (0..).zip(scores).filter(|(_, score)| score.is_finite());
+                places.map(|(place, _)| place).collect()
+            }
+            Self::OfSome(scored) => scored.iter().map(|scored| scored.place).collect(),
+        }
+    }
+
+    /// Says nothing more about these.
+    pub(super) fn leave_out(&mut self, places: &[ProductIndex]) {
+        match self {
+            Self::OfAll(scores) => blank(scores, places.iter().copied()),
+            Self::OfSome(scored) => scored.retain(|scored| !places.contains(&scored.place)),
+        }
+    }
+}
+
 /// What one source says about the catalogue.
 pub(super) struct Tier {
     pub(super) name: &'static str,
@@ -73,10 +94,8 @@ pub(super) struct Tier {
 /// it are used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// What the model expects most after the history.
+    /// What the model expects after the history.
     History,
-    /// All else after it, where the catalogue is large.
-    RestOfHistory,
     /// What is like the product.
     Alike,
     /// What is bought with the product or the cart.
@@ -87,12 +106,8 @@ pub(super) enum Step {
     Trending,
     /// What the person buys again and again and is due.
     Replenish,
-    /// The few most popular ones in the person's language.
-    MostPopularInLanguage,
     /// The popular ones in the person's language.
     PopularInLanguage,
-    /// The few most popular ones that the person has not seen.
-    MostPopular,
     /// The popular ones that the person has not seen.
     Popular,
     /// All popular ones.
@@ -105,32 +120,16 @@ impl Step {
     pub(super) fn of(scenario: Scenario) -> &'static [Self] {
         use Step::*;
         match scenario {
-            Scenario::ForYou | Scenario::Session => &[
-                History,
-                RestOfHistory,
-                MostPopularInLanguage,
-                PopularInLanguage,
-                MostPopular,
-                Popular,
-                PopularAndSeen,
-            ],
-            Scenario::Similar => &[Alike, SameCategory, MostPopular, Popular, PopularAndSeen],
-            Scenario::BoughtTogether => &[
-                Together,
-                Alike,
-                SameCategory,
-                MostPopular,
-                Popular,
-                PopularAndSeen,
-            ],
-            Scenario::Trending => &[Trending, MostPopular, Popular, PopularAndSeen],
+            Scenario::ForYou | Scenario::Session => {
+                &[History, PopularInLanguage, Popular, PopularAndSeen]
+            }
+            Scenario::Similar => &[Alike, SameCategory, Popular, PopularAndSeen],
+            Scenario::BoughtTogether => &[Together, Alike, SameCategory, Popular, PopularAndSeen],
+            Scenario::Trending => &[Trending, Popular, PopularAndSeen],
             Scenario::Cart => &[
                 Together,
                 History,
-                RestOfHistory,
-                MostPopularInLanguage,
                 PopularInLanguage,
-                MostPopular,
                 Popular,
                 PopularAndSeen,
             ],
@@ -138,12 +137,42 @@ impl Step {
         }
     }
 
+    /// The best of the tier alone, where they are found without scoring all:
+    /// in a large catalogue, unless the shop lifts some products.
+    pub(super) fn best(self, rules: &Rules<'_>) -> Option<Tier> {
+        let (shop, person) = (rules.shop, rules.person);
+        let boosted = !rules.request.controls.boosts.is_empty();
+        if boosted || shop.snapshot.catalogue.places() < LARGE {
+            return None;
+        }
+        match self {
+            Self::History => History::of(rules)?.best(),
+            Self::PopularInLanguage => {
+                let language = language_of_newcomer(person)?;
+                let mut scored = most_popular(shop);
+                scored.retain(|scored| is_in(shop, scored.place, language));
+                Some(popular("popular in the language", Scores::OfSome(scored)))
+            }
+            Self::Popular => {
+                let mut scored = most_popular(shop);
+                let seen = |place| person.interactions.iter().any(|i| i.product == place);
+                scored.retain(|scored| !seen(scored.place));
+                Some(popular("popular", Scores::OfSome(scored)))
+            }
+            Self::Alike
+            | Self::Together
+            | Self::SameCategory
+            | Self::Trending
+            | Self::Replenish
+            | Self::PopularAndSeen => None,
+        }
+    }
+
     /// The scores of the tier, where it has something to say.
     pub(super) fn score(self, rules: &Rules<'_>) -> Option<Tier> {
         let (shop, person) = (rules.shop, rules.person);
         match self {
-            Self::History => History::of(rules)?.tier(),
-            Self::RestOfHistory => History::of(rules)?.rest(),
+            Self::History => Some(History::of(rules)?.all()),
             Self::Alike => alike(shop, rules.product?),
             Self::Together => {
                 let mut about = match rules.request.scenario {
@@ -156,12 +185,6 @@ impl Step {
             Self::SameCategory => Some(same_category(shop, rules.product?)),
             Self::Trending => Some(trending(shop)),
             Self::Replenish => Some(replenish(shop, person)),
-            Self::MostPopularInLanguage => {
-                let language = language_of_newcomer(person)?;
-                let mut scored = most_popular(rules)?;
-                scored.retain(|scored| is_in(shop, scored.place, language));
-                Some(popular("popular in the language", Scores::OfSome(scored)))
-            }
             Self::PopularInLanguage => {
                 let language = language_of_newcomer(person)?;
                 let mut scores = popularity(shop);
@@ -171,12 +194,6 @@ impl Step {
                     }
                 }
                 Some(popular("popular in the language", Scores::OfAll(scores)))
-            }
-            Self::MostPopular => {
-                let mut scored = most_popular(rules)?;
-                let seen = |place| person.interactions.iter().any(|i| i.product == place);
-                scored.retain(|scored| !seen(scored.place));
-                Some(popular("popular", Scores::OfSome(scored)))
             }
             // What the person has looked at comes after what is new to them.
             Self::Popular => {
@@ -212,21 +229,15 @@ fn is_in(shop: &Shop<'_>, place: ProductIndex, language: &str) -> bool {
     product.is_some_and(|product| product.language.as_deref() == Some(language))
 }
 
-/// The products of a large catalogue that most interest goes to: nearly every
-/// list ends among them, and they are found without a look at all the others.
-/// None where the shop lifts some products, or where all are soon looked at.
-fn most_popular(rules: &Rules<'_>) -> Option<Vec<Scored>> {
-    let snapshot = rules.shop.snapshot;
-    let boosted = !rules.request.controls.boosts.is_empty();
-    if boosted || snapshot.catalogue.places() < LARGE {
-        return None;
-    }
-    let interests = snapshot.popularity.iter();
+/// The products that most interest goes to: nearly every list ends among
+/// them, and they are found without a look at all the others.
+fn most_popular(shop: &Shop<'_>) -> Vec<Scored> {
+    let interests = shop.snapshot.popularity.iter();
     let scored = interests.map(|(place, interest)| Scored {
         place: *place,
         score: *interest,
     });
-    Some(top(scored, MOST))
+    top(scored, MOST)
 }
 
 pub(super) fn nothing(shop: &Shop<'_>) -> Vec<f32> {

@@ -15,6 +15,7 @@ use store::{Entry, LogEntry, Snapshot};
 
 use super::*;
 
+mod large;
 mod points;
 
 const PRODUCTS: usize = 24;

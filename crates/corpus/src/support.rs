@@ -13,7 +13,6 @@ mod pairs;
 mod passages;
 mod question;
 mod retrieve;
-mod strangers;
 mod terms;
 mod thesaurus;
 mod wants;

@@ -24,7 +24,7 @@ impl Index {
         let (mut beyond, mut beyond_said) = (0.0, 0.0);
         // What the source is silent about, and what is the topic of others.
         let (mut stranger, mut elsewhere, mut met) = (0.0, 0.0, 0.0);
-        // What belongs to other walks of life.
+        // Names and years that the source knows nothing of.
         let mut foreign = 0.0;
         for term in matches {
             let held = term.word.or(term.concept);

@@ -34,11 +34,13 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    /// Counts the conversations of a snapshot.
+    /// Counts the conversations of a snapshot in which the assistant answered:
+    /// those that were imported say nothing about it.
     pub fn of(snapshot: &Snapshot, reopened_within_days: u32) -> Self {
         let mut counted = Self::default();
         let mut ratings = 0.0;
-        for conversation in snapshot.conversations.values() {
+        let all = snapshot.conversations.values();
+        for conversation in all.filter(|conversation| is_ours(conversation)) {
             counted.conversations += 1;
             let untouched = !conversation.properties.contains_key(HANDLING);
             counted.contained += u64::from(untouched);
@@ -59,6 +61,12 @@ impl Resolution {
         counted.rating = (counted.rated > 0).then(|| ratings / counted.rated as f64);
         counted
     }
+}
+
+/// Whether one of the turns was a decision of the assistant.
+fn is_ours(conversation: &Conversation) -> bool {
+    let mut turns = conversation.messages.iter();
+    turns.any(|turn| turn.properties.contains_key("decision_id"))
 }
 
 fn is_reopened(conversation: &Conversation, within_days: u32) -> bool {
@@ -147,6 +155,8 @@ mod tests {
         let mut messages = vec![
             json!({"role": "customer", "text": "cancel W1", "time": "2026-01-01T00:00:00Z"}),
             json!({"role": "tool", "text": run.to_string(), "time": "2026-01-01T00:01:00Z"}),
+            json!({"role": "agent", "text": "Done.", "time": "2026-01-01T00:01:00Z",
+                   "decision_id": "d"}),
         ];
         messages.extend(
             again.map(|time| json!({"role": "customer", "text": "it came anyway", "time": time})),
@@ -165,6 +175,12 @@ mod tests {
                        "resolved": true, "resolved_at": "2026-01-01T00:02:00Z"}),
             ),
         ];
+        let elsewhere = (
+            Kind::Conversations,
+            json!({"id": "imported", "resolved": true, "rating": 1,
+                   "messages": [{"role": "agent", "text": "Hello."}]}),
+        );
+        let rows = rows.into_iter().chain([elsewhere]);
         let mut entries = Vec::new();
         for (sequence, (kind, row)) in (1..).zip(rows) {
             let row = row.as_object().cloned().unwrap();

@@ -78,7 +78,7 @@ fn ended(text: &Text, counted: &Resolution) -> Markup {
         (text.mean_rating, rating),
     ];
     html! {
-        h2 { (text.resolved) }
+        h2 { (text.how_ended) }
         div class="pane scroll" {
             table { tbody { @for (name, value) in rows { tr { td { (name) } td { (value) } } } } }
         }

@@ -3,21 +3,21 @@
 //! that judge such a ranking.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
-use crate::forward::Activations;
-use crate::index::{finite, rank_of, standardise, top};
+use crate::index::standardise;
 use crate::linear_layer::Products;
 use crate::neighbours::ItemLists;
 use crate::spread::Spread;
 use crate::transformer::Transformer;
 
+mod judge;
 mod reading;
 mod weigh;
 
+pub use judge::{Example, Judged, NextItemFigures, judge, judge_decoder, judge_list, judge_model};
 pub use reading::{Best, Reading, TableDigest};
 
 /// Item-to-item lists as one voice of a [`NextItemModel`].
@@ -78,6 +78,11 @@ impl NextItemModel {
                 *score += share * spread.standard(*logit);
             }
         }
+        self.add_lists(history, scores);
+    }
+
+    /// Adds what the lists say, by weight.
+    fn add_lists(&self, history: &[u32], scores: &mut [f32]) {
         let named = self.named(history);
         for (score, besides) in scores.iter_mut().zip(&named.besides) {
             *score += named.floor + besides;
@@ -214,174 +219,13 @@ fn known(decoder: &Transformer, history: &[u32]) -> Vec<u32> {
     known.split_off(known.len().saturating_sub(config.context))
 }
 
-/// A history and the item that came next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
-    /// Oldest first.
-    pub history: Vec<u32>,
-    /// What came next.
-    pub target: u32,
-}
-
-/// How a way of scoring fared.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Judged {
-    /// Its figures.
-    pub figures: NextItemFigures,
-    /// The first places that it gave to each user, all in one list.
-    pub shown: Vec<u32>,
-}
-
-/// Ranks all items for each example by `score`, the seen ones removed.
-pub fn judge(
-    examples: &[Example],
-    items: usize,
-    threads: usize,
-    score: impl Fn(&[u32], &mut [f32]) + Sync,
-) -> Judged {
-    let judged = in_parallel(examples, threads, |example| {
-        let mut scores = vec![0.0; items];
-        score(&example.history, &mut scores);
-        place(&mut scores, example)
-    });
-    judged.into_iter().collect()
-}
-
-/// Of how many logits all threads together keep at once, about.
-const LOGITS: usize = 32 << 20;
-
-/// Ranks the items that a decoder knows by it alone. Several histories are
-/// read at once: the table is what takes the time, and is gone through once.
-pub fn judge_decoder(decoder: &Transformer, examples: &[Example], threads: usize) -> Judged {
-    let (width, items) = (decoder.config().width, decoder.config().vocabulary);
-    let together = (LOGITS / items.max(1) / threads.max(1)).clamp(1, 32);
-    let groups: Vec<&[Example]> = examples.chunks(together).collect();
-    let judged = in_parallel(&groups, threads, |group| {
-        let histories: Vec<Vec<u32>> = (group.iter())
-            .map(|example| known(decoder, &example.history))
-            .collect();
-        let lengths: Vec<usize> = histories.iter().map(Vec::len).collect();
-        let (tokens, mut activations) = (histories.concat(), Activations::for_serving(1));
-        let lengths_read: Vec<usize> = lengths.iter().copied().filter(|l| *l > 0).collect();
-        let hidden = decoder.hidden_of(&tokens, &lengths_read, &mut activations);
-        let mut states = Vec::with_capacity(group.len() * width);
-        let mut end = 0;
-        for length in lengths {
-            end += length;
-            match length {
-                0 => states.extend(std::iter::repeat_n(0.0, width)),
-                _ => states.extend(&hidden[(end - 1) * width..end * width]),
-            }
-        }
-        let mut logits = decoder.logits_of(&states, &mut Products::default());
-        let rows = logits.chunks_exact_mut(items).zip(*group);
-        rows.map(|(row, example)| place(row, example))
-            .collect::<Vec<_>>()
-    });
-    judged.into_iter().flatten().collect()
-}
-
-/// The rank of the target, and what comes first, with the history taken out
-/// of `scores`.
-fn place(scores: &mut [f32], example: &Example) -> (Option<f64>, Vec<u32>) {
-    let rank = rank_unseen(scores, example);
-    let first = top(finite(scores), NextItemFigures::PLACES);
-    (rank, first.into_iter().map(|scored| scored.place).collect())
-}
-
-impl FromIterator<(Option<f64>, Vec<u32>)> for Judged {
-    fn from_iter<I: IntoIterator<Item = (Option<f64>, Vec<u32>)>>(judged: I) -> Self {
-        let mut result = Self::default();
-        for (rank, first) in judged {
-            result.figures.add(rank);
-            result.shown.extend(first);
-        }
-        result
-    }
-}
-
-/// The rank of the target with the history taken out of `scores`.
-fn rank_unseen(scores: &mut [f32], example: &Example) -> Option<f64> {
-    for &item in &example.history {
-        if let Some(score) = scores.get_mut(item as usize) {
-            *score = f32::NEG_INFINITY;
-        }
-    }
-    rank_of(scores, example.target as usize)
-}
-
-/// Maps the examples on several threads, in their order.
-fn in_parallel<E: Sync, T: Send>(
-    examples: &[E],
-    threads: usize,
-    work: impl Fn(&E) -> T + Sync,
-) -> Vec<T> {
-    let share = examples.len().div_ceil(threads.max(1)).max(1);
-    thread::scope(|scope| {
-        let running: Vec<_> = examples
-            .chunks(share)
-            .map(|part| scope.spawn(|| part.iter().map(&work).collect::<Vec<T>>()))
-            .collect();
-        let finished = running.into_iter().flat_map(|thread| {
-            let result = thread.join();
-            result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        finished.collect()
-    })
-}
-
-/// Next-item figures over many users with one right answer each.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct NextItemFigures {
-    users: usize,
-    hits: usize,
-    gain: f64,
-    reciprocal: f64,
-}
-
-impl NextItemFigures {
-    /// How many places count.
-    pub const PLACES: usize = 10;
-
-    /// Adds a user whose right answer stands at `rank` (`None`: nowhere).
-    pub fn add(&mut self, rank: Option<f64>) {
-        self.users += 1;
-        if let Some(rank) = rank.filter(|rank| *rank < Self::PLACES as f64 + 1.0) {
-            self.hits += 1;
-            self.gain += 1.0 / (rank + 1.0).log2();
-            self.reciprocal += 1.0 / rank;
-        }
-    }
-
-    /// How many users were added.
-    pub fn users(&self) -> usize {
-        self.users
-    }
-
-    /// The share of users whose answer stands in the first ten.
-    pub fn recall(&self) -> f64 {
-        self.hits as f64 / self.users.max(1) as f64
-    }
-
-    /// With one right answer the ideal gain is 1, so this is the mean of
-    /// 1 / log2(rank + 1).
-    pub fn ndcg(&self) -> f64 {
-        self.gain / self.users.max(1) as f64
-    }
-
-    /// Mean of 1 / rank within the first ten.
-    pub fn mrr(&self) -> f64 {
-        self.reciprocal / self.users.max(1) as f64
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::architecture::TransformerConfig;
     use crate::neighbours::{NeighbourOptions, neighbours};
 
-    fn model() -> NextItemModel {
+    pub(super) fn model() -> NextItemModel {
         let sequences = [vec![0, 1, 2], vec![0, 1, 3], vec![4, 2]];
         let voice = |forward| ListVoice {
             lists: neighbours(
@@ -536,40 +380,5 @@ mod tests {
         // One that is never right stays silent.
         let (weights, _) = model(41).weigh(&examples, 1).unwrap();
         assert_eq!(weights.lists, [1.0, 0.0]);
-    }
-
-    #[test]
-    fn seen_items_are_out_and_threads_change_nothing() {
-        let model = model();
-        let examples: Vec<Example> = (0..5)
-            .map(|target| Example {
-                history: vec![(target + 1) % 5, (target + 2) % 5],
-                target,
-            })
-            .collect();
-        let score = |history: &[u32], scores: &mut [f32]| model.score(history, scores);
-        let one = judge(&examples, 6, 1, score);
-        assert_eq!(one, judge(&examples, 6, 3, score));
-        assert_eq!(one.figures.users(), 5);
-        assert_eq!(one.shown.len(), 5 * 4);
-        for (shown, example) in one.shown.chunks(4).zip(&examples) {
-            assert!(!shown.contains(&example.history[0]));
-        }
-    }
-
-    #[test]
-    fn next_item_figures() {
-        let mut figures = NextItemFigures::default();
-        for rank in [Some(1.0), Some(3.0), Some(11.0), None] {
-            figures.add(rank);
-        }
-        for (found, expected) in [
-            (figures.recall(), 0.5),
-            (figures.ndcg(), 1.5 / 4.0),
-            (figures.mrr(), (1.0 + 1.0 / 3.0) / 4.0),
-            (NextItemFigures::default().recall(), 0.0),
-        ] {
-            assert!((found - expected).abs() < 1e-12);
-        }
     }
 }

@@ -143,4 +143,36 @@ impl SparseSums {
             .collect();
         Spread::of(&values, self.sums.len())
     }
+
+    /// Takes an item out of the ranking, until sums are made anew.
+    pub(crate) fn leave_out(&mut self, item: u32) {
+        let place = item as usize;
+        if let Some(sum) = self.sums.get_mut(place) {
+            *sum = f32::NEG_INFINITY;
+            if !std::mem::replace(&mut self.is_touched[place], true) {
+                self.touched.push(item);
+            }
+        }
+    }
+
+    /// What [`crate::index::rank_of`] finds among all items.
+    pub(crate) fn rank_of(&self, target: u32) -> Option<f64> {
+        let own = *self.sums.get(target as usize)?;
+        if !own.is_finite() {
+            return None;
+        }
+        let silent = self.sums.len() - self.touched.len();
+        let (mut above, mut ties) = (0, 0);
+        if own < 0.0 {
+            above = silent;
+        } else if own == 0.0 {
+            ties = silent;
+        }
+        for item in &self.touched {
+            let score = self.sums[*item as usize];
+            above += usize::from(score > own);
+            ties += usize::from(score == own);
+        }
+        Some(above as f64 + (ties as f64 - 1.0) / 2.0 + 1.0)
+    }
 }

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use serve::Context;
 use serve::support::{
-    Knowledge, Reply, Support, SupportEvent, SupportRequest, answer, is_supported,
+    Beside, Knowledge, Reply, Support, SupportEvent, SupportRequest, answer, answer_with,
+    is_supported,
 };
 use shop::{
     DecisionRecord, Event, EventKind, Id, Kind, Record, Role, Service, StageOutcome, Timestamp,
@@ -127,11 +128,16 @@ fn ask_with(snapshot: &Snapshot, request: &SupportRequest) -> (Reply, Vec<Suppor
     };
     let knowledge = Knowledge::build(snapshot, None);
     let mut events = Vec::new();
-    let decision = answer(&context, &knowledge, None, request, &mut |event| {
+    let index = serve::search::Index::build(&snapshot.catalogue).unwrap();
+    let beside = Beside {
+        search: Some((&index, None)),
+        ..Beside::default()
+    };
+    let mut emit = |event| {
         events.push(event);
         ControlFlow::Continue(())
-    })
-    .unwrap();
+    };
+    let decision = answer_with(&context, &knowledge, None, beside, request, &mut emit).unwrap();
     for said in &decision.content.said {
         assert!(
             is_supported(said, &knowledge, snapshot, &decision.content.language),
@@ -283,6 +289,96 @@ fn a_follow_up_is_read_with_what_came_before() {
     };
     let (reply, _) = ask_with(&shop, &request);
     assert!(reply.text.contains("49.99 USD"), "{reply:?}");
+}
+
+/// More goods of two kinds, with names that mislead.
+fn department_store() -> Snapshot {
+    let rows = [
+        ("b1", "Bike lock, steel", "Bike lock", 2_500),
+        ("b2", "Gravel bike, green", "Gravel bike", 90_000),
+        ("b3", "City bike, red", "City bike", 60_000),
+        ("e1", "毛毡耳机包", "耳机包", 1_500),
+        ("e2", "降噪耳机 红色", "头戴式耳机", 9_900),
+        ("e3", "降噪耳机 蓝色", "头戴式耳机", 4_900),
+    ];
+    let rows = rows.map(|(id, title, kind, price)| {
+        record(
+            Kind::Products,
+            json!({
+                "id": id, "title": title, "category": [kind],
+                "price": {"amount": price, "currency": "USD"},
+            }),
+        )
+    });
+    extended(&shop(), rows.to_vec())
+}
+
+#[test]
+fn who_asks_for_goods_is_told_of_goods() {
+    let shop = department_store();
+    for (question, exact, found) in [
+        ("Do you have bikes?", true, &["b2", "b3"][..]),
+        ("do you have red bikes", true, &["b3"]),
+        ("I want to buy a bike for my son", false, &["b2", "b3"]),
+        ("show me a bike under 700", true, &["b3"]),
+        ("Do you sell red kettles?", false, &[]),
+        ("I'm looking for a red gadget from Mars", false, &[]),
+        ("有耳机吗？", true, &["e2", "e3"]),
+        ("推荐50美元以下的耳机", true, &["e3"]),
+        ("有没有蓝色的耳机", true, &["e3"]),
+        ("你们有会员吗", false, &[]),
+    ] {
+        let reply = ask(&shop, question, None);
+        let result = reply.actions.first().map(|action| &action.result);
+        let mut told: Vec<&str> = result
+            .and_then(|result| result["products"].as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        told.sort_unstable();
+        assert_eq!(told, found, "{question}: {reply:?}");
+        assert_eq!(reply.citations.len(), found.len(), "{question}");
+        let said_exact = result.is_some_and(|result| result["exact"] == true);
+        assert_eq!(said_exact, exact, "{question}: {}", reply.text);
+        assert_eq!(reply.abstained, found.is_empty(), "{question}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_the_catalogue_stays_in_mind() {
+    let shop = department_store();
+    let mut conversation = Vec::new();
+    for (message, held) in [
+        ("How many kinds of bikes do you have?", "2 kinds"),
+        ("which is the cheapest?", "City bike"),
+        ("and the red one?", "City bike, red"),
+        ("and the blue one?", "nearest"),
+        ("do you have bike locks?", "Bike lock"),
+        ("What is the most expensive one in stock?", "Bike lock"),
+        ("你们有几种耳机？", "2种"),
+        ("最贵的是哪个？", "降噪耳机 红色"),
+        ("有蓝色的吗？", "降噪耳机 蓝色"),
+    ] {
+        let request = SupportRequest {
+            message: message.to_owned(),
+            conversation: conversation.clone(),
+            ..SupportRequest::default()
+        };
+        let (reply, _) = ask_with(&shop, &request);
+        assert!(reply.text.contains(held), "{message}: {}", reply.text);
+        conversation.push((Role::Customer, message.to_owned()));
+        conversation.push((Role::Agent, reply.text));
+    }
+}
+
+#[test]
+fn signs_and_numbers_alone_ask_nothing() {
+    for message in ["' OR 1=1; --", "42", "30 7 5"] {
+        let reply = ask(&shop(), message, None);
+        assert!(reply.citations.is_empty(), "{message}: {reply:?}");
+        assert!(reply.text.contains("tell me"), "{message}: {}", reply.text);
+    }
 }
 
 #[test]

@@ -17,15 +17,15 @@ use std::path::PathBuf;
 use corpus::recommend::{ItemVocabulary, MAX_HISTORY, Rhythms, TextIndex, artifact};
 use corpus::{Corpus, InteractionSequence, Split};
 use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
-use models::next_item::{NextItemFigures, NextItemModel, VoiceWeights, judge};
+use models::next_item::{NextItemFigures, NextItemModel, VoiceWeights, judge, judge_model};
 use rustc_hash::FxHashMap;
 use serde_json::json;
 use shop::{EventKind, Id, Metric, Timestamp};
 
 use crate::{Job, TrainError, Trained};
 
-pub use fit::{Epoch, FitOptions, Fitted, Run, fit, sample_of};
-pub use holdout::Holdout;
+pub use fit::{Epoch, FitOptions, Fitted, Run, fit};
+pub use holdout::{Holdout, affordable};
 pub use lists::{ListChoice, ease_fits, ease_lambdas, text_lists, weigh};
 
 /// Fewer held-out customers than this say nothing about the last days; then
@@ -285,10 +285,9 @@ fn figures(model: &NextItemModel, holdout: &Holdout, threads: usize) -> Vec<Metr
         .into_iter()
         .map(|count| count as f32)
         .collect();
-    let own = judge(&holdout.test, items, threads, |history, scores| {
-        model.score(history, scores);
-    });
-    let popular = judge(&holdout.test, items, threads, |_, scores| {
+    let test = affordable(&holdout.test, items);
+    let own = judge_model(model, &test, threads);
+    let popular = judge(&test, items, threads, |_, scores| {
         scores.copy_from_slice(&popularity);
     });
     let metric = |name: &str, figure: fn(&NextItemFigures) -> f64| Metric {

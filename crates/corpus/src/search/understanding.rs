@@ -299,8 +299,7 @@ fn patterns() -> Option<&'static Patterns> {
 fn build() -> Result<Patterns, regex::Error> {
     const MONEY: &str = r"(?:usd|us\$|\$|€|£|¥|￥|rmb|cny)?\s*(\d[\d,]*(?:\.\d{1,2})?)\s*";
     // A number with another unit is no price.
-    const END: &str =
-        r"(?:dollars?|bucks|euros?|pounds sterling|usd|eur|gbp|\$|€|£|元|块钱?|人民币)";
+    const END: &str = r"(?:dollars?|bucks|euros?|pounds sterling|usd|eur|gbp|\$|€|£|元|[美欧日]元|美金|英镑|块钱?|人民币)";
     let both: Bounds = |found, minor| {
         let (one, two) = (amount(found, 1, minor), amount(found, 2, minor));
         match (one, two) {
@@ -332,27 +331,33 @@ fn build() -> Result<Patterns, regex::Error> {
         both,
     )?;
     add(
-        format!(r"{MONEY}元?\s*(?:到|至|-|~|—)\s*{MONEY}(?:元|块钱?|人民币)(?:之间|左右)?的?"),
+        format!(
+            r"{MONEY}(?:[美欧日]?元)?\s*(?:到|至|-|~|—)\s*{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)(?:之间|左右)?的?"
+        ),
         both,
     )?;
     add(
-        format!(r"(?:低于|不超过|少于|最多|小于)\s*{MONEY}(?:元|块钱?|人民币)?的?"),
+        format!(
+            r"(?:低于|不超过|少于|最多|小于)\s*{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)?的?"
+        ),
         at_most,
     )?;
     add(
-        format!(r"(?:高于|超过|至少|不低于|大于)\s*{MONEY}(?:元|块钱?|人民币)?的?"),
+        format!(
+            r"(?:高于|超过|至少|不低于|大于)\s*{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)?的?"
+        ),
         at_least,
     )?;
     add(
-        format!(r"{MONEY}(?:元|块钱?|人民币)\s*(?:以下|以内|之内|内)的?"),
+        format!(r"{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)\s*(?:以下|以内|之内|内)的?"),
         at_most,
     )?;
     add(
-        format!(r"{MONEY}(?:元|块钱?|人民币)\s*(?:以上|起)的?"),
+        format!(r"{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)\s*(?:以上|起)的?"),
         at_least,
     )?;
     add(
-        format!(r"{MONEY}(?:元|块钱?|人民币)\s*(?:左右|上下)的?"),
+        format!(r"{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)\s*(?:左右|上下)的?"),
         about,
     )?;
     for (words, bounds) in [
@@ -469,6 +474,7 @@ mod tests {
                 "100到200元",
             ),
             ("不超过30元的茶", "茶", None, Some(3_000), "不超过30元的"),
+            ("50美元以下的茶", "茶", None, Some(5_000), "50美元以下的"),
         ] {
             let found = understand(&names, query);
             assert_eq!(found.words, words, "{query}");

@@ -1,7 +1,8 @@
 //! What each voice of a model counts, found by ascent on validation.
 
+use super::judge::in_parallel;
+use super::{Example, NextItemFigures, NextItemModel, VoiceWeights};
 use crate::index::{finite, top};
-use crate::next_item::{Example, NextItemFigures, NextItemModel, VoiceWeights, in_parallel};
 
 /// Of each voice so many items at the top are looked at: what stands in the
 /// first ten of a sum stands high in one of its parts.

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use shop::{Availability, Id, Product};
 use store::Snapshot;
 
+use super::route::follows_up;
+
 /// Which products a question is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
@@ -17,6 +19,8 @@ pub struct Selection {
     pub said: String,
     /// Only what can be had at once.
     pub in_stock: bool,
+    /// Only what the shop files under this word, where it does so with any.
+    pub kind: Option<String>,
 }
 
 /// What is asked about them.
@@ -89,7 +93,6 @@ const ASKING: &[&str] = &[
     "you",
     "what",
     "which",
-    "show me",
     "online",
     "store",
     "shop",
@@ -104,6 +107,32 @@ const ASKING: &[&str] = &[
     "item",
     "and",
     "much",
+    "one",
+    "ones",
+    "any",
+    "some",
+    "of them",
+    "of those",
+    "of these",
+    "i am",
+    "i'm",
+    "want to buy",
+    "would like to buy",
+    "like to buy",
+    "looking for",
+    "searching for",
+    "show me",
+    "find me",
+    "can recommend",
+    "recommend",
+    "suggest",
+    "推荐",
+    "其中",
+    "它们",
+    "那种",
+    "这些",
+    "那些",
+    "有没有",
     "多少种",
     "几种",
     "多少款",
@@ -135,13 +164,20 @@ const ASKING: &[&str] = &[
 ];
 
 /// The question about the catalogue that a message asks; `None` when it asks
-/// none, or about nothing that the catalogue holds.
-pub(super) fn read(message: &str, snapshot: &Snapshot) -> Option<(Aggregate, Selection)> {
+/// none, or about nothing that the catalogue holds. `earlier` is what the
+/// customer said before, the newest first: "which is the cheapest?" is about
+/// what was spoken of, and "and the blue one?" narrows it.
+pub(super) fn read(
+    message: &str,
+    earlier: &[&str],
+    snapshot: &Snapshot,
+) -> Option<(Aggregate, Selection)> {
     if snapshot.catalogue.is_empty() {
         return None;
     }
     let lower = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let mut own = selection(&lower);
     let aggregate = if has(CHEAPEST) {
         Aggregate::Cheapest
     } else if has(DEAREST) {
@@ -149,31 +185,95 @@ pub(super) fn read(message: &str, snapshot: &Snapshot) -> Option<(Aggregate, Sel
     } else if has(COUNT) {
         Aggregate::Count
     } else {
-        return None;
+        return narrowed(message, own, earlier, snapshot);
     };
-    let said = subject(&lower);
-    let words: Vec<String> = corpus::support::terms(&said)
-        .into_iter()
-        .filter(|term| term.content)
-        .map(|term| term.word)
-        .collect();
-    // "How many points do I get?" asks for no product.
-    let about_all = words.is_empty() && has(&["product", "item", "商品", "产品"]);
-    let selection = Selection {
-        words,
-        said,
-        in_stock: has(IN_STOCK),
-    };
-    let wide = Selection {
-        in_stock: false,
-        ..selection.clone()
-    };
-    let holds = selected(&wide, snapshot).next().is_some();
-    (about_all || (!selection.words.is_empty() && holds)).then_some((aggregate, selection))
+    if own.words.is_empty() {
+        // "How many points do I get?" asks for no product.
+        if has(&["product", "item", "商品", "产品"]) {
+            return Some((aggregate, own));
+        }
+        let before = topic(earlier, snapshot)?;
+        let in_stock = own.in_stock || before.in_stock;
+        return Some((aggregate, Selection { in_stock, ..before }));
+    }
+    own.narrow_to_kind(snapshot);
+    own.is_held(snapshot).then_some((aggregate, own))
 }
 
-/// What is left of a question without the words of asking.
-fn subject(lower: &str) -> String {
+/// What a message says of the question before it, where it only makes sense
+/// after that one.
+fn narrowed(
+    message: &str,
+    own: Selection,
+    earlier: &[&str],
+    snapshot: &Snapshot,
+) -> Option<(Aggregate, Selection)> {
+    if own.words.is_empty() || !follows_up(message) {
+        return None;
+    }
+    let (latest, before) = earlier.split_first()?;
+    let (aggregate, asked) = read(latest, before, snapshot)?;
+    let both = Selection {
+        words: [asked.words, own.words].concat(),
+        said: format!("{}, {}", asked.said, own.said),
+        in_stock: asked.in_stock || own.in_stock,
+        kind: asked.kind,
+    };
+    both.is_held(snapshot).then_some((aggregate, both))
+}
+
+/// The products that were last spoken of.
+fn topic(earlier: &[&str], snapshot: &Snapshot) -> Option<Selection> {
+    let (latest, before) = earlier.split_first()?;
+    if let Some((_, asked)) = read(latest, before, snapshot) {
+        return Some(asked);
+    }
+    let mut spoken = selection(&latest.to_lowercase());
+    spoken.narrow_to_kind(snapshot);
+    if !spoken.words.is_empty() && spoken.is_held(snapshot) {
+        return Some(spoken);
+    }
+    topic(before, snapshot)
+}
+
+/// The products that a message in small letters speaks of.
+fn selection(lower: &str) -> Selection {
+    let said = subject(lower);
+    let terms = corpus::support::terms(&said).into_iter();
+    Selection {
+        words: terms
+            .filter(|term| term.content)
+            .map(|term| term.word)
+            .collect(),
+        said,
+        in_stock: IN_STOCK.iter().any(|word| lower.contains(word)),
+        kind: None,
+    }
+}
+
+impl Selection {
+    /// A bike lock is no bike: where the shop files products under the last
+    /// word, those are meant.
+    fn narrow_to_kind(&mut self, snapshot: &Snapshot) {
+        let last = self.words.last().cloned();
+        self.kind = last.filter(|last| {
+            let mut products = selected(self, snapshot);
+            products.any(|product| is_filed_under(product, last))
+        });
+    }
+
+    /// Whether the shop has such a product at all, in stock or not.
+    fn is_held(&self, snapshot: &Snapshot) -> bool {
+        let wide = Self {
+            in_stock: false,
+            ..self.clone()
+        };
+        selected(&wide, snapshot).next().is_some()
+    }
+}
+
+/// What is left of a question in small letters without the words of asking.
+pub(super) fn without_asking(lower: &str) -> String {
     let mut rest = format!(" {lower} ");
     for phrase in ASKING {
         rest = if phrase.is_ascii() {
@@ -192,14 +292,19 @@ fn subject(lower: &str) -> String {
             rest.replace(phrase, " ")
         };
     }
-    let words: Vec<&str> = rest
-        .split(|c: char| c.is_whitespace() || "？。，！".contains(c))
-        .filter(|word| corpus::support::terms(word).iter().any(|term| term.content))
-        .collect();
+    rest.replace(['？', '。', '，', '！'], " ")
+}
+
+/// The words that say what a question is about, as they were said.
+pub(super) fn subject(lower: &str) -> String {
+    let rest = without_asking(lower);
+    let says = |word: &&str| corpus::support::terms(word).iter().any(|term| term.content);
+    let words: Vec<&str> = rest.split_whitespace().filter(says).collect();
     words.join(" ")
 }
 
-fn words_of(product: &Product) -> BTreeSet<String> {
+/// The words that a product is known by.
+pub(super) fn words_of(product: &Product) -> BTreeSet<String> {
     let mut text = product.title.clone();
     let options = product
         .attributes
@@ -228,6 +333,16 @@ fn words_of(product: &Product) -> BTreeSet<String> {
     words
 }
 
+/// Whether the shop files a product under the thing itself: a "gravel bike" is
+/// a bike and a "bike lock" a lock, 头戴式耳机 is 耳机 and 耳机包 is a 包.
+pub(super) fn is_filed_under(product: &Product, thing: &str) -> bool {
+    let is_han = thing.chars().all(corpus::support::is_han);
+    product.category.iter().any(|part| {
+        let last = corpus::support::terms(part).pop();
+        last.is_some_and(|last| last.word == thing) || is_han && part.ends_with(thing)
+    })
+}
+
 /// The products of a selection, in the order of the catalogue.
 fn selected<'a>(
     selection: &'a Selection,
@@ -242,7 +357,9 @@ fn selected<'a>(
                 product.availability,
                 Availability::InStock | Availability::LimitedStock
             );
-            (at_once || !selection.in_stock) && {
+            let kind = selection.kind.as_ref();
+            let is_kind = kind.is_none_or(|kind| is_filed_under(product, kind));
+            is_kind && (at_once || !selection.in_stock) && {
                 let held = words_of(product);
                 selection.words.iter().all(|word| held.contains(word))
             }
@@ -349,7 +466,7 @@ mod tests {
             ),
             ("你们有多少种台灯？", "台灯: 1 kinds, 1 options in all"),
         ] {
-            let (aggregate, selection) = read(message, &shop).unwrap();
+            let (aggregate, selection) = read(message, &[], &shop).unwrap();
             assert_eq!(aggregate, Aggregate::Count);
             assert_eq!(counted(&selection, &shop, "en"), expected, "{message}");
         }
@@ -359,7 +476,7 @@ mod tests {
             ("Which is your most expensive lamp", "l3"),
             ("最便宜的台灯是哪个？", "z1"),
         ] {
-            let (aggregate, selection) = read(message, &shop).unwrap();
+            let (aggregate, selection) = read(message, &[], &shop).unwrap();
             let found = extreme(aggregate, &selection, &shop);
             assert_eq!(found.unwrap().as_str(), expected, "{message}");
         }
@@ -368,10 +485,10 @@ mod tests {
             "How many loyalty points do I earn per dollar?",
             "Do you have lamps?",
         ] {
-            assert_eq!(read(message, &shop), None, "{message}");
+            assert_eq!(read(message, &[], &shop), None, "{message}");
         }
         assert_eq!(
-            read("how many products do you sell", &Snapshot::default()),
+            read("how many products do you sell", &[], &Snapshot::default()),
             None
         );
     }

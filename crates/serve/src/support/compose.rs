@@ -11,7 +11,7 @@ use super::phrases::Phrase;
 use super::route::{Route, route};
 use super::tools::{find_orders, hand_over, order_facts, order_status};
 use super::{Knowledge, Model, Proposal, Reply, Stream, SupportEvent, SupportRequest, ToolRun};
-use crate::{Context, Decision, ServeError, Stages};
+use crate::{Context, Decision, ServeError, Stages, recommend, search};
 
 /// The longest message that is read, in characters; the rest is cut off.
 pub(super) const LONGEST_MESSAGE: usize = 2_000;
@@ -27,15 +27,26 @@ pub fn answer(
     request: &SupportRequest,
     emit: &mut dyn FnMut(SupportEvent) -> ControlFlow<()>,
 ) -> Result<Decision<Reply>, ServeError> {
-    answer_with(context, knowledge, model, None, request, emit)
+    answer_with(context, knowledge, model, Beside::default(), request, emit)
 }
 
-/// As [`answer`], with a larger model that chooses among what was found.
+/// What support may ask beside its own sources.
+#[derive(Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// A larger model that chooses among what was found.
+    pub chooser: Option<&'a dyn Chooser>,
+    /// The shop's search, with its ranker where it is trained.
+    pub search: Option<(&'a search::Index, Option<&'a search::Model>)>,
+    /// The shop's recommendations, where they are trained.
+    pub recommend: Option<&'a recommend::Model>,
+}
+
+/// As [`answer`], with what else there is to ask.
 pub fn answer_with(
     context: &Context<'_>,
     knowledge: &Knowledge,
     model: Option<&Model>,
-    chooser: Option<&dyn Chooser>,
+    beside: Beside<'_>,
     request: &SupportRequest,
     emit: &mut dyn FnMut(SupportEvent) -> ControlFlow<()>,
 ) -> Result<Decision<Reply>, ServeError> {
@@ -45,7 +56,7 @@ pub fn answer_with(
         context,
         knowledge,
         model,
-        chooser,
+        beside,
         request,
         language: language_of(request, &message, context.snapshot),
         message,
@@ -127,7 +138,7 @@ pub(super) struct Turn<'a> {
     pub context: &'a Context<'a>,
     pub knowledge: &'a Knowledge,
     pub model: Option<&'a Model>,
-    pub chooser: Option<&'a dyn Chooser>,
+    pub beside: Beside<'a>,
     pub request: &'a SupportRequest,
     pub language: String,
     pub message: String,

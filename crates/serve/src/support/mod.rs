@@ -21,6 +21,7 @@ mod question;
 mod route;
 mod score;
 pub mod tools;
+mod wares;
 mod wishes;
 
 use std::ops::ControlFlow;
@@ -32,7 +33,7 @@ use shop::{Id, Role};
 
 pub use catalogue::Selection;
 pub use chooser::{Choice, ChoiceFailure, Chooser};
-pub use compose::{answer, answer_with};
+pub use compose::{Beside, answer, answer_with};
 pub use grounding::{Reference, Said, Support, is_supported};
 pub use knowledge::Knowledge;
 pub use meaning::SentenceEncoder;

@@ -17,6 +17,8 @@ pub enum Phrase {
     NoOrders,
     OriginalLanguage,
     SayMore,
+    Found,
+    Nearest,
     PleaseConfirm,
     WhichItem,
     WhichOption,
@@ -79,6 +81,10 @@ impl Phrase {
             (Self::OriginalLanguage, _) => "In the words of the original:",
             (Self::SayMore, "zh") => "请告诉我您想了解什么。",
             (Self::SayMore, _) => "Please tell me what you would like to know.",
+            (Self::Found, "zh") => "为您找到：",
+            (Self::Found, _) => "This is what I found:",
+            (Self::Nearest, "zh") => "没有完全符合的商品，最接近的是：",
+            (Self::Nearest, _) => "I found nothing that is exactly this. The nearest:",
             (Self::PleaseConfirm, "zh") => "请核对所示内容并确认；确认之前不会有任何更改。",
             (Self::PleaseConfirm, _) => {
                 "Please check what is shown and confirm it; nothing changes before you do."

@@ -13,13 +13,14 @@ use super::compose::{Draft, LONGEST_MESSAGE, Turn};
 use super::grounding::{Reference, Said};
 use super::knowledge::{NamedProduct, product_source};
 use super::meaning::Nearness;
-use super::phrases::FactPhrase;
+use super::phrases::{FactPhrase, Phrase};
 use super::route::follows_up;
 use super::score::Scored;
 use super::tools::{Asked, asked_facts, product_facts};
+use super::wares;
 
 /// A message may hang on so many before it.
-const MOST_EARLIER: usize = 4;
+pub(super) const MOST_EARLIER: usize = 4;
 /// So many sentences of a message are asked by themselves.
 const MOST_PARTS: usize = 6;
 /// A sentence with fewer content words asks nothing by itself.
@@ -32,11 +33,18 @@ impl Turn<'_> {
     pub(super) fn question(&mut self) -> Draft {
         let earlier = self.earlier();
         let question = Question::read(&self.message, earlier.as_deref());
+        let says = |word: &str| word.chars().any(char::is_alphabetic);
+        if !question.terms.iter().any(|(term, _)| says(&term.word)) {
+            return Draft::phrase("empty", Phrase::SayMore, &self.language);
+        }
         let knowledge = self.knowledge;
         let named = self
             .stages
             .run("products", || knowledge.named_products(&question));
         if let Some(draft) = self.aggregate() {
+            return draft;
+        }
+        if let Some(draft) = self.wares(wares::Asked::Propose) {
             return draft;
         }
         if let Some(draft) = self.product_fact(&named, earlier.as_deref()) {
@@ -88,7 +96,8 @@ impl Turn<'_> {
             }
             best => {
                 let probability = best.map_or(0.0, |best| best.probability);
-                self.answered_in_part(threshold)
+                self.wares(wares::Asked::Have)
+                    .or_else(|| self.answered_in_part(threshold))
                     .unwrap_or_else(|| self.declined(probability))
             }
         }
@@ -142,7 +151,8 @@ impl Turn<'_> {
     /// A count or the cheapest of the catalogue, by a query over its records.
     fn aggregate(&mut self) -> Option<Draft> {
         let snapshot = self.snapshot;
-        let (aggregate, selection) = catalogue::read(&self.message, snapshot)?;
+        let (aggregate, selection) =
+            catalogue::read(&self.message, &self.asked_before(), snapshot)?;
         let arguments = json!({
             "words": selection.words, "in_stock": selection.in_stock,
         });

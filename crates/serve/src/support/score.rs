@@ -100,7 +100,7 @@ impl Turn<'_> {
         index: &Index,
         scored: &[Scored],
     ) -> Option<Vec<usize>> {
-        let chooser = self.chooser.filter(|_| !scored.is_empty())?;
+        let chooser = self.beside.chooser.filter(|_| !scored.is_empty())?;
         let sentences: Vec<&str> = scored
             .iter()
             .take(SHOWN)

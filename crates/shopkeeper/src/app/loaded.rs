@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serve::support::{Beside, Chooser};
 use shop::Service;
+
+use super::backend::Backend;
 
 /// A trained model with the version of its artifact.
 pub struct Versioned<T> {
@@ -66,6 +69,18 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// What support may ask beside its own sources.
+    pub fn beside<'a>(&'a self, backend: Option<&'a Backend>) -> Beside<'a> {
+        Beside {
+            chooser: backend.map(|backend| backend as &dyn Chooser),
+            search: self.search.as_ref().map(|part| {
+                let model = part.model.as_ref().map(|model| &*model.model);
+                (&*part.index, model)
+            }),
+            recommend: self.recommend.as_ref().map(|model| &*model.model),
+        }
+    }
+
     /// The version of the model that serves.
     pub fn version(&self, service: Service) -> Option<String> {
         match service {

@@ -16,10 +16,14 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use evaluate::metrics::{coverage, mean};
 use models::ease::Ease;
-use models::next_item::{Judged, ListVoice, NextItemModel, VoiceWeights, judge, judge_decoder};
+use models::next_item::{
+    Judged, ListVoice, NextItemModel, VoiceWeights, judge, judge_decoder, judge_model,
+};
 use serde_json::{Value, json};
 use train::Size;
-use train::recommend::{FitOptions, Holdout, ListChoice, ease_fits, ease_lambdas, fit, weigh};
+use train::recommend::{
+    FitOptions, Holdout, ListChoice, affordable, ease_fits, ease_lambdas, fit, weigh,
+};
 
 use read::Data;
 
@@ -112,7 +116,7 @@ struct SeedResult {
 /// Measures next-item recommendation.
 pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     let data = Data::read(&arguments.sequences, arguments.items.as_deref())?;
-    let (holdout, protocol) = data.hold_out(arguments.time_split);
+    let (mut holdout, mut protocol) = data.hold_out(arguments.time_split);
     if holdout.test.is_empty() || holdout.validation.is_empty() {
         bail!(
             "{}: no user has the three items that a test needs",
@@ -126,6 +130,13 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
         data.sequences.iter().map(Vec::len).sum::<usize>(),
         holdout.test.len(),
     );
+    let drawn = affordable(&holdout.test, data.items());
+    if drawn.len() < holdout.test.len() {
+        let drawn = drawn.len();
+        protocol = format!("{protocol}; of {} users, {drawn} drawn", holdout.test.len());
+        eprintln!("{drawn} of them are drawn: ranking all items for each would take hours");
+    }
+    holdout.test = drawn;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let items = data.items();
     eprintln!("choosing item-to-item lists on validation");
@@ -290,9 +301,12 @@ impl Bench {
         let decoder = &model.decoders[0];
         let single = self.figures(&judge_decoder(decoder, &self.holdout.test, self.threads));
         weigh(&mut model, &self.holdout.validation, seed, self.threads);
-        let blend = self.judge(|history, scores| model.score(history, scores));
+        let judge_blend = |model: &NextItemModel| {
+            self.figures(&judge_model(model, &self.holdout.test, self.threads))
+        };
+        let blend = judge_blend(&model);
         model.lists = self.refitted_lists.clone();
-        let refitted = self.judge(|history, scores| model.score(history, scores));
+        let refitted = judge_blend(&model);
         Ok(SeedResult {
             blend,
             refitted,

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serve::support::{Chooser, Reply, SupportEvent, SupportRequest};
+use serve::support::{Reply, SupportEvent, SupportRequest};
 use shop::{Conversation, Id, Role, Service};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -228,15 +228,15 @@ async fn make_offering(
     let teller = app.clone();
     let offers = Arc::new(Mutex::new(Vec::new()));
     let noted = offers.clone();
-    let backend = app.backend.clone();
+    let (backend, loaded) = (app.backend.clone(), app.loaded());
     let made = make(app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
-        let chooser = backend.as_deref().map(|one| one as &dyn Chooser);
+        let beside = loaded.beside(backend.as_deref());
         serve::support::answer_with(
             context,
             &part.knowledge,
             model,
-            chooser,
+            beside,
             &asked,
             &mut |event| {
                 let piece = match event {

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serve::support::{Chooser, Reply, SupportEvent, SupportRequest};
+use serve::support::{Reply, SupportEvent, SupportRequest};
 use shop::{Role, Service};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
@@ -164,16 +164,16 @@ async fn answered(
     let version = part.model.as_ref().map(|model| model.version.clone());
     let customer = request.customer.clone();
     let created = now().as_seconds();
-    let backend = app.backend.clone();
+    let (backend, loaded) = (app.backend.clone(), app.loaded());
     let made = make(app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
         let id = context.decision_id.to_string();
-        let chooser = backend.as_deref().map(|one| one as &dyn Chooser);
+        let beside = loaded.beside(backend.as_deref());
         serve::support::answer_with(
             context,
             &part.knowledge,
             model,
-            chooser,
+            beside,
             &request,
             &mut |event| {
                 let SupportEvent::Token(text) = event else {

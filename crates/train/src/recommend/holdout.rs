@@ -3,6 +3,15 @@ use models::next_item::Example;
 use rustc_hash::FxHashSet;
 use shop::Timestamp;
 
+use super::fit::sample_of;
+
+/// About so many scores are ranked in a judgement: all items for each user.
+const MAX_RANKED: usize = 20_000_000_000;
+
+/// So many users are judged however many items there are: the standard error
+/// of a recall is then at most .0036.
+const MIN_TESTED: usize = 20_000;
+
 /// Sequences, divided into what is learned from, chosen with and judged on.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Holdout {
@@ -83,6 +92,12 @@ impl Holdout {
     }
 }
 
+/// As many of the examples as can be judged among so many items within
+/// minutes, drawn evenly: all of them up to 200,000 users of 100,000 items.
+pub fn affordable(examples: &[Example], items: usize) -> Vec<Example> {
+    sample_of(examples, 0, (MAX_RANKED / items.max(1)).max(MIN_TESTED))
+}
+
 /// Adds the first of `later` that is not in `history`, where there is a
 /// history at all: what was seen is never ranked.
 fn push_unseen(examples: &mut Vec<Example>, history: &[u32], later: &[u32]) {
@@ -150,5 +165,15 @@ mod tests {
         assert_eq!(holdout.histories, [vec![1, 2], vec![]]);
         assert_eq!(holdout.validation, [example(&[1], 2)]);
         assert_eq!(holdout.test, [example(&[1, 2], 3)]);
+    }
+
+    #[test]
+    fn of_many_users_of_many_items_some_are_judged() {
+        let all: Vec<Example> = (0..20_100).map(|target| example(&[0], target)).collect();
+        assert_eq!(affordable(&all, 100_000), all);
+        let drawn = affordable(&all, 1_000_000);
+        assert_eq!(drawn.len(), 20_000);
+        let distinct: FxHashSet<u32> = drawn.iter().map(|example| example.target).collect();
+        assert_eq!(distinct.len(), 20_000);
     }
 }

@@ -2,7 +2,7 @@ use corpus::recommend::TextIndex;
 use models::ease::{Ease, ease_bytes};
 use models::index::Scored;
 use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
-use models::next_item::{Example, ListVoice, NextItemModel, judge};
+use models::next_item::{Example, ListVoice, NextItemModel, judge_list};
 use serde::{Deserialize, Serialize};
 use shop::Product;
 
@@ -97,10 +97,7 @@ impl ListChoice {
         threads: usize,
     ) -> (Self, Vec<ListVoice>) {
         let validation = sample(validation, 0);
-        let ndcg = |voice: &ListVoice| {
-            let score = |history: &[u32], scores: &mut [f32]| voice.add_scores(history, scores);
-            judge(&validation, items, threads, score).figures.ndcg()
-        };
+        let ndcg = |voice: &ListVoice| judge_list(voice, &validation, items, threads).ndcg();
         let sampled = beginning(training);
         let mut best = (f64::NEG_INFINITY, Self::default());
         for (forward, decay) in [(true, 0.8), (false, 0.7), (false, 1.0)] {

@@ -1,0 +1,387 @@
+//! What a customer would like to buy: "do you have blue lamps", "recommend a
+//! gift under 50", "有蓝色的台灯吗". The shop's own search finds it, and each
+//! product is told with its price and its state, read from its record.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use corpus::search::understanding::{Names, Wish, understand};
+use corpus::support::terms;
+use serde_json::json;
+use shop::{Filter, Id, Product, Role};
+use store::Snapshot;
+
+use super::ToolRun;
+use super::catalogue::{self, is_filed_under, subject, without_asking, words_of};
+use super::compose::{Draft, Turn};
+use super::grounding::{Reference, Said};
+use super::phrases::{FactPhrase, Phrase};
+use super::question::MOST_EARLIER;
+use super::route::follows_up;
+use crate::recommend::{RecommendRequest, recommend};
+use crate::search::{Distinct, SearchRequest, search};
+
+/// So many products are told of.
+const TOLD: usize = 3;
+/// So many are looked at.
+const LOOKED_AT: usize = 30;
+
+/// Whether the shop has something is asked.
+const HAVE: &[&str] = &[
+    "do you have",
+    "do you sell",
+    "do you carry",
+    "do you stock",
+    "do you offer",
+    "you got any",
+    "have you got",
+    "are there any",
+    "is there any",
+    "有没有",
+    "有卖",
+    "卖不卖",
+];
+/// Something is to be proposed.
+const PROPOSE: &[&str] = &[
+    "recommend",
+    "suggest",
+    "looking for",
+    "searching for",
+    "show me",
+    "find me",
+    "want to buy",
+    "like to buy",
+    "推荐",
+    "想买",
+    "帮我找",
+    "给我看看",
+    "有什么好",
+];
+/// Words that say how something is wanted and not what.
+const MANNER: &[&str] = &[
+    "recommend",
+    "recommendation",
+    "suggest",
+    "suggestion",
+    "look",
+    "search",
+    "find",
+    "buy",
+    "want",
+    "need",
+    "like",
+    "gift",
+    "present",
+    "something",
+    "anything",
+    "good",
+    "nice",
+    "best",
+    "great",
+    "new",
+    "under",
+    "over",
+    "below",
+    "above",
+    "less",
+    "more",
+    "than",
+    "dollar",
+    "usd",
+    "推荐",
+    "想买",
+    "帮",
+    "找",
+    "看看",
+    "礼物",
+    "送礼",
+    "送人",
+    "适合",
+    "东西",
+    "一款",
+    "一个",
+    "好",
+    "以下",
+    "以上",
+    "以内",
+    "元",
+    "块",
+    "左右",
+    "没有",
+    "卖",
+];
+
+/// What a message asks of the assortment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Whether there is such a thing.
+    Have,
+    /// To be shown something.
+    Propose,
+}
+
+impl Asked {
+    pub(super) fn of(message: &str) -> Option<Self> {
+        let lower = message.to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        // "有蓝色的台灯吗", "有无线耳机么".
+        let chinese = || lower.contains('有') && (lower.contains('吗') || lower.contains('么'));
+        if has(PROPOSE) {
+            Some(Self::Propose)
+        } else if has(HAVE) || chinese() {
+            Some(Self::Have)
+        } else {
+            None
+        }
+    }
+}
+
+/// What was found, and whether it is all that was asked for.
+struct Found {
+    products: Vec<Id>,
+    exact: bool,
+    /// Whether the shop files them under the very thing.
+    is_kind: bool,
+    tool: &'static str,
+}
+
+impl Turn<'_> {
+    /// Products for a message that asks for some; `None` when it asks for
+    /// none, or for nothing that the shop has.
+    pub(super) fn wares(&mut self, kind: Asked) -> Option<Draft> {
+        let said = without_asking(&self.message.to_lowercase());
+        let before = follows_up(&self.message).then(|| self.asked_before());
+        let before = before.and_then(|texts| texts.iter().find_map(|text| self.asks(text)));
+        let asked = Asked::of(&self.message).or(before.as_ref().map(|(asked, _)| *asked));
+        if asked != Some(kind) {
+            return None;
+        }
+        let wanted = Wanted::read(&said, self.snapshot);
+        let found = match (before, kind) {
+            // "And kettles?" is about something else, "and the blue one?" about
+            // one of those.
+            (Some((_, about)), _) => {
+                let other = self.searched(&wanted).filter(|found| found.is_kind);
+                let one_of_those = Wanted::read(&format!("{said} {about}"), self.snapshot);
+                other.or_else(|| self.searched(&one_of_those))?
+            }
+            (None, Asked::Propose) if wanted.head.is_empty() => self.recommended(&wanted)?,
+            (None, _) => self.searched(&wanted)?,
+        };
+        let lead = if found.exact {
+            Phrase::Found
+        } else {
+            Phrase::Nearest
+        };
+        let told = found.products.iter().filter_map(|id| self.told(id));
+        let mut lines: Vec<Said> = told.collect();
+        if lines.is_empty() {
+            return None;
+        }
+        lines.insert(0, Said::phrase(lead, &self.language));
+        Some(Draft {
+            said: lines,
+            actions: vec![ToolRun {
+                tool: found.tool.to_owned(),
+                arguments: json!({"query": said.trim(), "limit": TOLD}),
+                result: json!({"products": found.products, "exact": found.exact}),
+            }],
+            confidence: 1.0,
+            route: "products",
+            ..Draft::default()
+        })
+    }
+
+    /// What the customer said before, the newest first.
+    pub(super) fn asked_before(&self) -> Vec<&str> {
+        let turns = self.request.conversation.iter().rev();
+        let said = turns.filter(|(role, _)| *role == Role::Customer);
+        said.map(|(_, text)| text.as_str())
+            .take(MOST_EARLIER)
+            .collect()
+    }
+
+    /// What an earlier message asked of the assortment, and about what.
+    fn asks(&self, text: &str) -> Option<(Asked, String)> {
+        let counted = || catalogue::read(text, &[], self.snapshot).map(|_| Asked::Have);
+        let asked = Asked::of(text).or_else(counted)?;
+        let about = subject(&text.to_lowercase());
+        (!about.is_empty()).then_some((asked, about))
+    }
+
+    fn told(&self, id: &Id) -> Option<Said> {
+        let title = Reference::ProductTitle(id.clone());
+        let price = Reference::ProductPrice(id.clone());
+        let state = Reference::ProductAvailability(id.clone());
+        let (snapshot, language) = (self.snapshot, &self.language);
+        let priced = vec![title.clone(), price, state.clone()];
+        Said::facts(FactPhrase::Listed, priced, snapshot, language).or_else(|| {
+            let unpriced = vec![title, state];
+            Said::facts(
+                FactPhrase::ProductAvailability,
+                unpriced,
+                snapshot,
+                language,
+            )
+        })
+    }
+
+    /// What search finds that is the thing asked for, with as many of its other
+    /// words as any.
+    fn searched(&mut self, wanted: &Wanted) -> Option<Found> {
+        let (index, model) = self.beside.search.filter(|_| !wanted.head.is_empty())?;
+        let request = SearchRequest {
+            q: wanted.said.clone(),
+            limit: LOOKED_AT,
+            filter: wanted.filter(),
+            language: Some(self.language.clone()),
+            customer: self.request.customer.clone(),
+            session: self.request.session.clone(),
+            distinct: Some(Distinct::GroupId),
+            ..SearchRequest::default()
+        };
+        let context = self.context;
+        let results = self
+            .stages
+            .try_run("search", || search(context, index, model, &request).ok())?;
+        let hits = results.content.hits.iter().map(|hit| &*hit.product);
+        let fitting = hits.filter(|product| wanted.affords(product));
+        let mut ranked: Vec<(bool, usize, &Product)> = fitting
+            .filter_map(|product| {
+                let own = words_of(product);
+                let held = wanted.words.iter().filter(|word| own.contains(*word));
+                let named = own.contains(&wanted.head);
+                named.then(|| (is_filed_under(product, &wanted.head), held.count(), product))
+            })
+            .collect();
+        // The order of search stays where they say as much.
+        ranked.sort_by_key(|(is_kind, held, _)| Reverse((*is_kind, *held)));
+        let (is_kind, held, _) = *ranked.first()?;
+        let best = ranked
+            .iter()
+            .filter(|one| (one.0, one.1) == (is_kind, held));
+        Some(Found {
+            products: best.take(TOLD).map(|(_, _, one)| one.id.clone()).collect(),
+            exact: held == wanted.words.len(),
+            is_kind,
+            tool: "search",
+        })
+    }
+
+    /// What the shop recommends to whoever asks, within the price that is named.
+    fn recommended(&mut self, wanted: &Wanted) -> Option<Found> {
+        let (context, model) = (self.context, self.beside.recommend);
+        let request = RecommendRequest {
+            customer: self.request.customer.clone(),
+            session: self.request.session.clone(),
+            limit: LOOKED_AT,
+            ..RecommendRequest::default()
+        };
+        let found = self
+            .stages
+            .try_run("recommend", || recommend(context, model, &request).ok())?;
+        let fits = |id: &&Id| {
+            let product = context.snapshot.catalogue.by_id(id);
+            product.is_some_and(|product| wanted.affords(product))
+        };
+        let products = found.content.items.iter().map(|item| &item.id);
+        Some(Found {
+            products: products.filter(fits).take(TOLD).cloned().collect(),
+            exact: true,
+            is_kind: false,
+            tool: "recommend",
+        })
+    }
+}
+
+/// What is wanted, as it was said and as words that a product may hold.
+struct Wanted {
+    said: String,
+    words: BTreeSet<String>,
+    /// What kind of thing it is: the last word, in English before "for my
+    /// desk" and the like. Empty when any thing will do.
+    head: String,
+    /// In minor units.
+    least: Option<i64>,
+    most: Option<i64>,
+}
+
+/// What follows one of these says more of the thing before it.
+const MORE: &[&str] = &[
+    " for ",
+    " with ",
+    " without ",
+    " in ",
+    " from ",
+    " to ",
+    " that ",
+    " which ",
+    " made ",
+    " of ",
+];
+
+impl Wanted {
+    fn read(said: &str, snapshot: &Snapshot) -> Self {
+        // Some products tell what a unit of the shop's money is.
+        let some = snapshot.catalogue.iter().take(LOOKED_AT);
+        let some: Vec<&Product> = some.map(|(_, product)| &**product).collect();
+        let understood = understand(&Names::of(&some), said);
+        let price = understood.wishes.iter().find_map(|wish| match wish {
+            Wish::Price { min, max, .. } => Some((*min, *max)),
+            _ => None,
+        });
+        let (least, most) = price.unwrap_or_default();
+        let end = MORE.iter().filter_map(|word| understood.words.find(word));
+        let thing = &understood.words[..end.min().unwrap_or(understood.words.len())];
+        let head = things(thing).pop().unwrap_or_default();
+        let words = match head.as_str() {
+            "" => BTreeSet::new(),
+            _ => things(&understood.words).into_iter().collect(),
+        };
+        Self {
+            words,
+            said: understood
+                .words
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+            head,
+            least,
+            most,
+        }
+    }
+
+    fn filter(&self) -> Filter {
+        let bound = |sign: &str, amount: Option<i64>| Some(format!("price {sign} {}", amount?));
+        let bounds = [bound(">=", self.least), bound("<=", self.most)];
+        let text: Vec<String> = bounds.into_iter().flatten().collect();
+        text.join(" AND ").parse().unwrap_or_default()
+    }
+
+    fn affords(&self, product: &Product) -> bool {
+        let within = |amount: i64| {
+            self.least.is_none_or(|least| amount >= least)
+                && self.most.is_none_or(|most| amount <= most)
+        };
+        let free = self.least.is_none() && self.most.is_none();
+        let price = product.price.map(|price| price.amount);
+        product.availability.can_be_ordered() && price.map_or(free, within)
+    }
+}
+
+/// The stems of the words that name things and their properties.
+fn things(text: &str) -> Vec<String> {
+    let words = terms(text).into_iter();
+    let words = words.filter(|term| term.content && !manner().contains(&term.word));
+    words.map(|term| term.word).collect()
+}
+
+/// The stems of [`MANNER`].
+fn manner() -> &'static BTreeSet<String> {
+    static STEMS: OnceLock<BTreeSet<String>> = OnceLock::new();
+    STEMS.get_or_init(|| {
+        let words = MANNER.iter().flat_map(|word| terms(word));
+        words.map(|term| term.word).collect()
+    })
+}

@@ -71,6 +71,7 @@ pub use turns::Turns;
 pub mod boosted_trees;
 pub mod ease;
 pub mod index;
+pub mod intents;
 pub mod linear;
 pub mod naive_bayes;
 pub mod neighbours;

@@ -4,6 +4,7 @@
 
 mod baseline;
 mod calibrate;
+mod intents;
 mod language;
 
 use corpus::Corpus;
@@ -13,7 +14,8 @@ use models::LanguageModel;
 use crate::{Job, TrainError, Trained};
 
 /// Trains everything that support serves from. Files: those of a
-/// [`LanguageModel`], `calibration.json`, `answers.json`.
+/// [`LanguageModel`], `calibration.json`, `answers.json`, and where the shop
+/// names what its customers want those of [`models::intents::Intents`].
 pub fn train(corpus: &Corpus, job: &Job<'_>) -> Result<Trained, TrainError> {
     let examples = examples(corpus);
     if examples.is_empty() {
@@ -42,6 +44,10 @@ pub fn train(corpus: &Corpus, job: &Job<'_>) -> Result<Trained, TrainError> {
     files.insert("calibration.json".to_owned(), calibration);
     let answers = json(serde_json::to_vec(&answers))?;
     files.insert("answers.json".to_owned(), answers);
+    if let Some((intents, metric)) = intents::train(corpus, job)? {
+        files.extend(intents.to_files().map_err(engine)?);
+        metrics.push(metric);
+    }
     language::forget_checkpoint(job);
     Ok(Trained { files, metrics })
 }

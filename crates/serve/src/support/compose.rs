@@ -10,7 +10,9 @@ use super::meaning::Nearness;
 use super::phrases::Phrase;
 use super::route::{Route, route};
 use super::tools::{find_orders, hand_over, order_facts, order_status};
-use super::{Knowledge, Model, Proposal, Reply, Stream, SupportEvent, SupportRequest, ToolRun};
+use super::{
+    Knowledge, Model, Proposal, ReadIntent, Reply, Stream, SupportEvent, SupportRequest, ToolRun,
+};
 use crate::{Context, Decision, ServeError, Stages, recommend, search};
 
 /// The longest message that is read, in characters; the rest is cut off.
@@ -62,8 +64,10 @@ pub fn answer_with(
         message,
         stages: Stages::default(),
         used_model: false,
+        intent: None,
         near: None,
     };
+    turn.read_intent();
     let snapshot = context.snapshot;
     let way = turn.stages.run("route", || {
         route(&turn.message, !snapshot.orders.is_empty())
@@ -144,31 +148,64 @@ pub(super) struct Turn<'a> {
     pub message: String,
     pub stages: Stages,
     pub used_model: bool,
+    /// What the customer wants, by the shop's own names for it.
+    pub intent: Option<ReadIntent>,
     /// How near the question is to each unit, once an encoder has said so.
     pub near: Option<Nearness>,
 }
 
 impl Turn<'_> {
+    /// What the customer wants, where training has learnt the shop's names.
+    fn read_intent(&mut self) {
+        let intents = self.model.and_then(|model| model.intents.as_ref());
+        let Some(intents) = intents else {
+            self.stages.skip("intent");
+            return;
+        };
+        let read = self.stages.run("intent", || intents.read(&self.message));
+        self.intent = Some(ReadIntent {
+            name: read.name.to_owned(),
+            probability: read.probability,
+            sure: read.is_sure,
+        });
+    }
+
+    /// Whether the customer surely wants what one of these names stands for.
+    fn surely_wants(&self, names: &[String]) -> bool {
+        let sure = self.intent.as_ref().filter(|intent| intent.sure);
+        sure.is_some_and(|intent| names.contains(&intent.name))
+    }
+
     fn draft(&mut self, way: &Route) -> Draft {
-        let phrase = |phrase| Draft::phrase(way.name(), phrase, &self.language);
-        match way {
-            Route::Empty => phrase(Phrase::SayMore),
-            Route::Greeting => phrase(Phrase::Greeting),
-            Route::Thanks => phrase(Phrase::Welcome),
-            Route::Person(reason) => {
-                let mut draft = phrase(Phrase::HandedOver);
-                draft.handoff = Some(hand_over(self.request, reason));
-                draft
-            }
+        let policy = self.request.policy.clone();
+        let draft = match way {
+            Route::Empty => Draft::phrase(way.name(), Phrase::SayMore, &self.language),
+            Route::Greeting => Draft::phrase(way.name(), Phrase::Greeting, &self.language),
+            Route::Thanks => Draft::phrase(way.name(), Phrase::Welcome, &self.language),
+            Route::Person(reason) => self.handed_over(reason),
             Route::Orders(numbers) => match self.deeds(true) {
                 Some(draft) => draft,
                 None => self.orders(numbers),
             },
             Route::Question => match self.deeds(false) {
                 Some(draft) => draft,
+                None if self.surely_wants(&policy.intents.person) => self.handed_over("intent"),
                 None => self.question(),
             },
+        };
+        if draft.abstained && self.surely_wants(&policy.intents.orders) {
+            return self.orders(&[]);
         }
+        if draft.route == "question" && draft.confidence < policy.limits.hand_over_below {
+            return self.handed_over("unsure");
+        }
+        draft
+    }
+
+    fn handed_over(&self, reason: &'static str) -> Draft {
+        let mut draft = Draft::phrase("person", Phrase::HandedOver, &self.language);
+        draft.handoff = Some(hand_over(self.request, reason));
+        draft
     }
 
     fn orders(&mut self, numbers: &[String]) -> Draft {

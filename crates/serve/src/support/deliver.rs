@@ -151,6 +151,7 @@ impl Turn<'_> {
             abstained,
             confidence: draft.confidence,
             route: draft.route.to_owned(),
+            intent: self.intent.take(),
             refused,
             said,
         }

@@ -39,7 +39,7 @@ pub use knowledge::Knowledge;
 pub use meaning::SentenceEncoder;
 pub use model::Model;
 pub use phrases::{FactPhrase, Phrase};
-pub use policy::{Approver, DEFAULT_POLICY, Limits, Policy, RefundTo, Rule};
+pub use policy::{ActedUpon, Approver, DEFAULT_POLICY, Limits, Policy, RefundTo, Rule};
 pub use proposal::{Open, Proposal, Proposals};
 pub use tools::HandOver;
 
@@ -96,6 +96,17 @@ pub struct ToolRun {
     pub result: Value,
 }
 
+/// What a message was taken to want.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadIntent {
+    /// As the shop's conversations name it.
+    pub name: String,
+    /// Its calibrated probability.
+    pub probability: f32,
+    /// Whether that was enough to act upon it.
+    pub sure: bool,
+}
+
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
@@ -122,6 +133,9 @@ pub struct Reply {
     pub confidence: f64,
     /// How the message was read: `question`, `orders`, `product`, …
     pub route: String,
+    /// What the customer wants, by the shop's own names, where it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<ReadIntent>,
     /// Sentences that the checker refused to let out; 0 unless there is a fault.
     pub refused: usize,
     /// What was said, with what supports it.
@@ -143,6 +157,7 @@ impl Reply {
             "confidence": self.confidence,
             "abstained": self.abstained,
             "handoff": self.handoff,
+            "intent": self.intent,
             "citations": sources,
         })
     }

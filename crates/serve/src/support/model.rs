@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use corpus::support::{Calibration, LearnedAnswers, QUESTION_TOKENS, UNIT_TOKENS};
 use models::LanguageModel;
+use models::intents::Intents;
 
 use crate::ServeError;
 
@@ -11,6 +12,8 @@ pub struct Model {
     language: LanguageModel,
     pub(crate) calibration: Calibration,
     pub(crate) answers: LearnedAnswers,
+    /// What customers want, where the shop has names for it.
+    pub(crate) intents: Option<Intents>,
 }
 
 impl Model {
@@ -35,10 +38,13 @@ impl Model {
         }
         let answers = serde_json::from_slice(file("answers.json")?)
             .map_err(|error| wrong("answers.json", &error))?;
+        let intents =
+            Intents::from_files(files).map_err(|error| ServeError::Artifact(error.to_string()))?;
         Ok(Self {
             language,
             calibration,
             answers,
+            intents,
         })
     }
 

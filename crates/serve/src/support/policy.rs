@@ -71,12 +71,36 @@ impl Default for Limits {
     }
 }
 
+/// Which of the shop's own names for what customers want stand for something
+/// that the assistant does by itself, once training is sure of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ActedUpon {
+    /// The state of the customer's orders is told.
+    pub orders: Vec<String>,
+    /// A person takes over.
+    pub person: Vec<String>,
+}
+
+impl Default for ActedUpon {
+    fn default() -> Self {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            orders: names(&["order_status", "track_order"]),
+            person: names(&["complaint", "contact_human_agent"]),
+        }
+    }
+}
+
 /// All rules of a shop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// How much one customer may ask for.
     #[serde(default)]
     pub limits: Limits,
+    /// What is done for what a customer is surely taken to want.
+    #[serde(default)]
+    pub intents: ActedUpon,
     /// The rule of each tool that may write.
     #[serde(flatten)]
     rules: BTreeMap<Tool, Rule>,
@@ -113,6 +137,7 @@ impl Policy {
     pub fn nothing() -> Self {
         Self {
             limits: Limits::default(),
+            intents: ActedUpon::default(),
             rules: BTreeMap::new(),
         }
     }
@@ -131,6 +156,7 @@ mod tests {
     fn the_shipped_policy_reads_and_its_limits_are_the_defaults() {
         let policy = Policy::parse(DEFAULT_POLICY).unwrap();
         assert_eq!(policy.limits, Limits::default());
+        assert_eq!(policy.intents, ActedUpon::default());
         for tool in Tool::ALL {
             assert_eq!(policy.rule(tool).is_some(), tool.writes(), "{tool:?}");
         }
@@ -143,6 +169,7 @@ mod tests {
             "[search]\n",
             "[cancel_order]\nstatus = []\n",
             "[limits]\nmessages = 3\n",
+            "[intents]\nrefund = [\"refund_order\"]\n",
         ] {
             assert!(Policy::parse(text).is_err(), "{text}");
         }

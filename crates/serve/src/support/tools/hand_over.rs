@@ -28,7 +28,8 @@ pub(super) fn plan(
 /// What the person who takes over gets to see first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HandOver {
-    /// Why: `asked` for a person, or `upset`.
+    /// Why: `asked` for a person, `upset`, `intent` (surely wants one), `unsure`
+    /// (the answer would have been), or what a tool gave.
     pub reason: String,
     /// The customer's own last messages, oldest first.
     pub messages: Vec<String>,

@@ -1,0 +1,196 @@
+//! What the writer of a message wants, by given names: a linear classifier
+//! with a threshold for each class, from which on a program may act upon it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+use crate::linear::LinearClassifier;
+
+const CLASSIFIER: &str = "intents.linear";
+const THRESHOLDS: &str = "intents.json";
+
+/// What a message was read as.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Intent<'a> {
+    /// The class's name.
+    pub name: &'a str,
+    /// Its calibrated probability.
+    pub probability: f32,
+    /// Whether that is enough to act upon it.
+    pub is_sure: bool,
+}
+
+/// A classifier that knows how sure it has to be of each class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intents {
+    classifier: LinearClassifier,
+    thresholds: Thresholds,
+}
+
+/// By class, in the classifier's order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Thresholds {
+    error_rate: f64,
+    /// The least probability to act upon; `None`: never, there was too little
+    /// to judge by.
+    least: Vec<Option<f32>>,
+}
+
+impl Intents {
+    /// Chooses each class's threshold on `held` rows of text and class that the
+    /// classifier has not learnt from: the lowest from which on at most
+    /// `error_rate` of the messages read as this class are of another. Of `n`
+    /// messages with `e` wrong ones the rate is taken to be (e + ½) / (n + 1), so
+    /// that a handful of lucky rows proves nothing.
+    pub fn choose(classifier: LinearClassifier, held: &[(&str, usize)], error_rate: f64) -> Self {
+        let mut read: Vec<Vec<(f32, bool)>> = vec![Vec::new(); classifier.classes().len()];
+        for (text, class) in held {
+            let (found, probability) = classifier.best(text);
+            read[found].push((probability, found == *class));
+        }
+        let least = read.into_iter().map(|rows| lowest(rows, error_rate));
+        let thresholds = Thresholds {
+            error_rate,
+            least: least.collect(),
+        };
+        Self {
+            classifier,
+            thresholds,
+        }
+    }
+
+    /// Reads a message.
+    pub fn read(&self, text: &str) -> Intent<'_> {
+        let (class, probability) = self.classifier.best(text);
+        let least = self.thresholds.least[class];
+        Intent {
+            name: &self.classifier.classes()[class],
+            probability,
+            is_sure: least.is_some_and(|least| probability >= least),
+        }
+    }
+
+    /// The classes that may be acted upon at all.
+    pub fn sure_classes(&self) -> impl Iterator<Item = &str> {
+        let classes = self.classifier.classes().iter().zip(&self.thresholds.least);
+        classes.filter_map(|(class, least)| least.map(|_| class.as_str()))
+    }
+
+    /// As files by name.
+    pub fn to_files(&self) -> Result<BTreeMap<String, Vec<u8>>, ModelError> {
+        let thresholds = serde_json::to_vec(&self.thresholds);
+        let thresholds = thresholds.map_err(|error| ModelError::File(error.to_string()))?;
+        Ok(BTreeMap::from([
+            (CLASSIFIER.to_owned(), self.classifier.to_bytes()),
+            (THRESHOLDS.to_owned(), thresholds),
+        ]))
+    }
+
+    /// Reads what [`Intents::to_files`] wrote; `None` where it is not there.
+    pub fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Option<Self>, ModelError> {
+        let (Some(classifier), Some(thresholds)) = (files.get(CLASSIFIER), files.get(THRESHOLDS))
+        else {
+            return Ok(None);
+        };
+        let wrong = |reason: String| ModelError::File(format!("{THRESHOLDS}: {reason}"));
+        let classifier = LinearClassifier::from_bytes(classifier)?;
+        let thresholds: Thresholds =
+            serde_json::from_slice(thresholds).map_err(|error| wrong(error.to_string()))?;
+        if thresholds.least.len() != classifier.classes().len() {
+            return Err(wrong("as many thresholds as classes are needed".to_owned()));
+        }
+        Ok(Some(Self {
+            classifier,
+            thresholds,
+        }))
+    }
+}
+
+/// The lowest probability from which on few enough are wrong. Where all that was
+/// held out passes, the calibrated probability is taken at its word as well.
+fn lowest(mut rows: Vec<(f32, bool)>, error_rate: f64) -> Option<f32> {
+    rows.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let (mut wrong, mut least) = (0, None);
+    for (count, (probability, right)) in (1..).zip(&rows) {
+        wrong += usize::from(!right);
+        let rate = (wrong as f64 + 0.5) / (count as f64 + 1.0);
+        // Of equal probabilities all count or none.
+        let more = rows.get(count).is_some_and(|next| next.0 == *probability);
+        if rate <= error_rate && !more {
+            least = Some(*probability);
+        }
+    }
+    let all_pass = least.is_some() && least == rows.last().map(|row| row.0);
+    let promised = (1.0 - error_rate) as f32;
+    least.map(|least| if all_pass { least.min(promised) } else { least })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linear::LinearOptions;
+
+    #[test]
+    fn a_threshold_keeps_the_error_rate() {
+        let rows = |rights: &[(f32, bool, usize)]| -> Vec<(f32, bool)> {
+            let rows = rights.iter().flat_map(|(probability, right, count)| {
+                std::iter::repeat_n((*probability, *right), *count)
+            });
+            rows.collect()
+        };
+        for (given, expected) in [
+            (rows(&[(0.9, true, 40), (0.5, false, 10)]), Some(0.9)),
+            // The wrong ones above are made up for by the right ones below.
+            (rows(&[(0.9, false, 1), (0.6, true, 60)]), Some(0.6)),
+            (
+                rows(&[(0.9, true, 40), (0.5, true, 9), (0.2, false, 9)]),
+                Some(0.5),
+            ),
+            (rows(&[(0.9, true, 20), (0.9, false, 5)]), None),
+            (rows(&[(0.9999, true, 30)]), Some(0.95)),
+            // Too few to know.
+            (rows(&[(0.99, true, 5)]), None),
+            (Vec::new(), None),
+        ] {
+            assert_eq!(lowest(given.clone(), 0.05), expected, "{given:?}");
+        }
+    }
+
+    fn intents() -> Intents {
+        let say = |class: usize, number: usize| match class {
+            0 => format!("where is my parcel {number}"),
+            _ => format!("i want a human, call {number}"),
+        };
+        let texts: Vec<(String, usize)> = (0..200).map(|n| (say(n % 2, n), n % 2)).collect();
+        let rows: Vec<(&str, usize)> = texts.iter().map(|(text, c)| (text.as_str(), *c)).collect();
+        let (training, held) = rows.split_at(150);
+        let classes = vec!["order_status".to_owned(), "person".to_owned()];
+        let classifier = LinearClassifier::train(training, classes, &LinearOptions::default());
+        Intents::choose(classifier.unwrap(), held, 0.05)
+    }
+
+    #[test]
+    fn messages_are_read_and_strangers_are_not_acted_upon() {
+        let intents = intents();
+        let read = intents.read("please, where is my parcel 7");
+        assert!(read.name == "order_status" && read.is_sure, "{read:?}");
+        assert!(!intents.read("the weather on Mars").is_sure);
+        assert_eq!(intents.sure_classes().count(), 2);
+    }
+
+    #[test]
+    fn they_survive_their_files() {
+        let intents = intents();
+        let mut files = intents.to_files().unwrap();
+        assert_eq!(Intents::from_files(&files).unwrap(), Some(intents));
+        files.insert(
+            THRESHOLDS.to_owned(),
+            b"{\"error_rate\":0.05,\"least\":[]}".to_vec(),
+        );
+        assert!(Intents::from_files(&files).is_err());
+        files.remove(THRESHOLDS);
+        assert_eq!(Intents::from_files(&files).unwrap(), None);
+    }
+}

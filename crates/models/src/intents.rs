@@ -22,6 +22,29 @@ pub struct Intent<'a> {
     pub is_sure: bool,
 }
 
+/// What a classifier made of a message whose class is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    class: usize,
+    probability: f32,
+    is_right: bool,
+}
+
+impl Reading {
+    /// Of each of `rows` of text and class.
+    pub fn of(classifier: &LinearClassifier, rows: &[(&str, usize)]) -> Vec<Self> {
+        let read = rows.iter().map(|(text, right)| {
+            let (class, probability) = classifier.best(text);
+            Self {
+                class,
+                probability,
+                is_right: class == *right,
+            }
+        });
+        read.collect()
+    }
+}
+
 /// A classifier that knows how sure it has to be of each class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intents {
@@ -39,16 +62,17 @@ struct Thresholds {
 }
 
 impl Intents {
-    /// Chooses each class's threshold on `held` rows of text and class that the
-    /// classifier has not learnt from: the lowest from which on at most
-    /// `error_rate` of the messages read as this class are of another. Of `n`
-    /// messages with `e` wrong ones the rate is taken to be (e + ½) / (n + 1), so
-    /// that a handful of lucky rows proves nothing.
-    pub fn choose(classifier: LinearClassifier, held: &[(&str, usize)], error_rate: f64) -> Self {
+    /// Chooses each class's threshold by `held`, what classifiers like this one
+    /// made of messages that they had not learnt from: the lowest from which on
+    /// at most `error_rate` of the messages read as this class are of another.
+    /// Of `n` messages with `e` wrong ones the rate is taken to be
+    /// (e + ½) / (n + 1), so that a handful of lucky ones proves nothing.
+    pub fn choose(classifier: LinearClassifier, held: &[Reading], error_rate: f64) -> Self {
         let mut read: Vec<Vec<(f32, bool)>> = vec![Vec::new(); classifier.classes().len()];
-        for (text, class) in held {
-            let (found, probability) = classifier.best(text);
-            read[found].push((probability, found == *class));
+        for reading in held {
+            if let Some(rows) = read.get_mut(reading.class) {
+                rows.push((reading.probability, reading.is_right));
+            }
         }
         let least = read.into_iter().map(|rows| lowest(rows, error_rate));
         let thresholds = Thresholds {
@@ -168,7 +192,9 @@ mod tests {
         let (training, held) = rows.split_at(150);
         let classes = vec!["order_status".to_owned(), "person".to_owned()];
         let classifier = LinearClassifier::train(training, classes, &LinearOptions::default());
-        Intents::choose(classifier.unwrap(), held, 0.05)
+        let classifier = classifier.unwrap();
+        let held = Reading::of(&classifier, held);
+        Intents::choose(classifier, &held, 0.05)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use corpus::insight::Polarity;
 use corpus::{Corpus, Split};
 use models::ModelError;
-use models::intents::Intents;
+use models::intents::{Intents, Reading};
 use models::linear::{LinearClassifier, LinearOptions};
 use shop::{Metric, Role};
 
@@ -17,6 +17,8 @@ use crate::{Job, TrainError};
 const ERROR_RATE: f64 = 0.05;
 /// An intent with fewer messages to learn from is not learnt.
 const LEAST_ROWS: usize = 8;
+/// Thresholds are chosen on so many parts of what is learnt from.
+const FOLDS: usize = 5;
 /// Of so many labelled texts one validates and one tests.
 const LABELLED_IN: usize = 10;
 
@@ -68,8 +70,9 @@ fn learn(rows: &[Row<'_>], seed: u64) -> Result<Option<(Intents, Metric)>, Model
         seed,
         ..LinearOptions::default()
     };
-    let classes = counts.keys().map(|name| (*name).to_owned()).collect();
-    let classifier = LinearClassifier::train(&of(Split::Train), classes, &options)?;
+    let classes: Vec<String> = counts.keys().map(|name| (*name).to_owned()).collect();
+    let training = of(Split::Train);
+    let classifier = LinearClassifier::train(&training, classes.clone(), &options)?;
     let test = of(Split::Test);
     let right = |(text, class): &&(&str, usize)| classifier.best(text).0 == *class;
     let commonest = counts.values().enumerate().max_by_key(|(_, count)| **count);
@@ -82,8 +85,30 @@ fn learn(rows: &[Row<'_>], seed: u64) -> Result<Option<(Intents, Metric)>, Model
         baseline: share(test.iter().filter(|(_, class)| *class == commonest).count()),
         higher_is_better: true,
     };
-    let intents = Intents::choose(classifier, &of(Split::Validation), ERROR_RATE);
+    let mut held = Reading::of(&classifier, &of(Split::Validation));
+    held.extend(across_folds(&training, &classes, &options)?);
+    let intents = Intents::choose(classifier, &held, ERROR_RATE);
     Ok(Some((intents, metric)))
+}
+
+/// What each part of the rows is read as by a classifier of the others: the
+/// rare intents have too few validation rows to be judged by those alone.
+fn across_folds(
+    rows: &[(&str, usize)],
+    classes: &[String],
+    options: &LinearOptions,
+) -> Result<Vec<Reading>, ModelError> {
+    let mut held = Vec::new();
+    for fold in 0..FOLDS {
+        let part = |inside: bool| -> Vec<(&str, usize)> {
+            let rows = rows.iter().enumerate();
+            let part = rows.filter(|(place, _)| (place % FOLDS == fold) == inside);
+            part.map(|(_, row)| *row).collect()
+        };
+        let classifier = LinearClassifier::train(&part(false), classes.to_vec(), options)?;
+        held.extend(Reading::of(&classifier, &part(true)));
+    }
+    Ok(held)
 }
 
 /// The first message of each named conversation, and labelled texts that do

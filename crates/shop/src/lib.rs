@@ -35,7 +35,10 @@ pub use customer::{Consent, Customer};
 pub use decision::{DecisionRecord, Metric, ModelVersion, Service, Stage, StageOutcome};
 pub use document::{Document, DocumentKind};
 pub use event::{Event, EventKind};
-pub use filter::{Expression as FilterExpression, Filter, FilterError, PriceRange};
+pub use filter::{
+    Expression as FilterExpression, Filter, FilterError, NamedField, NamedFields, OWN_FIELDS,
+    PriceRange, each_field, field_values,
+};
 pub use id::{Id, IdError, MAX_ID_BYTES};
 pub use judgement::{Aspect, Judgement, Labelled};
 pub use money::{Currency, Money, MoneyError};

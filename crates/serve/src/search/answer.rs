@@ -11,11 +11,12 @@ use super::facet::FacetCount;
 use super::hits::{self, Shown};
 use super::index::{DocumentNumber, Index};
 use super::model::Model;
-use super::query::{SearchRequest, SearchResults, Sort};
+use super::query::{SearchRequest, SearchResults};
 use super::rank::{self, Behaviour, Candidate, Scoring};
 use super::rules::Applied;
+use super::sort::{self, Sort};
 use super::word_index::Wanted;
-use super::{meaning, page, rules};
+use super::{facet, fields, meaning, page, rules};
 use crate::{Context, Decision, ServeError, Stages};
 
 /// How many products are found by meaning alone.
@@ -87,6 +88,7 @@ fn answer(
 ) -> Result<Decision<SearchResults>, ServeError> {
     request.check()?;
     let snapshot = context.snapshot;
+    fields::check(index, snapshot, request)?;
     let default = Ranker::default();
     let ranker = model.map_or(&default, Model::ranker);
     let mut stages = Stages::default();
@@ -319,7 +321,7 @@ impl Search<'_> {
                         .filter(|document| self.accepts(filter, *document))
                         .collect();
                     let asked = std::slice::from_ref(*facet);
-                    facets.extend(self.index.count_facets(&documents, asked).finish());
+                    facets.extend(self.count(&documents, asked));
                 }
             });
         }
@@ -329,13 +331,29 @@ impl Search<'_> {
         if !request.facets.is_empty() {
             stages.run("facets", || {
                 let documents: Vec<_> = candidates.iter().map(|one| one.document).collect();
-                let counts = self.index.count_facets(&documents, &request.facets);
-                for (facet, values) in counts.finish() {
+                for (facet, values) in self.count(&documents, &request.facets) {
                     facets.entry(facet).or_insert(values);
                 }
             });
         }
         facets
+    }
+
+    fn count(
+        &self,
+        documents: &[DocumentNumber],
+        facets: &[String],
+    ) -> BTreeMap<String, Vec<FacetCount>> {
+        let (looked_at, tabled): (Vec<String>, Vec<String>) = (facets.iter().cloned())
+            .partition(|facet| fields::is_counted_by_looking(self.index, facet));
+        let mut counts = self.index.count_facets(documents, &tabled).finish();
+        let places = documents.iter().filter_map(|one| self.index.place(*one));
+        let products = places.filter_map(|place| self.snapshot.catalogue.get(place));
+        counts.extend(facet::count_by_looking(
+            products.map(|product| &**product),
+            looked_at,
+        ));
+        counts
     }
 
     /// Puts what rules say at its place, where relevance decides.
@@ -358,7 +376,7 @@ impl Search<'_> {
             boosts: &boosts,
             needed: page::needed(self.request),
         };
-        match (self.request.sort, self.ordering) {
+        match (&self.request.sort, self.ordering) {
             (Sort::Relevance, Ordering::Full) if self.browsing() => {
                 rank::rank_all(index, snapshot, &self.behaviour, &scoring, candidates);
             }
@@ -379,7 +397,7 @@ impl Search<'_> {
             (Sort::Relevance, Ordering::Lexical) => {
                 rank::rank_lexically(index, query, candidates);
             }
-            (sort, _) => rank::sort(index, snapshot, sort, candidates),
+            (sort, _) => sort::sort(index, snapshot, sort, candidates),
         }
     }
 }

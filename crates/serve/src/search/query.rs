@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use shop::{Filter, Id, Product};
 
 use super::facet::FacetCount;
+use super::sort::Sort;
 use crate::ServeError;
 
 /// The most hits of one answer.
@@ -32,7 +33,8 @@ pub struct SearchRequest {
     /// In which order.
     pub sort: Sort,
     /// What to count: `category`, `brand`, `availability`, `price`, the name
-    /// of an attribute, `attributes`, or `*`. A list, or a text with commas.
+    /// of an attribute, another field as a filter names it, `attributes` for
+    /// all of these, or `*`. A list, or a text with commas.
     #[serde(deserialize_with = "list")]
     pub facets: Vec<String>,
     /// Whether a facet that the filter speaks of is counted as if it did not:
@@ -127,29 +129,6 @@ impl SearchRequest {
             _ => Ok(()),
         }
     }
-}
-
-/// The order of hits. Every order but relevance looks only at products that
-/// have all the words, if there are any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sort {
-    /// The best answer first.
-    #[default]
-    #[serde(alias = "")]
-    Relevance,
-    /// The cheapest first, what has no price last.
-    #[serde(alias = "price", alias = "price:asc")]
-    PriceAsc,
-    /// The dearest first, what has no price last.
-    #[serde(alias = "-price", alias = "price:desc")]
-    PriceDesc,
-    /// What the shop changed last first.
-    #[serde(alias = "updated_at:desc")]
-    Newest,
-    /// The best rated first.
-    #[serde(alias = "rating:desc")]
-    Rating,
 }
 
 fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -12,7 +12,7 @@ use shop::{Id, Product};
 use store::{History, ProductIndex, Snapshot};
 
 use super::index::{DocumentNumber, Index};
-use super::query::{SearchRequest, Sort};
+use super::query::SearchRequest;
 use super::rules::Boost;
 
 /// How many of the lexically best products the ranker looks at.
@@ -435,51 +435,6 @@ pub(super) fn rank_by_words_and_meaning(
 fn best_lexical(candidates: &[Candidate]) -> f32 {
     let scores = candidates.iter().map(|candidate| candidate.lexical);
     scores.fold(f32::MIN_POSITIVE, f32::max)
-}
-
-/// Any other order than relevance.
-pub(super) fn sort(index: &Index, snapshot: &Snapshot, sort: Sort, candidates: &mut [Candidate]) {
-    let product = |candidate: &Candidate| {
-        index
-            .place(candidate.document)
-            .and_then(|place| snapshot.catalogue.get(place))
-    };
-    let missing_last = |left: Option<Ordering>, has: (bool, bool)| match has {
-        (true, true) => left.unwrap_or(Ordering::Equal),
-        (true, false) => Ordering::Less,
-        (false, true) => Ordering::Greater,
-        (false, false) => Ordering::Equal,
-    };
-    candidates.sort_by(|left, right| {
-        let (Some(a), Some(b)) = (product(left), product(right)) else {
-            return Ordering::Equal;
-        };
-        let by_price = || {
-            let amount = |product: &Product| product.price.map(|price| price.amount);
-            let (a, b) = (amount(a), amount(b));
-            (Some(a.cmp(&b)), (a.is_some(), b.is_some()))
-        };
-        let order = match sort {
-            Sort::Relevance => right.score.total_cmp(&left.score),
-            Sort::PriceAsc => {
-                let (order, has) = by_price();
-                missing_last(order, has)
-            }
-            Sort::PriceDesc => {
-                let (order, has) = by_price();
-                missing_last(order.map(Ordering::reverse), has)
-            }
-            Sort::Newest => b.updated_at.cmp(&a.updated_at),
-            Sort::Rating => {
-                let rating = |product: &Product| product.rating.unwrap_or_default();
-                let by_rating = rating(b).total_cmp(&rating(a));
-                by_rating.then_with(|| b.rating_count.cmp(&a.rating_count))
-            }
-        };
-        order
-            .then_with(|| right.lexical.total_cmp(&left.lexical))
-            .then_with(|| left.order.cmp(&right.order))
-    });
 }
 
 fn by_score(left: &Candidate, right: &Candidate) -> Ordering {

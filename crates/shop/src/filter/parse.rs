@@ -2,6 +2,7 @@
 //! character what was expected.
 
 use super::expression::{Comparison, Expression};
+use super::fields::{NamedField, NamedFields};
 
 /// How deep brackets and NOT may nest.
 const DEEPEST: usize = 32;
@@ -30,17 +31,18 @@ impl Lexeme {
     }
 }
 
-/// Reads a whole filter.
-pub(super) fn parse(text: &str) -> Result<Expression, String> {
+/// Reads a whole filter, and where it names which field.
+pub(super) fn parse(text: &str) -> Result<(Expression, NamedFields), String> {
     let lexemes = lexemes(text)?;
     let mut parser = Parser {
         lexemes,
         at: 0,
         conditions: 0,
+        named: Vec::new(),
     };
     let expression = parser.any(0)?;
     match parser.peek() {
-        Lexeme::End => Ok(expression),
+        Lexeme::End => Ok((expression, NamedFields(parser.named))),
         _ => Err(parser.expected("AND, OR or the end")),
     }
 }
@@ -108,6 +110,7 @@ struct Parser {
     lexemes: Vec<(usize, Lexeme)>,
     at: usize,
     conditions: usize,
+    named: Vec<NamedField>,
 }
 
 impl Parser {
@@ -185,6 +188,10 @@ impl Parser {
             Lexeme::Word(word) | Lexeme::Quoted(word) if !word.is_empty() => word.clone(),
             _ => return Err(self.expected("the name of a field")),
         };
+        self.named.push(NamedField {
+            path: path.clone(),
+            character: Some(self.lexemes[self.at].0),
+        });
         self.at += 1;
         if self.take_keyword("EXISTS") {
             return Ok(Expression::Exists(path));

@@ -3,14 +3,14 @@
 use corpus::search::analysis::Analyser;
 use corpus::search::features::place;
 use corpus::search::understanding::Wish;
-use corpus::search::{Document, FEATURES, Features, Field, Query, QueryWord, Ranker, Term};
+use corpus::search::{Document, Features, Field, Query, QueryWord, Ranker, Term};
 use shop::Product;
 use store::Snapshot;
 
 use super::highlight::{self, Matches};
 use super::index::Index;
 use super::query::{Hit, Interpretation, InterpretedWord, Reading, Reason, SearchRequest};
-use super::rank::{Behaviour, Candidate};
+use super::rank::{Behaviour, Candidate, Scoring};
 use super::rules::Applied;
 
 /// A feature that adds less than this is no reason worth telling.
@@ -24,7 +24,8 @@ pub(super) struct Shown<'a> {
     pub snapshot: &'a Snapshot,
     pub query: &'a Query,
     pub ranker: &'a Ranker,
-    pub explain: bool,
+    /// What scores are made of, where that is asked for.
+    pub explain: Option<&'a Scoring<'a>>,
     pub rules: &'a Applied,
 }
 
@@ -38,15 +39,7 @@ impl Shown<'_> {
             score: candidate.score,
             highlight: Default::default(),
             reasons: Vec::new(),
-            explanation: candidate
-                .features
-                .as_ref()
-                .filter(|_| self.explain)
-                .map(|features| {
-                    let added = self.ranker.weights.iter().zip(features.iter());
-                    let added = added.map(|(weight, feature)| weight * feature);
-                    FEATURES.into_iter().zip(added).collect()
-                }),
+            explanation: self.explain.map(|scoring| scoring.parts(candidate)),
             product: product.clone(),
         };
         let analyser = Analyser::new(product.language.as_deref());

@@ -9,6 +9,7 @@
 
 mod answer;
 mod asked;
+mod cursor;
 mod facet;
 mod fields;
 mod fresh;

@@ -1,5 +1,7 @@
 mod fields;
 mod live;
+mod order;
+mod pages;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -636,53 +638,6 @@ mod properties {
             SHOP.search(&SearchRequest::new(&q));
         }
     }
-}
-
-#[test]
-fn a_cursor_repeats_and_loses_nothing_while_the_order_changes() {
-    let lamps = (0..25).map(|n| product(&format!("lamp{n}"), &format!("Lamp {n}"), &["Lamps"], n));
-    let mut shop = Shop::new(lamps.collect());
-    let mut request = SearchRequest {
-        limit: 7,
-        ..SearchRequest::new("lamp")
-    };
-    let mut seen: Vec<String> = Vec::new();
-    for page in 0.. {
-        let results = shop.search(&request);
-        seen.extend(ids(&results));
-        // What was not shown yet becomes the most popular, what was shown sells out.
-        let unseen = (0..25).map(|n| format!("lamp{n}"));
-        let unseen = unseen.filter(|id| !seen.contains(id)).step_by(2);
-        let bought = unseen.map(|id| event(EventKind::Purchase, None, &id, "s"));
-        shop.append(bought.collect());
-        request.cursor = results.next_cursor;
-        if request.cursor.is_none() {
-            break;
-        }
-        assert!(page < 10);
-    }
-    assert_eq!(seen.len(), 25);
-    seen.sort_unstable();
-    seen.dedup();
-    assert_eq!(seen.len(), 25);
-
-    request = SearchRequest {
-        limit: 7,
-        ..SearchRequest::new("lamp")
-    };
-    let cursor = shop.search(&request).next_cursor;
-    let other = SearchRequest {
-        cursor,
-        ..SearchRequest::new("lamps")
-    };
-    let error = search(&shop.context(), &shop.index, None, &other);
-    assert!(matches!(
-        error,
-        Err(ServeError::InvalidRequest {
-            param: "cursor",
-            ..
-        })
-    ));
 }
 
 #[test]

@@ -2,6 +2,7 @@ mod fields;
 mod live;
 mod order;
 mod pages;
+mod private;
 mod rules;
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use crate::Product;
-pub use expression::{Comparison, Expression, field_values};
+pub use expression::{Comparison, Expression, NEAR, field_values};
 pub use fields::{NamedField, NamedFields, OWN_FIELDS, each_field};
 
 /// Bounds on a price in minor units, both inclusive.
@@ -199,7 +199,8 @@ impl FromStr for Filter {
 
     /// Reads conditions joined by `AND`, `OR` and `NOT` with brackets:
     /// `field = value`, `!=`, `<`, `<=`, `>`, `>=`, `field IN [a, b]`,
-    /// `field EXISTS`, `field 10 TO 20`. A field is one of a product's own,
+    /// `field EXISTS`, `field 10 TO 20`, and `_geoRadius(latitude, longitude,
+    /// metres)` for products that say where they are. A field is one of a product's own,
     /// the name of an attribute (or of what a product without it keeps under
     /// `properties`), or a path into `attributes.` or `properties.`; prices
     /// are in minor units. JSON of this structure is accepted as well.
@@ -312,7 +313,7 @@ fn check(condition: &Expression) -> Result<(), FilterError> {
             }),
             _ => Ok(()),
         },
-        Expression::Exists(_) => Ok(()),
+        Expression::Exists(_) | Expression::Near(..) => Ok(()),
     }
 }
 

@@ -137,6 +137,10 @@ fn answer(
         ranker,
         explain: (request.explain && search.is_scored()).then_some(&scoring),
         rules: &search.rules,
+        from: match &request.sort {
+            Sort::Near { place, .. } => Some(*place),
+            _ => None,
+        },
     };
     let hits = stages.run("explain", || {
         let page = page.candidates.iter();

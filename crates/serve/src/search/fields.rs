@@ -3,7 +3,7 @@
 
 use corpus::search::distance;
 use rustc_hash::{FxHashMap, FxHashSet};
-use shop::{OWN_FIELDS, Product, each_field};
+use shop::{NEAR, OWN_FIELDS, PLACE_FIELDS, Product, each_field};
 use store::Snapshot;
 
 use super::facet::is_fixed;
@@ -101,6 +101,9 @@ pub(super) fn check(
                 Some(character) => format!("at character {character}: "),
                 None => String::new(),
             };
+            if field.path.eq_ignore_ascii_case(NEAR) {
+                return Err(nowhere("filter", &place));
+            }
             return Err(unknown(index, "filter", &place, &field.path, &[]));
         }
     }
@@ -113,6 +116,7 @@ pub(super) fn check(
         Sort::Field { path, .. } if !is_known(index, snapshot, path) => {
             Err(unknown(index, "sort", "", path, &ORDERS))
         }
+        Sort::Near { .. } if !is_known(index, snapshot, NEAR) => Err(nowhere("sort", "")),
         _ => Ok(()),
     }
 }
@@ -121,6 +125,10 @@ pub(super) fn check(
 fn is_known(index: &Index, snapshot: &Snapshot, written: &str) -> bool {
     if is_own(written) {
         return true;
+    }
+    if written.eq_ignore_ascii_case(NEAR) {
+        let mut fields = PLACE_FIELDS.into_iter();
+        return fields.any(|field| is_known(index, snapshot, field));
     }
     let path = Path::new(written);
     if index.fields().into_iter().any(|table| path.is_in(table)) {
@@ -162,6 +170,18 @@ fn unknown(
         reason: format!(
             "{place}no product has a field {}; {remedy}",
             shortened(written)
+        ),
+    }
+}
+
+/// What is said where no product has a place.
+fn nowhere(param: &'static str, place: &str) -> ServeError {
+    ServeError::InvalidRequest {
+        param,
+        reason: format!(
+            "{place}no product says where it is: give products one of the fields {}, as \
+             {{\"lat\": 48.137, \"lng\": 11.575}}",
+            PLACE_FIELDS.join(", ")
         ),
     }
 }

@@ -4,7 +4,7 @@ use corpus::search::analysis::Analyser;
 use corpus::search::features::place;
 use corpus::search::understanding::Wish;
 use corpus::search::{Document, Features, Field, Query, QueryWord, Ranker, Term};
-use shop::Product;
+use shop::{Place, Product};
 use store::Snapshot;
 
 use super::highlight::{self, Matches};
@@ -27,6 +27,8 @@ pub(super) struct Shown<'a> {
     /// What scores are made of, where that is asked for.
     pub explain: Option<&'a Scoring<'a>>,
     pub rules: &'a Applied,
+    /// From where distances are told.
+    pub from: Option<Place>,
 }
 
 impl Shown<'_> {
@@ -37,6 +39,7 @@ impl Shown<'_> {
         let mut hit = Hit {
             id: product.id.clone(),
             score: candidate.score,
+            distance_m: self.from.and_then(|place| place.distance_to_m(product)),
             highlight: Default::default(),
             reasons: Vec::new(),
             explanation: self.explain.map(|scoring| scoring.parts(candidate)),

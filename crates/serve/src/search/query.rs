@@ -189,6 +189,9 @@ pub struct Hit {
     pub score: f32,
     /// The product.
     pub product: Arc<Product>,
+    /// How far away it is, where that is the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distance_m: Option<f64>,
     /// Fields as HTML, the words found in `<mark>`, all else escaped.
     pub highlight: BTreeMap<Field, String>,
     /// Why it is here.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
-use shop::{Product, field_values};
+use shop::{Place, Product, field_values};
 use store::Snapshot;
 
 use super::index::Index;
@@ -35,7 +35,17 @@ pub enum Sort {
         /// The largest first.
         descending: bool,
     },
+    /// By distance: `_geoPoint(48.137, 11.575)`, `:asc`, `:desc`.
+    Near {
+        /// From where.
+        place: Place,
+        /// The furthest first.
+        descending: bool,
+    },
 }
+
+/// How an order by distance is called.
+const POINT: &str = "_geoPoint";
 
 impl FromStr for Sort {
     type Err = String;
@@ -58,6 +68,10 @@ impl FromStr for Sort {
                     },
                 };
                 let path = path.trim().to_owned();
+                if let Some(place) = point(&path) {
+                    let place = place?;
+                    return Ok(Self::Near { place, descending });
+                }
                 if path.is_empty() {
                     return Err("expected a field's name before :asc or :desc".to_owned());
                 }
@@ -65,6 +79,17 @@ impl FromStr for Sort {
             }
         })
     }
+}
+
+/// The place of `_geoPoint(…)`; `None` where it is something else.
+fn point(text: &str) -> Option<Result<Place, String>> {
+    let name = text.get(..POINT.len())?;
+    let inside = text.get(POINT.len()..)?.trim_start().strip_prefix('(')?;
+    name.eq_ignore_ascii_case(POINT).then(|| {
+        let inside = inside.trim_end().strip_suffix(')');
+        let inside = inside.ok_or_else(|| format!("{POINT}( has no closing )"))?;
+        inside.parse()
+    })
 }
 
 /// As it is read back.
@@ -78,6 +103,10 @@ impl fmt::Display for Sort {
             Self::Rating => f.write_str("rating"),
             Self::Field { path, descending } => {
                 write!(f, "{path}:{}", if *descending { "desc" } else { "asc" })
+            }
+            Self::Near { place, descending } => {
+                let way = if *descending { "desc" } else { "asc" };
+                write!(f, "{POINT}({place}):{way}")
             }
         }
     }
@@ -159,6 +188,7 @@ fn keys(sort: &Sort, product: Option<&Product>) -> [Key; 2] {
             return [rating, count];
         }
         Sort::Field { path, .. } => Key::of_field(product, path),
+        Sort::Near { place, .. } => Key::number(place.distance_to_m(product)),
     };
     [first, Key::Missing]
 }
@@ -169,7 +199,7 @@ pub(super) fn sort(index: &Index, snapshot: &Snapshot, sort: &Sort, candidates: 
     let descending = match sort {
         Sort::PriceDesc | Sort::Newest | Sort::Rating => true,
         Sort::Relevance | Sort::PriceAsc => false,
-        Sort::Field { descending, .. } => *descending,
+        Sort::Field { descending, .. } | Sort::Near { descending, .. } => *descending,
     };
     let mut keyed: Vec<([Key; 2], Candidate)> = candidates
         .iter()

@@ -6,7 +6,10 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::same;
-use crate::{Availability, Product};
+use crate::{Availability, Place, Product};
+
+/// How a condition on the place of a product is called.
+pub const NEAR: &str = "_geoRadius";
 
 /// How a value compares with a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub enum Expression {
     Compares(String, Comparison, String),
     /// The field has a value.
     Exists(String),
+    /// The product is within so many metres of a place.
+    Near(Place, f64),
 }
 
 impl Expression {
@@ -70,6 +75,9 @@ impl Expression {
                 .iter()
                 .any(|value| order(value, bound).is_some_and(|order| comparison.holds(order))),
             Self::Exists(path) => !field_values(product, path).is_empty(),
+            Self::Near(place, metres) => place
+                .distance_to_m(product)
+                .is_some_and(|distance| distance <= *metres),
         }
     }
 
@@ -96,6 +104,7 @@ impl Expression {
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::paths).collect(),
             Self::Not(one) => one.paths(),
             Self::Is(path, _) | Self::Compares(path, ..) | Self::Exists(path) => vec![path],
+            Self::Near(..) => vec![NEAR],
         }
     }
 }
@@ -125,6 +134,7 @@ impl fmt::Display for Expression {
                 )
             }
             Self::Exists(path) => write!(f, "{} EXISTS", quoted(path)),
+            Self::Near(place, metres) => write!(f, "{NEAR}({place}, {metres})"),
         }
     }
 }

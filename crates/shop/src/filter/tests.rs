@@ -9,6 +9,8 @@ fn shoe() -> Product {
     shoe.attributes.insert("size".into(), 42.5.into());
     let sole = serde_json::json!({"material": ["Rubber", "Leather"]});
     shoe.attributes.insert("sole".into(), sole);
+    let place = serde_json::json!({"lat": 48.137, "lng": 11.575});
+    shoe.properties.insert("location".into(), place);
     shoe
 }
 
@@ -44,6 +46,9 @@ fn conditions() {
         ("colour = \"r\\\"ed\"", false),
         ("colour IN []", false),
         (r#"{"where": "brand = acme OR price < 5000"}"#, true),
+        ("_geoRadius(48.1, 11.5, 10000)", true),
+        ("_georadius( 48.1 , 11.5,1000 ) AND category = shoes", false),
+        ("NOT _geoRadius(-33.9, 151.2, 1e6)", true),
         (r#"{"brand": "acme", "where": "price < 5000"}"#, false),
     ] {
         assert_eq!(
@@ -79,6 +84,18 @@ fn an_error_says_where_and_what_was_expected() {
         ("品牌 = ", "at character 5: expected a value"),
         ("price >= cheap", "not a whole number"),
         ("in_stock = maybe", "true or false"),
+        (
+            "_geoRadius(48.1, 11.5)",
+            "at character 22: expected a latitude",
+        ),
+        (
+            "_geoRadius(98.1, 11.5, 5)",
+            "at character 25: expected a latitude of -90",
+        ),
+        (
+            "_geoRadius(48.1, x, 5)",
+            "at character 18: expected a latitude",
+        ),
     ] {
         let error = text.parse::<Filter>().unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");

@@ -230,3 +230,57 @@ fn facets_of_other_fields_are_counted() {
     let chosen = shop.search(&request("tags = home"));
     assert_eq!((chosen.total, chosen.facets["tags"][0].count), (1, 2));
 }
+
+#[test]
+fn places_filter_and_sort() {
+    let mut products = english();
+    products.truncate(4);
+    for (at, place) in [
+        json!({"lat": 48.2, "lng": 11.6}),
+        json!({"lat": 52.5, "lng": 13.4}),
+        json!("48.137, 11.575"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        products[at].properties.insert("location".into(), place);
+    }
+    let shop = Shop::new(products);
+    let mut request = SearchRequest {
+        sort: "_geoPoint(48.137, 11.575):asc".parse().unwrap(),
+        ..SearchRequest::default()
+    };
+    let results = shop.search(&request);
+    // What says nothing of its place comes last.
+    assert_eq!(ids(&results), ["stand", "laptop", "bag", "mouse"]);
+    assert_eq!(results.hits[0].distance_m, Some(0.0));
+    assert!((results.hits[1].distance_m.unwrap() - 7_247.0).abs() < 10.0);
+    assert_eq!(results.hits[3].distance_m, None);
+    request.sort = "_geopoint( 48.137 , 11.575 ):desc".parse().unwrap();
+    assert_eq!(
+        ids(&shop.search(&request)),
+        ["bag", "laptop", "stand", "mouse"]
+    );
+    let written = serde_json::to_value(&request).unwrap();
+    assert_eq!(
+        serde_json::from_value::<SearchRequest>(written).unwrap(),
+        request
+    );
+    let near = filtered("_geoRadius(48.137, 11.575, 10000) AND price >= 0");
+    let mut found = ids(&shop.search(&near));
+    found.sort();
+    assert_eq!(found, ["laptop", "stand"]);
+    for wrong in [
+        "_geoPoint(91, 0)",
+        "_geoPoint(1)",
+        "_geoPoint(1, 2",
+        "_geoPoint(a, b):desc",
+    ] {
+        assert!(wrong.parse::<Sort>().is_err(), "{wrong}");
+    }
+    // Where no product has a place, that is said.
+    let nowhere = Shop::new(english());
+    for request in [near, request] {
+        assert!(refusal(&nowhere, &request).unwrap().1.contains("location"));
+    }
+}

@@ -9,7 +9,7 @@ use store::{ProductIndex, Snapshot};
 
 use super::cursor::Cursor;
 use super::facet::FacetCount;
-use super::hits::{self, Shown};
+use super::hits::{self, Found, Shown};
 use super::index::{DocumentNumber, Index};
 use super::model::Model;
 use super::query::{SearchRequest, SearchResults};
@@ -17,7 +17,7 @@ use super::rank::{self, Behaviour, Candidate, Scoring};
 use super::rules::{Applied, Boost};
 use super::sort::{self, Sort};
 use super::word_index::Wanted;
-use super::{facet, fields, meaning, page, rules};
+use super::{complete, facet, fields, meaning, page, rules};
 use crate::{Context, Decision, ServeError, Stages};
 
 /// How many products are found by meaning alone.
@@ -127,6 +127,7 @@ fn answer(
     let boosts = search.rules.boosts();
     let scoring = search.scoring(&boosts);
     stages.run("rank", || search.rank(&scoring, &mut candidates));
+    let nearest = search.shows_the_nearest(&candidates)?;
     search.pin(&mut candidates);
     page::keep_distinct(index, snapshot, request.distinct, &mut candidates);
     let page = page::page(index, snapshot, request, search.cursor.clone(), &candidates);
@@ -166,7 +167,10 @@ fn answer(
                 search.understanding.wishes,
                 &search.behaviour,
                 request,
-                candidates.len(),
+                Found {
+                    total: candidates.len(),
+                    nearest,
+                },
             ),
         },
         models: versions(snapshot, model),
@@ -422,6 +426,18 @@ impl Search<'_> {
     /// Whether the ranker decides the order.
     fn is_scored(&self) -> bool {
         self.request.sort == Sort::Relevance && self.ordering == Ordering::Full
+    }
+
+    /// Whether something is found, and nothing that has all of what was asked
+    /// for.
+    fn shows_the_nearest(&self, candidates: &[Candidate]) -> Result<bool, ServeError> {
+        if candidates.is_empty() || self.browsing() || !self.is_scored() {
+            return Ok(false);
+        }
+        let filter = &self.request.filter;
+        let complete =
+            complete::is_complete(self.index, self.snapshot, filter, &self.query, candidates);
+        complete.map(|complete| !complete)
     }
 
     fn rank(&self, scoring: &Scoring<'_>, candidates: &mut [Candidate]) {

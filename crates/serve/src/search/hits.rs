@@ -137,18 +137,28 @@ fn further_reasons(ranker: &Ranker, features: &Features) -> Vec<Reason> {
     reasons
 }
 
+/// What an interpretation speaks of.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub total: usize,
+    /// Nothing of it has all of what was asked for.
+    pub nearest: bool,
+}
+
 pub(super) fn interpretation(
     query: &Query,
     wishes: Vec<Wish>,
     behaviour: &Behaviour,
     request: &SearchRequest,
-    total: usize,
+    found: Found,
 ) -> Interpretation {
     let words = query.words.iter().map(|word| InterpretedWord {
         word: word.text.clone(),
         readings: readings(word),
     });
-    let note = if total > 0 {
+    let note = if found.nearest {
+        Some("No product has all of this; the nearest are shown.")
+    } else if found.total > 0 {
         None
     } else if !request.q.trim().is_empty() && query.words.is_empty() {
         Some("There is no word to search for in this.")
@@ -163,6 +173,7 @@ pub(super) fn interpretation(
         words: words.collect(),
         wishes,
         language: behaviour.language().map(str::to_owned),
+        nearest: found.nearest,
         note: note.map(str::to_owned),
     }
 }

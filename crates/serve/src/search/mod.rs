@@ -9,6 +9,7 @@
 
 mod answer;
 mod asked;
+mod complete;
 mod cursor;
 mod facet;
 mod fields;

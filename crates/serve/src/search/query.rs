@@ -274,7 +274,12 @@ pub struct Interpretation {
     pub wishes: Vec<Wish>,
     /// The language that its words were read in.
     pub language: Option<String>,
-    /// A sentence for the customer where nothing was found or understood.
+    /// Whether no product has all of what was asked for, so that the hits are
+    /// only the nearest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nearest: bool,
+    /// A sentence for the customer where nothing was found or understood, or
+    /// only what is near.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -291,6 +291,51 @@ fn nothing_found_says_so() {
 }
 
 #[test]
+fn what_is_only_near_is_called_so() {
+    let mut products = english();
+    products.extend(chinese());
+    let mut shop = Shop::new(products);
+    for (query, nearest) in [
+        ("wireless mouse", false),
+        ("wireles mose", false),
+        ("smart watch", false),
+        ("bluetoo", false),
+        ("laptops bag under $50", false),
+        ("手机壳", false),
+        ("", false),
+        ("wedding mouse", true),
+        ("green laptop", true),
+        ("leather running shoes", true),
+        ("婚纱 手机", true),
+    ] {
+        let results = shop.search(&SearchRequest::new(query));
+        assert!(results.total > 0, "{query}");
+        let interpreted = &results.interpreted;
+        assert_eq!(interpreted.nearest, nearest, "{query}: {interpreted:?}");
+        assert_eq!(interpreted.note.is_some(), nearest, "{query}");
+    }
+    // What customers chose after it is what was meant.
+    shop.append(vec![event(
+        EventKind::Click,
+        Some("green laptop"),
+        "laptop",
+        "s",
+    )]);
+    assert!(
+        !shop
+            .search(&SearchRequest::new("green laptop"))
+            .interpreted
+            .nearest
+    );
+    // Where the filter leaves nothing that has all of it, that is so too.
+    let filtered = shop.search(&SearchRequest {
+        filter: "id = keyboard".parse().unwrap(),
+        ..SearchRequest::new("wireless mouse")
+    });
+    assert!(filtered.interpreted.nearest);
+}
+
+#[test]
 fn the_words_found_are_marked_and_everything_else_is_escaped() {
     let shop = Shop::new(english());
     let results = shop.search(&SearchRequest::new("mouse"));

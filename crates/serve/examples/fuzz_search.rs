@@ -18,7 +18,8 @@ use store::{Entry, LogEntry, Snapshot};
 
 type Failure = Box<dyn std::error::Error>;
 
-const FILTERS: [&str; 8] = [
+const FILTERS: [&str; 9] = [
+    "_geoRadius(48.137, 11.575, 1e3) AND NOT brand = x",
     "category = \"Shoes\" AND (price <= 5000 OR brand IN [Acme, \"Big Co\"])",
     "NOT (in_stock = false) AND price 10 TO 20",
     "attributes.size.eu EXISTS",
@@ -264,6 +265,8 @@ fn made_up(random: &mut ChaCha8Rng) -> Result<Vec<Product>, Failure> {
         first.attributes.insert("size".to_owned(), size);
         let inner = serde_json::json!({"b": "c"});
         first.properties.insert("a".to_owned(), inner);
+        let place = serde_json::json!({"lat": 48.1, "lng": 11.5});
+        first.properties.insert("location".to_owned(), place);
     }
     Ok(products)
 }

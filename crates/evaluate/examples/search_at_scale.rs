@@ -72,7 +72,12 @@ fn resident_mb() -> f64 {
 }
 
 fn measure(products: usize, model: Option<&Model>) -> Result<(), Failure> {
+    let begun = Instant::now();
     let snapshot = snapshot_of(products);
+    println!(
+        "{products} products and what happened to them made in {:.0} s",
+        begun.elapsed().as_secs_f64()
+    );
     let before = resident_mb();
     let lexical = Index::build(&snapshot.catalogue)?
         .build_time()

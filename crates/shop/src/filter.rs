@@ -1,7 +1,10 @@
 //! Which products may be shown.
 
 mod expression;
+mod fields;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::str::FromStr;
 
@@ -10,7 +13,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use crate::Product;
-pub use expression::{Comparison, Expression};
+pub use expression::{Comparison, Expression, NEAR, field_values};
+pub use fields::{NamedField, NamedFields, OWN_FIELDS, each_field};
 
 /// Bounds on a price in minor units, both inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -42,7 +46,8 @@ pub struct Filter {
     pub price: Option<PriceRange>,
     /// Only what can be ordered now.
     pub in_stock: Option<bool>,
-    /// Attribute name → accepted values.
+    /// Attribute name → accepted values. A product that has no such attribute
+    /// is asked for what it keeps under `properties` by that name.
     pub attributes: BTreeMap<String, Vec<String>>,
     /// What else must hold, as text: see `FromStr`.
     #[serde(
@@ -51,6 +56,9 @@ pub struct Filter {
         skip_serializing_if = "Option::is_none"
     )]
     pub expression: Option<Expression>,
+    /// The fields that it was read from, where it was a text.
+    #[serde(skip)]
+    pub named: NamedFields,
 }
 
 /// Why a text is not a filter.
@@ -103,12 +111,29 @@ impl Filter {
         }
     }
 
+    /// The fields that products are asked for beside those of its own.
+    pub fn named_fields(&self) -> Vec<NamedField> {
+        if !self.named.0.is_empty() {
+            return self.named.0.clone();
+        }
+        let attributes = self.attributes.keys();
+        let attributes = attributes.map(|name| format!("attributes.{name}"));
+        let expression = self.expression.iter().flat_map(Expression::paths);
+        let all = attributes.chain(expression.map(str::to_owned));
+        all.map(|path| NamedField {
+            path,
+            character: None,
+        })
+        .collect()
+    }
+
     /// The same without what it says of one facet (`category`, `brand`,
-    /// `price`, the name of an attribute, also as `attributes.name`); `None`
-    /// where it says nothing of that.
+    /// `price`, the name of an attribute, also as `attributes.name`, or
+    /// another path); `None` where it says nothing of that.
     pub fn without(&self, facet: &str) -> Option<Self> {
-        let facet = facet.strip_prefix("attributes.").unwrap_or(facet);
         let mut freed = self.clone();
+        freed.expression = freed.expression.and_then(|one| one.without(facet));
+        let facet = facet.strip_prefix("attributes.").unwrap_or(facet);
         match facet.to_lowercase().as_str() {
             "category" => freed.category.clear(),
             "brand" => freed.brand.clear(),
@@ -139,10 +164,13 @@ impl Filter {
             .in_stock
             .is_none_or(|wanted| product.availability.can_be_ordered() == wanted);
         let attributes = self.attributes.iter().all(|(name, wanted)| {
-            product
-                .attributes
-                .iter()
-                .any(|(key, value)| same(key, name) && attribute_matches(value, wanted))
+            let mut own = product.attributes.iter();
+            let mut own = own.by_ref().filter(|(key, _)| same(key, name)).peekable();
+            if own.peek().is_some() {
+                return own.any(|(_, value)| attribute_matches(value, wanted));
+            }
+            let mut rest = product.properties.iter();
+            rest.any(|(key, value)| same(key, name) && attribute_matches(value, wanted))
         });
         let expression = self
             .expression
@@ -171,10 +199,11 @@ impl FromStr for Filter {
 
     /// Reads conditions joined by `AND`, `OR` and `NOT` with brackets:
     /// `field = value`, `!=`, `<`, `<=`, `>`, `>=`, `field IN [a, b]`,
-    /// `field EXISTS`, `field 10 TO 20`. A field is one of a product's own,
-    /// the name of an attribute, or a path into `attributes.` or
-    /// `properties.`; prices are in minor units. JSON of this structure is
-    /// accepted as well.
+    /// `field EXISTS`, `field 10 TO 20`, and `_geoRadius(latitude, longitude,
+    /// metres)` for products that say where they are. A field is one of a product's own,
+    /// the name of an attribute (or of what a product without it keeps under
+    /// `properties`), or a path into `attributes.` or `properties.`; prices
+    /// are in minor units. JSON of this structure is accepted as well.
     fn from_str(text: &str) -> Result<Self, FilterError> {
         let text = text.trim();
         if text.is_empty() {
@@ -185,7 +214,9 @@ impl FromStr for Filter {
         }
         let mut filter = Self::default();
         let mut rest = Vec::new();
-        match parse::parse(text).map_err(FilterError)? {
+        let (expression, named) = parse::parse(text).map_err(FilterError)?;
+        filter.named = named;
+        match expression {
             Expression::All(parts) => {
                 for part in parts {
                     rest.extend(filter.add(part)?);
@@ -240,7 +271,7 @@ impl Filter {
                 self.in_stock = Some(values[0].eq_ignore_ascii_case("true"));
                 return None;
             }
-            _ if OWN_FIELDS.contains(&field) || attribute.contains('.') => None,
+            _ if fields::is_own(field) || attribute.contains('.') => None,
             _ if values.is_empty() => None,
             _ => Some(self.attributes.entry(attribute.to_owned()).or_default()),
         };
@@ -253,26 +284,6 @@ impl Filter {
         }
     }
 }
-
-/// The fields of a product that only an [`Expression`] looks at.
-const OWN_FIELDS: [&str; 16] = [
-    "id",
-    "title",
-    "description",
-    "seller",
-    "url",
-    "group_id",
-    "tags",
-    "price",
-    "list_price",
-    "currency",
-    "rating",
-    "rating_count",
-    "in_stock",
-    "availability",
-    "updated_at",
-    "properties",
-];
 
 /// Refuses values that a field of this kind never has.
 fn check(condition: &Expression) -> Result<(), FilterError> {
@@ -302,7 +313,7 @@ fn check(condition: &Expression) -> Result<(), FilterError> {
             }),
             _ => Ok(()),
         },
-        Expression::Exists(_) => Ok(()),
+        Expression::Exists(_) | Expression::Near(..) => Ok(()),
     }
 }
 
@@ -336,114 +347,8 @@ mod as_text {
     ) -> Result<Option<Expression>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
         let text = text.filter(|text| !text.trim().is_empty());
-        text.map(|text| parse::parse(&text).map_err(de::Error::custom))
+        let parse = |text: String| parse::parse(&text).map(|(expression, _)| expression);
+        text.map(|text| parse(text).map_err(de::Error::custom))
             .transpose()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Currency, Id, Money};
-
-    fn shoe() -> Product {
-        let mut shoe = Product::new(Id::new("1").unwrap(), "Shoe".into());
-        shoe.category = vec!["Clothes".into(), "Shoes".into()];
-        shoe.price = Some(Money::new(4_999, Currency::USD));
-        shoe.attributes.insert("colour".into(), "Red".into());
-        shoe.attributes.insert("size".into(), 42.5.into());
-        let sole = serde_json::json!({"material": ["Rubber", "Leather"]});
-        shoe.attributes.insert("sole".into(), sole);
-        shoe
-    }
-
-    #[test]
-    fn conditions() {
-        for (text, accepts) in [
-            ("", true),
-            ("category = shoes", true),
-            ("category = \"Shoes\" AND price <= 4999", true),
-            ("price < 4999", false),
-            ("price > 4998 AND price < 5000", true),
-            ("in_stock = true", true),
-            ("in_stock = false", false),
-            ("colour = red", true),
-            ("attributes.colour IN [blue, red]", true),
-            ("colour = blue", false),
-            ("brand = acme", false),
-            (r#"{"category": "Shoes", "price": {"max": 5000}}"#, true),
-            ("brand = acme OR category = shoes", true),
-            ("NOT (brand = acme OR category = shoes)", false),
-            ("category = shoes AND category = clothes", true),
-            ("category = shoes AND category = hats", false),
-            ("category != hats AND NOT brand EXISTS", true),
-            ("brand NOT EXISTS and price 4000 TO 4999", true),
-            ("price = 4999", true),
-            ("price IN [1, 2]", false),
-            ("size >= 42 AND size < 43.5", true),
-            ("attributes.size > 43", false),
-            ("sole.material = rubber", true),
-            ("sole.material NOT IN [rubber, cork]", false),
-            ("attributes.sole.height EXISTS", false),
-            ("\"colour\" = 'red'", true),
-            ("colour = \"r\\\"ed\"", false),
-            ("colour IN []", false),
-            (r#"{"where": "brand = acme OR price < 5000"}"#, true),
-            (r#"{"brand": "acme", "where": "price < 5000"}"#, false),
-        ] {
-            assert_eq!(
-                text.parse::<Filter>().unwrap().accepts(&shoe()),
-                accepts,
-                "{text}"
-            );
-        }
-        for text in [
-            "price <= cheap",
-            "shoes",
-            "= 3",
-            "brand < x",
-            "{\"colour\": 1}",
-        ] {
-            assert!(text.parse::<Filter>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_error_says_where_and_what_was_expected() {
-        for (text, part) in [
-            ("price <", "at character 8: expected a value, found the end"),
-            ("shoes", "at character 6: expected =, !=, <"),
-            ("(brand = a", "at character 11: expected AND, OR or \")\""),
-            (
-                "brand = a) AND",
-                "at character 10: expected AND, OR or the end",
-            ),
-            ("brand IN a", "at character 10: expected a list"),
-            ("brand = \"a", "at character 9: the text that begins here"),
-            ("AND brand = a", "at character 5: expected =, !="),
-            ("品牌 = ", "at character 5: expected a value"),
-            ("price >= cheap", "not a whole number"),
-            ("in_stock = maybe", "true or false"),
-        ] {
-            let error = text.parse::<Filter>().unwrap_err().to_string();
-            assert!(error.contains(part), "{text}: {error}");
-        }
-        let deep = format!("{}brand = a", "(".repeat(10_000));
-        assert!(deep.parse::<Filter>().is_err());
-        let many = vec!["a = b"; 300].join(" OR ");
-        assert!(many.parse::<Filter>().is_err());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_is_read_or_refused(text in "[a-z<>=!()\\[\\]\"', 0-9品]{0,40}|((price|NOT|AND|OR|IN|\\(|\\)|<|=|[a-z]|\\[|,|TO|EXISTS) ){0,12}") {
-            if let Ok(filter) = text.parse::<Filter>() {
-                let accepts = filter.accepts(&shoe());
-                let json = serde_json::to_string(&filter).unwrap();
-                let back: Filter = serde_json::from_str(&json).unwrap();
-                proptest::prop_assert_eq!(&filter, &back, "{}", json);
-                proptest::prop_assert_eq!(accepts, back.accepts(&shoe()));
-            }
-        }
     }
 }

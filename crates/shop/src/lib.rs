@@ -19,6 +19,7 @@ mod judgement;
 mod money;
 mod offer;
 mod order;
+mod place;
 mod product;
 mod record;
 mod records;
@@ -35,7 +36,10 @@ pub use customer::{Consent, Customer};
 pub use decision::{DecisionRecord, Metric, ModelVersion, Service, Stage, StageOutcome};
 pub use document::{Document, DocumentKind};
 pub use event::{Event, EventKind};
-pub use filter::{Expression as FilterExpression, Filter, FilterError, PriceRange};
+pub use filter::{
+    Expression as FilterExpression, Filter, FilterError, NEAR, NamedField, NamedFields, OWN_FIELDS,
+    PriceRange, each_field, field_values,
+};
 pub use id::{Id, IdError, MAX_ID_BYTES};
 pub use judgement::{Aspect, Judgement, Labelled};
 pub use money::{Currency, Money, MoneyError};
@@ -44,6 +48,7 @@ pub use offer::{
     Redemption, Referral, Refusal, RefusalCode,
 };
 pub use order::{Order, OrderLine};
+pub use place::{PLACE_FIELDS, Place, places_of};
 pub use product::{Availability, Product};
 pub use record::{Kind, Properties, Record, RecordError};
 pub use records::Records;

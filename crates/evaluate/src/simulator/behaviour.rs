@@ -6,7 +6,7 @@ use serde_json::json;
 use shop::{Currency, Event, EventKind, Money, Order, OrderLine, Timestamp};
 
 use super::Simulation;
-use super::catalogue::{Catalogue, id_of};
+use super::catalogue::{Catalogue, MOST_OF_TYPE, id_of};
 use super::chance::{chance, generator, pick, place, weighted};
 use super::customers::{Customers, Person};
 use super::queries::query_for;
@@ -24,6 +24,10 @@ const GO_ON: f64 = 0.55;
 const SEARCH_FIRST: f64 = 0.5;
 const PUT_IN_CART: f64 = 0.58;
 const BUY_CART: f64 = 0.8;
+
+/// Among so many products of a department a visitor chooses at most: more
+/// would take hours in a large catalogue.
+const MOST_OF_DEPARTMENT: usize = 20_000;
 
 /// One customer's way through the shop so far.
 #[derive(Default)]
@@ -213,6 +217,7 @@ impl World<'_> {
             _ => weighted(&mut self.random, &weights).map_or(0, |at| person.departments[at].0),
         };
         let places = &self.catalogue.of_department[department];
+        let places = sampled(places, MOST_OF_DEPARTMENT, self.visits);
         let journey = &self.journeys[customer];
         let weights: Vec<f64> = places
             .iter()
@@ -281,6 +286,7 @@ impl World<'_> {
     /// The first places of a list in which the target stands.
     fn shelf(&mut self, target: usize) -> (Vec<usize>, usize) {
         let siblings = &self.catalogue.of_type[self.catalogue.items[target].kind];
+        let siblings = sampled(siblings, MOST_OF_TYPE, self.visits);
         let mut shown: Vec<usize> = Vec::with_capacity(4);
         let weights: Vec<f64> = siblings
             .iter()
@@ -399,6 +405,18 @@ impl World<'_> {
             }
         }
     }
+}
+
+/// All of them, or every so manieth where there are more than `most`; each
+/// visit begins at another.
+fn sampled(places: &[usize], most: usize, visit: usize) -> Vec<usize> {
+    let step = places.len().div_ceil(most).max(1);
+    places
+        .iter()
+        .skip(visit % step)
+        .step_by(step)
+        .copied()
+        .collect()
 }
 
 /// How much a person cares for a product.

@@ -165,6 +165,10 @@ fn spread_popularity(random: &mut ChaCha8Rng, catalogue: &mut Catalogue) {
     }
 }
 
+/// So many products of one type are compared with each other at most: more
+/// would take the square of a large catalogue.
+pub(super) const MOST_OF_TYPE: usize = 2_000;
+
 /// Decides what follows what: an accessory, mostly of the same maker and in
 /// the same language, and the rest of a collection.
 fn link(random: &mut ChaCha8Rng, assortment: &Assortment, catalogue: &mut Catalogue) {
@@ -173,6 +177,7 @@ fn link(random: &mut ChaCha8Rng, assortment: &Assortment, catalogue: &mut Catalo
         let mut companions = Vec::new();
         for (at, &kind) in assortment.types[item.kind].follows.iter().enumerate() {
             let candidates = &catalogue.of_type[kind];
+            let candidates = &candidates[..candidates.len().min(MOST_OF_TYPE)];
             let weights: Vec<f64> = candidates
                 .iter()
                 .map(|&other| {

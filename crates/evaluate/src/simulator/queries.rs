@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use shop::{Id, Judgement};
 
-use super::catalogue::{COLOURS, Catalogue, Item, id_of};
+use super::catalogue::{COLOURS, Catalogue, Item, MOST_OF_TYPE, id_of};
 use super::chance::{chance, generator, misspell, pick};
 use super::tables::{Assortment, Pair};
 
@@ -58,6 +58,9 @@ impl Wish {
     }
 }
 
+/// Among so many products of a department those that do not answer are drawn.
+const MOST_OTHERS: usize = 20_000;
+
 type Grades = BTreeMap<String, BTreeMap<Id, f32>>;
 
 /// Queries with graded products: every third becomes a judgement of the
@@ -69,6 +72,7 @@ pub(super) fn make(
 ) -> (Vec<Judgement>, Grades) {
     let mut random = generator(seed, 6);
     let mut judgements = Vec::new();
+    let mut judged: BTreeSet<String> = BTreeSet::new();
     let mut relevant = Grades::new();
     let mut count = 0_usize;
     for (kind, of) in assortment.types.iter().enumerate() {
@@ -88,13 +92,17 @@ pub(super) fn make(
                 let grades = grades(&mut random, catalogue, kind, wish, chinese);
                 count += 1;
                 if count.is_multiple_of(3) && !relevant.contains_key(&query) {
+                    // A query without graded products is not judged.
+                    if !grades.is_empty() {
+                        judged.insert(query.clone());
+                    }
                     judgements.extend(grades.into_iter().map(|(product_id, grade)| Judgement {
                         query: query.clone(),
                         product_id,
                         grade,
                         properties: Default::default(),
                     }));
-                } else if judgements.iter().all(|judgement| judgement.query != query) {
+                } else if !judged.contains(&query) {
                     let positive = grades.into_iter().filter(|(_, grade)| *grade > 0.0);
                     relevant.insert(query, positive.collect());
                 }
@@ -131,7 +139,7 @@ fn grades(
     chinese: bool,
 ) -> BTreeMap<Id, f32> {
     let mut grades = BTreeMap::new();
-    for &place in &catalogue.of_type[kind] {
+    for &place in catalogue.of_type[kind].iter().take(MOST_OF_TYPE) {
         let item = &catalogue.items[place];
         let grade = match (wish.holds(item), item.chinese == chinese) {
             (true, true) => 3.0,
@@ -143,7 +151,8 @@ fn grades(
     let department = catalogue.of_type[kind]
         .first()
         .map(|&place| catalogue.items[place].department);
-    for &place in department.map_or(&[][..], |department| &catalogue.of_department[department]) {
+    let others = department.map_or(&[][..], |department| &catalogue.of_department[department]);
+    for &place in others.iter().take(MOST_OTHERS) {
         if catalogue.items[place].kind != kind && chance(random, 0.06) {
             grades.insert(id_of(catalogue, place), 0.0);
         }

@@ -7,15 +7,17 @@ use corpus::search::{Query, Ranker, query_key};
 use shop::{Filter, ModelVersion, Service};
 use store::{ProductIndex, Snapshot};
 
+use super::cursor::Cursor;
 use super::facet::FacetCount;
-use super::hits::{self, Shown};
+use super::hits::{self, Found, Shown};
 use super::index::{DocumentNumber, Index};
 use super::model::Model;
-use super::query::{SearchRequest, SearchResults, Sort};
+use super::query::{SearchRequest, SearchResults};
 use super::rank::{self, Behaviour, Candidate, Scoring};
-use super::rules::Applied;
+use super::rules::{Applied, Boost};
+use super::sort::{self, Sort};
 use super::word_index::Wanted;
-use super::{meaning, page, rules};
+use super::{complete, facet, fields, meaning, page, rules};
 use crate::{Context, Decision, ServeError, Stages};
 
 /// How many products are found by meaning alone.
@@ -70,6 +72,7 @@ struct Search<'a> {
     ranker: &'a Ranker,
     request: &'a SearchRequest,
     ordering: Ordering,
+    cursor: Cursor,
     understanding: Understanding,
     query: Query,
     behaviour: Behaviour,
@@ -87,6 +90,7 @@ fn answer(
 ) -> Result<Decision<SearchResults>, ServeError> {
     request.check()?;
     let snapshot = context.snapshot;
+    fields::check(index, snapshot, request)?;
     let default = Ranker::default();
     let ranker = model.map_or(&default, Model::ranker);
     let mut stages = Stages::default();
@@ -100,6 +104,7 @@ fn answer(
         Ordering::Lexical | Ordering::Hybrid => Applied::default(),
     };
     let mut search = Search {
+        cursor: Cursor::of(request)?,
         behaviour,
         rules,
         index,
@@ -119,17 +124,24 @@ fn answer(
         stages.skip("semantic");
     }
     let facets = search.filtered(&mut candidates, &mut stages);
-    stages.run("rank", || search.rank(&mut candidates));
+    let boosts = search.rules.boosts();
+    let scoring = search.scoring(&boosts);
+    stages.run("rank", || search.rank(&scoring, &mut candidates));
+    let nearest = search.shows_the_nearest(&candidates)?;
     search.pin(&mut candidates);
     page::keep_distinct(index, snapshot, request.distinct, &mut candidates);
-    let page = page::page(index, snapshot, request, &candidates)?;
+    let page = page::page(index, snapshot, request, search.cursor.clone(), &candidates);
     let shown = Shown {
         index,
         snapshot,
         query: &search.query,
         ranker,
-        explain: request.explain,
+        explain: (request.explain && search.is_scored()).then_some(&scoring),
         rules: &search.rules,
+        from: match &request.sort {
+            Sort::Near { place, .. } => Some(*place),
+            _ => None,
+        },
     };
     let hits = stages.run("explain", || {
         let page = page.candidates.iter();
@@ -155,7 +167,10 @@ fn answer(
                 search.understanding.wishes,
                 &search.behaviour,
                 request,
-                candidates.len(),
+                Found {
+                    total: candidates.len(),
+                    nearest,
+                },
             ),
         },
         models: versions(snapshot, model),
@@ -189,37 +204,70 @@ impl Search<'_> {
             meaning: 0.0,
             score: lexical,
             features: None,
+            granted: 0.0,
+            boosted: 0.0,
         }
+    }
+
+    fn candidates(&self, found: Vec<(DocumentNumber, f32)>) -> Vec<Candidate> {
+        let found = found.into_iter();
+        found
+            .map(|(document, score)| self.candidate(document, score))
+            .collect()
     }
 
     /// What has any of the words, and what customers chose after this query.
     /// For an order that relevance has no part in: what has all of the words,
     /// as the cheapest product with one of them is rarely what was meant.
     /// Candidates are in the order of document numbers.
-    fn by_words(&self) -> Result<Vec<Candidate>, ServeError> {
+    fn by_words(&mut self) -> Result<Vec<Candidate>, ServeError> {
         let index = self.index;
         if self.browsing() {
             let all = index.all();
             return Ok(all.map(|document| self.candidate(document, 0.0)).collect());
         }
-        let with_order = |found: Vec<(DocumentNumber, f32)>| -> Vec<Candidate> {
-            let found = found.into_iter();
-            found
-                .map(|(document, score)| self.candidate(document, score))
-                .collect()
-        };
-        if self.request.sort != Sort::Relevance {
-            let all = index.retrieve(&self.query, Wanted::AllWords)?;
-            if all.iter().any(|(document, _)| self.allows(*document)) {
-                return Ok(with_order(all));
-            }
+        if self.request.sort != Sort::Relevance
+            && let Some(all) = self.with_all_words()?
+        {
+            return Ok(self.candidates(all));
         }
-        let mut found = with_order(index.retrieve(&self.query, Wanted::AnyWord)?);
+        let any = index.retrieve(&self.query, Wanted::AnyWord)?;
+        let mut found = self.candidates(any);
         let chosen = self.behaviour.chosen();
         self.add(&mut found, chosen.filter_map(|place| index.document(place)));
         let pinned = self.rules.pinned(index, self.snapshot);
         self.add(&mut found, pinned.into_iter().map(|(_, document)| document));
         Ok(found)
+    }
+
+    /// What has all the words that any product has; `None` where that is
+    /// nothing that may be shown. What the first page looked for is looked for
+    /// to the last, whatever words products have got since.
+    fn with_all_words(&mut self) -> Result<Option<Vec<(DocumentNumber, f32)>>, ServeError> {
+        let begins = self.cursor.shown.is_empty();
+        let bit = |place: usize| 1_u64.checked_shl(place as u32).unwrap_or_default();
+        let words = self.query.words.iter().enumerate();
+        if begins {
+            let known = words.filter(|(_, word)| !word.alternatives.is_empty());
+            self.cursor.required = known
+                .map(|(place, _)| bit(place))
+                .fold(0, |all, one| all | one);
+            let all = self.index.retrieve(&self.query, Wanted::AllWords)?;
+            if all.iter().any(|(document, _)| self.allows(*document)) {
+                return Ok(Some(all));
+            }
+            self.cursor.required = 0;
+        }
+        if self.cursor.required == 0 {
+            return Ok(None);
+        }
+        let mut query = self.query.clone();
+        for (place, word) in query.words.iter_mut().enumerate() {
+            if self.cursor.required & bit(place) == 0 {
+                word.alternatives.clear();
+            }
+        }
+        self.index.retrieve(&query, Wanted::AllWords).map(Some)
     }
 
     /// Adds documents that are not among the candidates.
@@ -319,7 +367,7 @@ impl Search<'_> {
                         .filter(|document| self.accepts(filter, *document))
                         .collect();
                     let asked = std::slice::from_ref(*facet);
-                    facets.extend(self.index.count_facets(&documents, asked).finish());
+                    facets.extend(self.count(&documents, asked));
                 }
             });
         }
@@ -329,13 +377,29 @@ impl Search<'_> {
         if !request.facets.is_empty() {
             stages.run("facets", || {
                 let documents: Vec<_> = candidates.iter().map(|one| one.document).collect();
-                let counts = self.index.count_facets(&documents, &request.facets);
-                for (facet, values) in counts.finish() {
+                for (facet, values) in self.count(&documents, &request.facets) {
                     facets.entry(facet).or_insert(values);
                 }
             });
         }
         facets
+    }
+
+    fn count(
+        &self,
+        documents: &[DocumentNumber],
+        facets: &[String],
+    ) -> BTreeMap<String, Vec<FacetCount>> {
+        let (looked_at, tabled): (Vec<String>, Vec<String>) = (facets.iter().cloned())
+            .partition(|facet| fields::is_counted_by_looking(self.index, facet));
+        let mut counts = self.index.count_facets(documents, &tabled).finish();
+        let places = documents.iter().filter_map(|one| self.index.place(*one));
+        let products = places.filter_map(|place| self.snapshot.catalogue.get(place));
+        counts.extend(facet::count_by_looking(
+            products.map(|product| &**product),
+            looked_at,
+        ));
+        counts
     }
 
     /// Puts what rules say at its place, where relevance decides.
@@ -346,31 +410,44 @@ impl Search<'_> {
         }
     }
 
-    fn rank(&self, candidates: &mut [Candidate]) {
-        let (index, snapshot, query) = (self.index, self.snapshot, &self.query);
-        let boosts = self.rules.boosts();
-        let scoring = Scoring {
+    fn scoring<'s>(&'s self, boosts: &'s [Boost<'s>]) -> Scoring<'s> {
+        Scoring {
             ranker: self.ranker,
-            trees: self.model.map(|model| &*model.trees),
+            // They were grown on what was found for words.
+            trees: (self.model.filter(|_| !self.browsing())).map(|model| &*model.trees),
             wishes: &self.understanding.wishes,
             semantic_ratio: self.request.semantic_ratio,
             vector: self.vector.as_deref(),
-            boosts: &boosts,
+            boosts,
             needed: page::needed(self.request),
-        };
-        match (self.request.sort, self.ordering) {
+        }
+    }
+
+    /// Whether the ranker decides the order.
+    fn is_scored(&self) -> bool {
+        self.request.sort == Sort::Relevance && self.ordering == Ordering::Full
+    }
+
+    /// Whether something is found, and nothing that has all of what was asked
+    /// for.
+    fn shows_the_nearest(&self, candidates: &[Candidate]) -> Result<bool, ServeError> {
+        if candidates.is_empty() || self.browsing() || !self.is_scored() {
+            return Ok(false);
+        }
+        let filter = &self.request.filter;
+        let complete =
+            complete::is_complete(self.index, self.snapshot, filter, &self.query, candidates);
+        complete.map(|complete| !complete)
+    }
+
+    fn rank(&self, scoring: &Scoring<'_>, candidates: &mut [Candidate]) {
+        let (index, snapshot, query) = (self.index, self.snapshot, &self.query);
+        match (&self.request.sort, self.ordering) {
             (Sort::Relevance, Ordering::Full) if self.browsing() => {
-                rank::rank_all(index, snapshot, &self.behaviour, &scoring, candidates);
+                rank::rank_all(index, snapshot, &self.behaviour, scoring, candidates);
             }
             (Sort::Relevance, Ordering::Full) => {
-                rank::rank(
-                    index,
-                    snapshot,
-                    query,
-                    &self.behaviour,
-                    &scoring,
-                    candidates,
-                );
+                rank::rank(index, snapshot, query, &self.behaviour, scoring, candidates);
             }
             (Sort::Relevance, Ordering::Hybrid) => {
                 let vector = self.vector.as_deref();
@@ -379,7 +456,7 @@ impl Search<'_> {
             (Sort::Relevance, Ordering::Lexical) => {
                 rank::rank_lexically(index, query, candidates);
             }
-            (sort, _) => rank::sort(index, snapshot, sort, candidates),
+            (sort, _) => sort::sort(index, snapshot, sort, candidates),
         }
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shop::{Availability, Product};
+use shop::{Availability, Product, field_values};
 
 /// The most values of one facet that an answer lists.
 const MAX_VALUES: usize = 50;
@@ -114,18 +114,7 @@ impl FacetCounts {
         let with_prices = self.wants("price");
         let mut facets: BTreeMap<String, Vec<FacetCount>> = BTreeMap::new();
         for (facet, values) in self.values {
-            let mut list: Vec<FacetCount> = values
-                .into_iter()
-                .map(|(value, count)| FacetCount {
-                    value,
-                    count,
-                    min: None,
-                    max: None,
-                })
-                .collect();
-            list.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
-            list.truncate(MAX_VALUES);
-            facets.insert(facet, list);
+            facets.insert(facet, most_frequent(values));
         }
         if with_prices {
             facets.insert("price".to_owned(), price_ranges(self.prices));
@@ -134,7 +123,46 @@ impl FacetCounts {
     }
 }
 
-fn is_fixed(facet: &str) -> bool {
+/// Counts facets that no table is kept for: each product is asked.
+pub(super) fn count_by_looking<'a>(
+    products: impl Iterator<Item = &'a Product>,
+    facets: Vec<String>,
+) -> BTreeMap<String, Vec<FacetCount>> {
+    let mut counts: Vec<FxHashMap<String, u64>> = vec![FxHashMap::default(); facets.len()];
+    if !facets.is_empty() {
+        for product in products {
+            for (facet, counts) in facets.iter().zip(&mut counts) {
+                let values = field_values(product, facet);
+                let mut values: Vec<String> = values.iter().map(shown).collect();
+                values.sort_unstable();
+                values.dedup();
+                values.retain(|value| !value.is_empty() && value.len() <= MAX_VALUE_BYTES);
+                for value in values {
+                    *counts.entry(value).or_default() += 1;
+                }
+            }
+        }
+    }
+    let lists = counts.into_iter().map(most_frequent);
+    let lists = facets.into_iter().zip(lists);
+    lists.filter(|(_, list)| !list.is_empty()).collect()
+}
+
+fn most_frequent(values: FxHashMap<String, u64>) -> Vec<FacetCount> {
+    let list = values.into_iter().map(|(value, count)| FacetCount {
+        value,
+        count,
+        min: None,
+        max: None,
+    });
+    let mut list: Vec<FacetCount> = list.collect();
+    list.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
+    list.truncate(MAX_VALUES);
+    list
+}
+
+/// Facets that the table has in columns of their own.
+pub(super) fn is_fixed(facet: &str) -> bool {
     ["category", "brand", "availability", "price"].contains(&facet)
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use store::{Catalogue, ProductIndex};
 
 use super::facet::FacetTable;
+use super::fields::FieldTable;
 use super::index::{Base, DocumentNumber, titles_of};
 use super::suggest::SuggestionTable;
 use super::word_index::Wanted;
@@ -23,6 +24,7 @@ pub(super) struct Fresh {
     pub orders: Vec<u64>,
     pub titles: FxHashMap<String, Vec<DocumentNumber>>,
     pub facets: Arc<FacetTable>,
+    pub fields: Arc<FieldTable>,
     pub suggestions: Arc<SuggestionTable>,
     pub vectors: Option<CoarseVectors>,
     /// The documents that count no more.
@@ -67,6 +69,7 @@ impl Fresh {
             .collect();
         fresh.titles = titles_of(&products, base.products.len() as DocumentNumber);
         fresh.facets = Arc::new(FacetTable::build(&products));
+        fresh.fields = Arc::new(FieldTable::build(&products));
         fresh.suggestions = Arc::new(SuggestionTable::of_products(&fresh.places, &products));
         fresh.vectors = base.vectors_of(&collection);
         fresh.products = changed

@@ -3,14 +3,14 @@
 use corpus::search::analysis::Analyser;
 use corpus::search::features::place;
 use corpus::search::understanding::Wish;
-use corpus::search::{Document, FEATURES, Features, Field, Query, QueryWord, Ranker, Term};
-use shop::Product;
+use corpus::search::{Document, Features, Field, Query, QueryWord, Ranker, Term};
+use shop::{Place, Product};
 use store::Snapshot;
 
 use super::highlight::{self, Matches};
 use super::index::Index;
 use super::query::{Hit, Interpretation, InterpretedWord, Reading, Reason, SearchRequest};
-use super::rank::{Behaviour, Candidate};
+use super::rank::{Behaviour, Candidate, Scoring};
 use super::rules::Applied;
 
 /// A feature that adds less than this is no reason worth telling.
@@ -24,8 +24,11 @@ pub(super) struct Shown<'a> {
     pub snapshot: &'a Snapshot,
     pub query: &'a Query,
     pub ranker: &'a Ranker,
-    pub explain: bool,
+    /// What scores are made of, where that is asked for.
+    pub explain: Option<&'a Scoring<'a>>,
     pub rules: &'a Applied,
+    /// From where distances are told.
+    pub from: Option<Place>,
 }
 
 impl Shown<'_> {
@@ -36,17 +39,10 @@ impl Shown<'_> {
         let mut hit = Hit {
             id: product.id.clone(),
             score: candidate.score,
+            distance_m: self.from.and_then(|place| place.distance_to_m(product)),
             highlight: Default::default(),
             reasons: Vec::new(),
-            explanation: candidate
-                .features
-                .as_ref()
-                .filter(|_| self.explain)
-                .map(|features| {
-                    let added = self.ranker.weights.iter().zip(features.iter());
-                    let added = added.map(|(weight, feature)| weight * feature);
-                    FEATURES.into_iter().zip(added).collect()
-                }),
+            explanation: self.explain.map(|scoring| scoring.parts(candidate)),
             product: product.clone(),
         };
         let analyser = Analyser::new(product.language.as_deref());
@@ -141,18 +137,28 @@ fn further_reasons(ranker: &Ranker, features: &Features) -> Vec<Reason> {
     reasons
 }
 
+/// What an interpretation speaks of.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub total: usize,
+    /// Nothing of it has all of what was asked for.
+    pub nearest: bool,
+}
+
 pub(super) fn interpretation(
     query: &Query,
     wishes: Vec<Wish>,
     behaviour: &Behaviour,
     request: &SearchRequest,
-    total: usize,
+    found: Found,
 ) -> Interpretation {
     let words = query.words.iter().map(|word| InterpretedWord {
         word: word.text.clone(),
         readings: readings(word),
     });
-    let note = if total > 0 {
+    let note = if found.nearest {
+        Some("No product has all of this; the nearest are shown.")
+    } else if found.total > 0 {
         None
     } else if !request.q.trim().is_empty() && query.words.is_empty() {
         Some("There is no word to search for in this.")
@@ -167,6 +173,7 @@ pub(super) fn interpretation(
         words: words.collect(),
         wishes,
         language: behaviour.language().map(str::to_owned),
+        nearest: found.nearest,
         note: note.map(str::to_owned),
     }
 }

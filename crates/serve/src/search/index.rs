@@ -12,6 +12,7 @@ use tantivy::Score;
 use super::Model;
 use super::asked::AskedTable;
 use super::facet::{FacetCounts, FacetTable};
+use super::fields::FieldTable;
 use super::fresh::Fresh;
 use super::meaning::Meaning;
 use super::suggest::SuggestionTable;
@@ -46,6 +47,7 @@ pub(super) struct Base {
     /// The documents whose title folds to this.
     titles: FxHashMap<String, Vec<DocumentNumber>>,
     facets: FacetTable,
+    fields: FieldTable,
     suggestions: SuggestionTable,
     words: WordIndex,
     meaning: Option<Meaning>,
@@ -99,6 +101,7 @@ impl Index {
             Ok(Base {
                 titles,
                 facets,
+                fields: FieldTable::build(&products),
                 names: Names::of(&products),
                 suggestions,
                 meaning,
@@ -302,6 +305,12 @@ impl Index {
             counts.add(&self.fresh.facets, own);
         }
         counts
+    }
+
+    /// The fields that products have; those of products that are gone stay
+    /// until everything is indexed anew.
+    pub(super) fn fields(&self) -> [&FieldTable; 2] {
+        [&self.base.fields, &self.fresh.fields]
     }
 
     /// What may be suggested of products.

@@ -9,7 +9,10 @@
 
 mod answer;
 mod asked;
+mod complete;
+mod cursor;
 mod facet;
+mod fields;
 mod fresh;
 mod gaps;
 mod highlight;
@@ -21,6 +24,7 @@ mod page;
 mod query;
 mod rank;
 mod rules;
+mod sort;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -33,6 +37,7 @@ pub use index::Index;
 pub use model::Model;
 pub use query::{
     Distinct, Hit, Interpretation, InterpretedWord, MAX_LIMIT, MAX_OFFSET, Reading, Reason,
-    SearchRequest, SearchResults, Sort,
+    SearchRequest, SearchResults,
 };
+pub use sort::Sort;
 pub use suggest::{SuggestRequest, Suggestion, SuggestionKind, Suggestions, suggest};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use shop::{Filter, Id, Product};
 
 use super::facet::FacetCount;
+use super::sort::Sort;
 use crate::ServeError;
 
 /// The most hits of one answer.
@@ -32,7 +33,8 @@ pub struct SearchRequest {
     /// In which order.
     pub sort: Sort,
     /// What to count: `category`, `brand`, `availability`, `price`, the name
-    /// of an attribute, `attributes`, or `*`. A list, or a text with commas.
+    /// of an attribute, another field as a filter names it, `attributes` for
+    /// all of these, or `*`. A list, or a text with commas.
     #[serde(deserialize_with = "list")]
     pub facets: Vec<String>,
     /// Whether a facet that the filter speaks of is counted as if it did not:
@@ -129,29 +131,6 @@ impl SearchRequest {
     }
 }
 
-/// The order of hits. Every order but relevance looks only at products that
-/// have all the words, if there are any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sort {
-    /// The best answer first.
-    #[default]
-    #[serde(alias = "")]
-    Relevance,
-    /// The cheapest first, what has no price last.
-    #[serde(alias = "price", alias = "price:asc")]
-    PriceAsc,
-    /// The dearest first, what has no price last.
-    #[serde(alias = "-price", alias = "price:desc")]
-    PriceDesc,
-    /// What the shop changed last first.
-    #[serde(alias = "updated_at:desc")]
-    Newest,
-    /// The best rated first.
-    #[serde(alias = "rating:desc")]
-    Rating,
-}
-
 fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -210,6 +189,9 @@ pub struct Hit {
     pub score: f32,
     /// The product.
     pub product: Arc<Product>,
+    /// How far away it is, where that is the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distance_m: Option<f64>,
     /// Fields as HTML, the words found in `<mark>`, all else escaped.
     pub highlight: BTreeMap<Field, String>,
     /// Why it is here.
@@ -292,7 +274,12 @@ pub struct Interpretation {
     pub wishes: Vec<Wish>,
     /// The language that its words were read in.
     pub language: Option<String>,
-    /// A sentence for the customer where nothing was found or understood.
+    /// Whether no product has all of what was asked for, so that the hits are
+    /// only the nearest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nearest: bool,
+    /// A sentence for the customer where nothing was found or understood, or
+    /// only what is near.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

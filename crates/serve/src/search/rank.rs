@@ -12,7 +12,7 @@ use shop::{Id, Product};
 use store::{History, ProductIndex, Snapshot};
 
 use super::index::{DocumentNumber, Index};
-use super::query::{SearchRequest, Sort};
+use super::query::SearchRequest;
 use super::rules::Boost;
 
 /// How many of the lexically best products the ranker looks at.
@@ -32,6 +32,10 @@ pub(super) struct Candidate {
     pub score: f32,
     /// What the ranker saw; `None` beyond its window.
     pub features: Option<Box<Features>>,
+    /// What was added to the score for wishes beside the words.
+    pub granted: f32,
+    /// What the shop's rules added to it.
+    pub boosted: f32,
 }
 
 /// What the snapshot says about the searcher and the query.
@@ -191,28 +195,61 @@ pub(super) struct Scoring<'a> {
     pub needed: usize,
 }
 
+/// What a cosine of 1 is worth where meaning alone decides.
+const MEANING_SCALE: f32 = 5.0;
+
 impl Scoring<'_> {
-    fn score(&self, features: &Features) -> f32 {
-        let learnt = |features: &Features| {
-            let trees = self.trees.map_or(0.0, |trees| trees.score(features));
-            self.ranker.score(features) + trees
-        };
-        let Some(ratio) = self.semantic_ratio else {
-            return learnt(features);
-        };
-        let words = learnt(features);
-        // Above one half meaning takes over from what was learnt, below the
-        // learnt part of it goes.
-        if ratio >= 0.5 {
-            let share = 2.0 * ratio - 1.0;
-            const SCALE: f32 = 5.0;
-            (1.0 - share) * words + share * SCALE * features[place::MEANING]
-        } else {
-            let mut without = *features;
-            without[place::MEANING] *= 2.0 * ratio;
-            without[place::MEANING_RELATIVE] *= 2.0 * ratio;
-            learnt(&without)
+    fn learnt(&self, features: &Features) -> f32 {
+        let trees = self.trees.map_or(0.0, |trees| trees.score(features));
+        self.ranker.score(features) + trees
+    }
+
+    /// What is left of the learnt score, and what a cosine of 1 adds to it:
+    /// above one half meaning takes over from what was learnt.
+    fn shares(&self) -> (f32, f32) {
+        let over = self.semantic_ratio.map_or(0.0, |ratio| 2.0 * ratio - 1.0);
+        let over = over.max(0.0);
+        (1.0 - over, over * MEANING_SCALE)
+    }
+
+    /// The features that count: below one half the learnt part of meaning
+    /// goes.
+    fn counted(&self, features: &Features) -> Features {
+        let mut counted = *features;
+        if let Some(ratio) = self.semantic_ratio.filter(|ratio| *ratio < 0.5) {
+            counted[place::MEANING] *= 2.0 * ratio;
+            counted[place::MEANING_RELATIVE] *= 2.0 * ratio;
         }
+        counted
+    }
+
+    fn score(&self, features: &Features) -> f32 {
+        let (learnt, meaning) = self.shares();
+        learnt * self.learnt(&self.counted(features)) + meaning * features[place::MEANING]
+    }
+
+    /// What a candidate's score is the sum of.
+    pub(super) fn parts(&self, candidate: &Candidate) -> BTreeMap<&'static str, f32> {
+        let Some(features) = &candidate.features else {
+            return BTreeMap::from([("lexical_order", candidate.score)]);
+        };
+        let (learnt, meaning) = self.shares();
+        let counted = self.counted(features);
+        let weighed = self.ranker.weights.iter().zip(counted);
+        let weighed = weighed.map(|(weight, feature)| learnt * weight * feature);
+        let mut parts: BTreeMap<&'static str, f32> = FEATURES.into_iter().zip(weighed).collect();
+        let trees = self.trees.map_or(0.0, |trees| trees.score(&counted));
+        for (name, part) in [
+            ("trees", learnt * trees),
+            ("semantic_ratio", meaning * features[place::MEANING]),
+            ("wishes", candidate.granted),
+            ("rules", candidate.boosted),
+        ] {
+            if part != 0.0 {
+                parts.insert(name, part);
+            }
+        }
+        parts
     }
 }
 
@@ -329,9 +366,10 @@ pub(super) fn rank(
     for (candidate, features) in window.iter_mut().zip(list) {
         candidate.score = scoring.score(&features);
         if !scoring.wishes.is_empty() {
-            candidate.score += granted(index, snapshot, scoring.wishes, candidate, &features);
+            candidate.granted = granted(index, snapshot, scoring.wishes, candidate, &features);
         }
-        candidate.score += boosted(index, snapshot, scoring.boosts, candidate);
+        candidate.boosted = boosted(index, snapshot, scoring.boosts, candidate);
+        candidate.score += candidate.granted + candidate.boosted;
         candidate.features = Some(Box::new(features));
         lowest = lowest.min(candidate.score);
     }
@@ -389,8 +427,8 @@ pub(super) fn rank_all(
         features
     };
     for candidate in &mut *candidates {
-        candidate.score = scoring.ranker.score(&seen(candidate));
-        candidate.score += boosted(index, snapshot, scoring.boosts, candidate);
+        candidate.boosted = boosted(index, snapshot, scoring.boosts, candidate);
+        candidate.score = scoring.score(&seen(candidate)) + candidate.boosted;
     }
     best_first(candidates, needed);
     for candidate in candidates.iter_mut().take(needed) {
@@ -437,56 +475,10 @@ fn best_lexical(candidates: &[Candidate]) -> f32 {
     scores.fold(f32::MIN_POSITIVE, f32::max)
 }
 
-/// Any other order than relevance.
-pub(super) fn sort(index: &Index, snapshot: &Snapshot, sort: Sort, candidates: &mut [Candidate]) {
-    let product = |candidate: &Candidate| {
-        index
-            .place(candidate.document)
-            .and_then(|place| snapshot.catalogue.get(place))
-    };
-    let missing_last = |left: Option<Ordering>, has: (bool, bool)| match has {
-        (true, true) => left.unwrap_or(Ordering::Equal),
-        (true, false) => Ordering::Less,
-        (false, true) => Ordering::Greater,
-        (false, false) => Ordering::Equal,
-    };
-    candidates.sort_by(|left, right| {
-        let (Some(a), Some(b)) = (product(left), product(right)) else {
-            return Ordering::Equal;
-        };
-        let by_price = || {
-            let amount = |product: &Product| product.price.map(|price| price.amount);
-            let (a, b) = (amount(a), amount(b));
-            (Some(a.cmp(&b)), (a.is_some(), b.is_some()))
-        };
-        let order = match sort {
-            Sort::Relevance => right.score.total_cmp(&left.score),
-            Sort::PriceAsc => {
-                let (order, has) = by_price();
-                missing_last(order, has)
-            }
-            Sort::PriceDesc => {
-                let (order, has) = by_price();
-                missing_last(order.map(Ordering::reverse), has)
-            }
-            Sort::Newest => b.updated_at.cmp(&a.updated_at),
-            Sort::Rating => {
-                let rating = |product: &Product| product.rating.unwrap_or_default();
-                let by_rating = rating(b).total_cmp(&rating(a));
-                by_rating.then_with(|| b.rating_count.cmp(&a.rating_count))
-            }
-        };
-        order
-            .then_with(|| right.lexical.total_cmp(&left.lexical))
-            .then_with(|| left.order.cmp(&right.order))
-    });
-}
-
 fn by_score(left: &Candidate, right: &Candidate) -> Ordering {
     right
         .score
         .total_cmp(&left.score)
-        .then_with(|| right.lexical.total_cmp(&left.lexical))
         .then_with(|| left.order.cmp(&right.order))
 }
 

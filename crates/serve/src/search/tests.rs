@@ -1,4 +1,8 @@
+mod fields;
 mod live;
+mod order;
+mod pages;
+mod private;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -284,6 +288,51 @@ fn nothing_found_says_so() {
     let nothing = Shop::new(Vec::new());
     assert_eq!(nothing.search(&SearchRequest::new("tea")).total, 0);
     assert_eq!(nothing.search(&SearchRequest::new("")).total, 0);
+}
+
+#[test]
+fn what_is_only_near_is_called_so() {
+    let mut products = english();
+    products.extend(chinese());
+    let mut shop = Shop::new(products);
+    for (query, nearest) in [
+        ("wireless mouse", false),
+        ("wireles mose", false),
+        ("smart watch", false),
+        ("bluetoo", false),
+        ("laptops bag under $50", false),
+        ("手机壳", false),
+        ("", false),
+        ("wedding mouse", true),
+        ("green laptop", true),
+        ("leather running shoes", true),
+        ("婚纱 手机", true),
+    ] {
+        let results = shop.search(&SearchRequest::new(query));
+        assert!(results.total > 0, "{query}");
+        let interpreted = &results.interpreted;
+        assert_eq!(interpreted.nearest, nearest, "{query}: {interpreted:?}");
+        assert_eq!(interpreted.note.is_some(), nearest, "{query}");
+    }
+    // What customers chose after it is what was meant.
+    shop.append(vec![event(
+        EventKind::Click,
+        Some("green laptop"),
+        "laptop",
+        "s",
+    )]);
+    assert!(
+        !shop
+            .search(&SearchRequest::new("green laptop"))
+            .interpreted
+            .nearest
+    );
+    // Where the filter leaves nothing that has all of it, that is so too.
+    let filtered = shop.search(&SearchRequest {
+        filter: "id = keyboard".parse().unwrap(),
+        ..SearchRequest::new("wireless mouse")
+    });
+    assert!(filtered.interpreted.nearest);
 }
 
 #[test]
@@ -635,53 +684,6 @@ mod properties {
             SHOP.search(&SearchRequest::new(&q));
         }
     }
-}
-
-#[test]
-fn a_cursor_repeats_and_loses_nothing_while_the_order_changes() {
-    let lamps = (0..25).map(|n| product(&format!("lamp{n}"), &format!("Lamp {n}"), &["Lamps"], n));
-    let mut shop = Shop::new(lamps.collect());
-    let mut request = SearchRequest {
-        limit: 7,
-        ..SearchRequest::new("lamp")
-    };
-    let mut seen: Vec<String> = Vec::new();
-    for page in 0.. {
-        let results = shop.search(&request);
-        seen.extend(ids(&results));
-        // What was not shown yet becomes the most popular, what was shown sells out.
-        let unseen = (0..25).map(|n| format!("lamp{n}"));
-        let unseen = unseen.filter(|id| !seen.contains(id)).step_by(2);
-        let bought = unseen.map(|id| event(EventKind::Purchase, None, &id, "s"));
-        shop.append(bought.collect());
-        request.cursor = results.next_cursor;
-        if request.cursor.is_none() {
-            break;
-        }
-        assert!(page < 10);
-    }
-    assert_eq!(seen.len(), 25);
-    seen.sort_unstable();
-    seen.dedup();
-    assert_eq!(seen.len(), 25);
-
-    request = SearchRequest {
-        limit: 7,
-        ..SearchRequest::new("lamp")
-    };
-    let cursor = shop.search(&request).next_cursor;
-    let other = SearchRequest {
-        cursor,
-        ..SearchRequest::new("lamps")
-    };
-    let error = search(&shop.context(), &shop.index, None, &other);
-    assert!(matches!(
-        error,
-        Err(ServeError::InvalidRequest {
-            param: "cursor",
-            ..
-        })
-    ));
 }
 
 #[test]

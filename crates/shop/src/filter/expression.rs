@@ -3,10 +3,13 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::same;
-use crate::{Availability, Product};
+use crate::{Availability, Place, Product};
+
+/// How a condition on the place of a product is called.
+pub const NEAR: &str = "_geoRadius";
 
 /// How a value compares with a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub enum Expression {
     Compares(String, Comparison, String),
     /// The field has a value.
     Exists(String),
+    /// The product is within so many metres of a place.
+    Near(Place, f64),
 }
 
 impl Expression {
@@ -63,13 +68,33 @@ impl Expression {
             Self::All(all) => all.iter().all(|one| one.accepts(product)),
             Self::Any(any) => any.iter().any(|one| one.accepts(product)),
             Self::Not(one) => !one.accepts(product),
-            Self::Is(path, wanted) => values(product, path)
+            Self::Is(path, wanted) => field_values(product, path)
                 .iter()
                 .any(|value| wanted.iter().any(|wanted| is(value, wanted))),
-            Self::Compares(path, comparison, bound) => values(product, path)
+            Self::Compares(path, comparison, bound) => field_values(product, path)
                 .iter()
                 .any(|value| order(value, bound).is_some_and(|order| comparison.holds(order))),
-            Self::Exists(path) => !values(product, path).is_empty(),
+            Self::Exists(path) => !field_values(product, path).is_empty(),
+            Self::Near(place, metres) => place
+                .distance_to_m(product)
+                .is_some_and(|distance| distance <= *metres),
+        }
+    }
+
+    /// The same without the conditions that are for this field alone; `None`
+    /// where nothing is left.
+    pub(super) fn without(self, field: &str) -> Option<Self> {
+        let is_of = |one: &Self| one.paths().iter().all(|path| same(path, field));
+        match self {
+            Self::All(mut parts) => {
+                parts.retain(|part| !is_of(part));
+                match parts.len() {
+                    0 => None,
+                    1 => parts.pop(),
+                    _ => Some(Self::All(parts)),
+                }
+            }
+            other => (!is_of(&other)).then_some(other),
         }
     }
 
@@ -79,6 +104,7 @@ impl Expression {
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::paths).collect(),
             Self::Not(one) => one.paths(),
             Self::Is(path, _) | Self::Compares(path, ..) | Self::Exists(path) => vec![path],
+            Self::Near(..) => vec![NEAR],
         }
     }
 }
@@ -108,6 +134,7 @@ impl fmt::Display for Expression {
                 )
             }
             Self::Exists(path) => write!(f, "{} EXISTS", quoted(path)),
+            Self::Near(place, metres) => write!(f, "{NEAR}({place}, {metres})"),
         }
     }
 }
@@ -116,8 +143,10 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// The values of a field: one, several of a list, or none.
-fn values(product: &Product, path: &str) -> Vec<Value> {
+/// The values of a field: one, several of a list, or none. A name without
+/// `attributes.` or `properties.` before it is an attribute's; where a product
+/// has none of it, what it keeps under `properties` by that name.
+pub fn field_values(product: &Product, path: &str) -> Vec<Value> {
     let text = |value: Option<&str>| value.map(Value::from).into_iter().collect();
     match path.to_lowercase().as_str() {
         "id" => vec![Value::from(product.id.as_str())],
@@ -132,6 +161,11 @@ fn values(product: &Product, path: &str) -> Vec<Value> {
             .category
             .iter()
             .map(|part| part.as_str().into())
+            .collect(),
+        "images" => product
+            .images
+            .iter()
+            .map(|one| one.as_str().into())
             .collect(),
         "tags" => product.tags.iter().map(|tag| tag.as_str().into()).collect(),
         "price" => product
@@ -152,6 +186,8 @@ fn values(product: &Product, path: &str) -> Vec<Value> {
             .map(|r| f64::from(r).into())
             .into_iter()
             .collect(),
+        "attributes" => whole(&product.attributes),
+        "properties" => whole(&product.properties),
         "rating_count" => product.rating_count.map(Value::from).into_iter().collect(),
         "in_stock" => vec![product.availability.can_be_ordered().into()],
         "availability" => vec![availability(product.availability).into()],
@@ -160,16 +196,27 @@ fn values(product: &Product, path: &str) -> Vec<Value> {
             time.map(Value::from).into_iter().collect()
         }
         _ => {
-            let (object, path) = match path.split_once('.') {
-                Some((first, rest)) if same(first, "attributes") => (&product.attributes, rest),
-                Some((first, rest)) if same(first, "properties") => (&product.properties, rest),
-                _ => (&product.attributes, path),
-            };
             let mut found = Vec::new();
-            descend_object(object, path, &mut found);
+            let bare = match path.split_once('.') {
+                Some((first, rest)) if same(first, "properties") => {
+                    descend_object(&product.properties, rest, &mut found);
+                    return found;
+                }
+                Some((first, rest)) if same(first, "attributes") => rest,
+                _ => path,
+            };
+            descend_object(&product.attributes, bare, &mut found);
+            if found.is_empty() {
+                descend_object(&product.properties, bare, &mut found);
+            }
             found
         }
     }
+}
+
+fn whole(object: &Map<String, Value>) -> Vec<Value> {
+    let some = (!object.is_empty()).then(|| Value::Object(object.clone()));
+    some.into_iter().collect()
 }
 
 fn availability(value: Availability) -> &'static str {
@@ -184,7 +231,7 @@ fn availability(value: Availability) -> &'static str {
 }
 
 /// `a.b` is the key `a.b`, or `b` of what `a` is.
-fn descend_object(object: &serde_json::Map<String, Value>, path: &str, found: &mut Vec<Value>) {
+fn descend_object(object: &Map<String, Value>, path: &str, found: &mut Vec<Value>) {
     for (key, value) in object {
         if same(key, path) {
             leaves(value, found);

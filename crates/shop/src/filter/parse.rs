@@ -1,7 +1,9 @@
 //! The text of a filter becomes an [`Expression`]; an error says at which
 //! character what was expected.
 
-use super::expression::{Comparison, Expression};
+use super::expression::{Comparison, Expression, NEAR};
+use super::fields::{NamedField, NamedFields};
+use crate::Place;
 
 /// How deep brackets and NOT may nest.
 const DEEPEST: usize = 32;
@@ -30,17 +32,18 @@ impl Lexeme {
     }
 }
 
-/// Reads a whole filter.
-pub(super) fn parse(text: &str) -> Result<Expression, String> {
+/// Reads a whole filter, and where it names which field.
+pub(super) fn parse(text: &str) -> Result<(Expression, NamedFields), String> {
     let lexemes = lexemes(text)?;
     let mut parser = Parser {
         lexemes,
         at: 0,
         conditions: 0,
+        named: Vec::new(),
     };
     let expression = parser.any(0)?;
     match parser.peek() {
-        Lexeme::End => Ok(expression),
+        Lexeme::End => Ok((expression, NamedFields(parser.named))),
         _ => Err(parser.expected("AND, OR or the end")),
     }
 }
@@ -108,6 +111,7 @@ struct Parser {
     lexemes: Vec<(usize, Lexeme)>,
     at: usize,
     conditions: usize,
+    named: Vec<NamedField>,
 }
 
 impl Parser {
@@ -185,7 +189,14 @@ impl Parser {
             Lexeme::Word(word) | Lexeme::Quoted(word) if !word.is_empty() => word.clone(),
             _ => return Err(self.expected("the name of a field")),
         };
+        self.named.push(NamedField {
+            path: path.clone(),
+            character: Some(self.lexemes[self.at].0),
+        });
         self.at += 1;
+        if path.eq_ignore_ascii_case(NEAR) && self.take_sign("(") {
+            return self.near();
+        }
         if self.take_keyword("EXISTS") {
             return Ok(Expression::Exists(path));
         }
@@ -221,6 +232,35 @@ impl Parser {
             None if sign == "!=" => Expression::Not(Box::new(Expression::Is(path, vec![value]))),
             None => Expression::Is(path, vec![value]),
         })
+    }
+
+    /// `_geoRadius(48.137, 11.575, 2000)`: latitude, longitude, metres.
+    fn near(&mut self) -> Result<Expression, String> {
+        const EXPECTED: &str =
+            "a latitude, a longitude and metres, as _geoRadius(48.1, 11.5, 2000)";
+        let mut numbers = [0.0_f64; 3];
+        for (place, number) in numbers.iter_mut().enumerate() {
+            if place > 0 && !self.take_sign(",") {
+                return Err(self.expected(EXPECTED));
+            }
+            let Lexeme::Word(word) = self.peek() else {
+                return Err(self.expected(EXPECTED));
+            };
+            let read = word.parse().ok().filter(|number: &f64| number.is_finite());
+            *number = read.ok_or_else(|| self.expected(EXPECTED))?;
+            self.at += 1;
+        }
+        if !self.take_sign(")") {
+            return Err(self.expected("\")\""));
+        }
+        let [latitude, longitude, metres] = numbers;
+        match Place::new(latitude, longitude) {
+            Some(place) if metres >= 0.0 => Ok(Expression::Near(place, metres)),
+            _ => {
+                self.at -= 1;
+                Err(self.expected("a latitude of -90 to 90, a longitude of -180 to 180 and no less than 0 metres before \")\""))
+            }
+        }
     }
 
     /// `price 10 TO 20`, both inclusive.

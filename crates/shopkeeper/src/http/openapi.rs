@@ -88,7 +88,7 @@ fn schemas() -> Value {
         "SearchRule": object(&[("id", "string", false), ("name", "string", false), ("enabled", "boolean", false), ("priority", "integer", false), ("when", "object", false), ("then", "object", true)]),
         "RulePreview": object(&[("rule", "SearchRule", false), ("request", "SearchRequest", true)]),
         "Synonyms": object(&[("id", "string", false), ("words", "[string]", true), ("from", "string", false)]),
-        "Hit": object(&[("id", "string", true), ("score", "number", true), ("product", "Product", true), ("highlight", "any", false), ("reasons", "[any]", false)]),
+        "Hit": object(&[("id", "string", true), ("score", "number", true), ("product", "Product", true), ("highlight", "any", false), ("reasons", "[any]", false), ("distance_m", "number", false), ("explanation", "object", false)]),
         "SearchAnswer": decision(&[("hits", "[Hit]", true), ("facets", "object", false), ("total", "integer", true), ("corrected", "any", false), ("interpreted", "any", false), ("next_cursor", "string", false), ("related", "[string]", false), ("redirect", "string", false), ("banners", "[string]", false), ("rules", "[string]", false)]),
         "Suggestions": object(&[("suggestions", "[any]", true)]),
         "RecommendRequest": object(&[("scenario", "string", false), ("customer", "string", false), ("session", "string", false), ("product", "string", false), ("limit", "integer", false), ("filter", "filter", false), ("personalise", "boolean", false), ("pins", "[string]", false), ("hides", "[string]", false), ("boosts", "[object]", false), ("brand_cap", "integer", false), ("diversity", "number", false), ("exploration", "number", false)]),

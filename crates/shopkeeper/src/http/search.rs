@@ -32,12 +32,14 @@ pub fn endpoints() -> Vec<Endpoint> {
             .query(
                 "filter",
                 "string",
-                "As category = \"Shoes\" AND price <= 5000 AND in_stock = true",
+                "As category = \"Shoes\" AND price <= 5000 AND in_stock = true; \
+                 _geoRadius(latitude, longitude, metres) where products have a location",
             )
             .query(
                 "sort",
                 "string",
-                "relevance, price_asc, price_desc, newest or rating",
+                "relevance, price_asc, price_desc, newest, rating, any field as weight:desc, or \
+                 _geoPoint(latitude, longitude)",
             )
             .query(
                 "facets",

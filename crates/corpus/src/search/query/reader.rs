@@ -12,6 +12,9 @@ const PINYIN_WEIGHT: f32 = 0.9;
 /// A Latin word that the catalogue has is that word first.
 const KNOWN_PINYIN_WEIGHT: f32 = 0.3;
 const MAX_PINYIN_WORDS: usize = 8;
+/// What is longer is no word that somebody mistyped: trying each of its
+/// letters takes the square of their number.
+const LONGEST_PLAIN: usize = 40;
 
 pub(super) struct Reader<'a> {
     pub collection: &'a Collection,
@@ -114,8 +117,8 @@ impl<'a> Reader<'a> {
         }));
         Draft {
             alternatives,
+            plain: piece.text.chars().nth(LONGEST_PLAIN).is_none(),
             piece,
-            plain: true,
         }
     }
 

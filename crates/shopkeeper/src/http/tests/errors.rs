@@ -38,6 +38,11 @@ async fn each_mistake_has_its_code() {
             400,
             "invalid_field",
         ),
+        (
+            raw("/v1/search", "{\"filter\": \"colr = red\"}"),
+            400,
+            "invalid_field",
+        ),
         (raw("/v1/search", long), 413, "body_too_large"),
         (raw("/v1/chat", "{}"), 400, "invalid_field"),
         (
@@ -104,6 +109,7 @@ async fn each_mistake_has_its_code() {
         ("/v1/conversations/none", 404, "unknown_conversation"),
         ("/v1/suggest?limit=1000", 400, "invalid_field"),
         ("/v1/search?sort=sideways", 400, "invalid_field"),
+        ("/v1/search?facets=colr", 400, "invalid_field"),
         ("/v1/decisions?service=growth", 400, "invalid_field"),
         ("/v1/points/%00", 400, "invalid_field"),
     ] {
@@ -114,6 +120,20 @@ async fn each_mistake_has_its_code() {
             "{path}: {}",
             answer.text
         );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_field_is_named() {
+    let shop = Shop::open(&[]).await;
+    let answer = shop
+        .get("/v1/search?q=kettle&filter=brand%20%3D%20x%20OR%20pric%20%3C%201")
+        .await;
+    let error = &answer.json()["error"];
+    assert_eq!(error["param"], "filter");
+    let message = error["message"].as_str().unwrap();
+    for part in ["at character 14", "\"pric\"", "price"] {
+        assert!(message.contains(part), "{message}");
     }
 }
 

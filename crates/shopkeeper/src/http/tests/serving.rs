@@ -19,6 +19,10 @@ async fn train(shop: &Shop, weight: f32) -> String {
         "ranker.json".to_owned(),
         serde_json::to_vec(&ranker).unwrap(),
     )]);
+    store_model(shop, files).await
+}
+
+async fn store_model(shop: &Shop, files: BTreeMap<String, Vec<u8>>) -> String {
     let store = &shop.app.store;
     let version = store
         .put_artifact("search", files, json!([]))
@@ -82,6 +86,112 @@ async fn a_new_model_is_served_without_a_failed_request() {
         "{}",
         rolled.text
     );
+}
+
+/// Asks until `ended`; each answer has to hold all of the kettles.
+fn keep_asking(shop: &Arc<Shop>, ended: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<u32>> {
+    let clients = (0..4).map(|_| {
+        let (shop, ended) = (shop.clone(), ended.clone());
+        tokio::spawn(async move {
+            let mut answered = 0_u32;
+            while !ended.load(Ordering::Relaxed) {
+                let answer = shop.get("/v1/search?q=kettle&limit=1").await;
+                assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+                assert_eq!(answer.json()["total"], 2);
+                answered += 1;
+            }
+            answered
+        })
+    });
+    clients.collect()
+}
+
+/// So many products, each read in this language.
+async fn import_pots(shop: &Shop, count: usize, language: &str) {
+    let pots = (0..count).map(|number| {
+        let row = json!({
+            "id": format!("pot{number}"),
+            "title": format!("Flower pots number {number}"),
+            "language": language,
+        });
+        let row = serde_json::from_value(row).unwrap();
+        let record = shop::Record::from_json(shop::Kind::Products, row, crate::app::now());
+        NewEntry {
+            id: None,
+            entry: Entry::Record(record.unwrap()),
+        }
+    });
+    shop.app.store.append(pots.collect()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_is_indexed_anew_without_a_failed_search() {
+    let shop = Arc::new(Shop::open(&[]).await);
+    let ended = Arc::new(AtomicBool::new(false));
+    let clients = keep_asking(&shop, &ended);
+    let index = || shop.app.loaded().search.as_ref().unwrap().index.clone();
+    // Enough changes that they do not stand beside the rest any more; then
+    // the same products are read by another language's analyser.
+    for (language, word) in [("en", "pot"), ("de", "pots"), ("en", "pot")] {
+        import_pots(&shop, 1_200, language).await;
+        // First they stand beside the rest, then there are too many of them.
+        for _ in 0..2 {
+            refresh_once(&shop.app).await;
+        }
+        assert_eq!(index().changes(), 0, "not indexed anew");
+        assert_eq!(index().len(), 1_204);
+        let found = shop.get(&format!("/v1/search?q=flower%20{word}")).await;
+        assert_eq!(found.json()["total"], 1_200);
+    }
+    ended.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 0);
+    }
+}
+
+/// A search model with an encoder that no word means anything to.
+async fn train_encoder(shop: &Shop, width: usize) -> String {
+    let encoder = models::static_encoder::StaticEncoder::new(&[(1, 1.0), (2, 1.0)], width, 7);
+    let files = BTreeMap::from([
+        (
+            "ranker.json".to_owned(),
+            serde_json::to_vec(&Ranker::default()).unwrap(),
+        ),
+        ("encoder.bin".to_owned(), encoder.to_bytes()),
+    ]);
+    store_model(shop, files).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_encoder_indexes_anew_without_a_failed_search() {
+    let shop = Arc::new(Shop::open(&[]).await);
+    import_pots(&shop, 600, "en").await;
+    refresh_once(&shop.app).await;
+    let ended = Arc::new(AtomicBool::new(false));
+    let clients = keep_asking(&shop, &ended);
+    let versions = [
+        train_encoder(&shop, 8).await,
+        train_encoder(&shop, 16).await,
+        train(&shop, 1.5).await,
+    ];
+    for version in versions.iter().cycle().take(6) {
+        let path = "/v1/registry/search/promote";
+        let promoted = shop.post(path, json!({"version": version})).await;
+        assert_eq!(promoted.status, StatusCode::OK, "{}", promoted.text);
+        // One that began for the model before may still have been under way.
+        for _ in 0..2 {
+            refresh_once(&shop.app).await;
+        }
+        let loaded = shop.app.loaded();
+        let part = loaded.search.as_ref().unwrap();
+        let model = part.model.as_ref().unwrap();
+        assert_eq!(&model.version, version);
+        assert!(part.index.is_for(Some(&model.model)), "indexed for another");
+    }
+    ended.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 0);
+    }
 }
 
 #[tokio::test]

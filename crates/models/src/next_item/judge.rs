@@ -298,7 +298,7 @@ mod tests {
             vec![],
         ];
         let voice = ListVoice {
-            lists: ItemLists::from_rows(rows.into_iter()),
+            lists: ItemLists::from_rows(rows),
             recency: 0.5,
         };
         let histories: [&[u32]; 5] = [&[0], &[1, 0, 1], &[2], &[], &[0, 99]];

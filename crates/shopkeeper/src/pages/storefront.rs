@@ -186,6 +186,7 @@ fn results(text: &Text, looking: &Looking, found: &Decision<SearchResults>) -> M
                 }
             }
             @for banner in &results.banners { p class="pane" { (banner) } }
+            @if results.interpreted.nearest && !cards.is_empty() { p class="soft" { (text.nearest) } }
             (categories(text, looking, results))
             @if cards.is_empty() {
                 p class="empty" { (text.no_results) }

@@ -3,7 +3,7 @@
 
 use corpus::search::distance;
 use rustc_hash::{FxHashMap, FxHashSet};
-use shop::{NEAR, OWN_FIELDS, PLACE_FIELDS, Product, each_field};
+use shop::{Filter, NEAR, OWN_FIELDS, PLACE_FIELDS, Product, each_field};
 use store::Snapshot;
 
 use super::facet::is_fixed;
@@ -92,20 +92,9 @@ pub(super) fn check(
     snapshot: &Snapshot,
     request: &SearchRequest,
 ) -> Result<(), ServeError> {
+    check_filter(index, snapshot, &request.filter)?;
     if index.is_empty() {
         return Ok(());
-    }
-    for field in request.filter.named_fields() {
-        if !is_known(index, snapshot, &field.path) {
-            let place = match field.character {
-                Some(character) => format!("at character {character}: "),
-                None => String::new(),
-            };
-            if field.path.eq_ignore_ascii_case(NEAR) {
-                return Err(nowhere("filter", &place));
-            }
-            return Err(unknown(index, "filter", &place, &field.path, &[]));
-        }
     }
     for facet in &request.facets {
         if !MANY_FACETS.contains(&facet.as_str()) && !is_known(index, snapshot, facet) {
@@ -119,6 +108,27 @@ pub(super) fn check(
         Sort::Near { .. } if !is_known(index, snapshot, NEAR) => Err(nowhere("sort", "")),
         _ => Ok(()),
     }
+}
+
+/// Refuses a filter that names a field which no product has. An empty
+/// catalogue refuses nothing.
+pub fn check_filter(index: &Index, snapshot: &Snapshot, filter: &Filter) -> Result<(), ServeError> {
+    if index.is_empty() {
+        return Ok(());
+    }
+    for field in filter.named_fields() {
+        if !is_known(index, snapshot, &field.path) {
+            let place = match field.character {
+                Some(character) => format!("at character {character}: "),
+                None => String::new(),
+            };
+            if field.path.eq_ignore_ascii_case(NEAR) {
+                return Err(nowhere("filter", &place));
+            }
+            return Err(unknown(index, "filter", &place, &field.path, &[]));
+        }
+    }
+    Ok(())
 }
 
 /// Whether any product has, or may have, this field.

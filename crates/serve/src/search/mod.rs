@@ -32,6 +32,7 @@ mod word_index;
 
 pub use answer::{search, search_by_words_and_meaning, search_lexically};
 pub use facet::FacetCount;
+pub use fields::check_filter;
 pub use gaps::{Gap, Proposal, gaps};
 pub use index::Index;
 pub use model::Model;

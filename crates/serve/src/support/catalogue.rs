@@ -3,11 +3,13 @@
 //! looking for a text that says it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use shop::{Availability, Id, Product};
 use store::Snapshot;
 
 use super::route::follows_up;
+use super::shelf::Shelf;
 
 /// Which products a question is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,7 +23,12 @@ pub struct Selection {
     pub in_stock: bool,
     /// Only what the shop files under this word, where it does so with any.
     pub kind: Option<String>,
+    /// What was found, in stock or not, in the order of the catalogue.
+    pub products: Arc<[Id]>,
 }
+
+/// The catalogue with its words.
+pub(super) type Shelved<'a> = (&'a Shelf, &'a Snapshot);
 
 /// What is asked about them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,9 +177,9 @@ const ASKING: &[&str] = &[
 pub(super) fn read(
     message: &str,
     earlier: &[&str],
-    snapshot: &Snapshot,
+    catalogue: Shelved<'_>,
 ) -> Option<(Aggregate, Selection)> {
-    if snapshot.catalogue.is_empty() {
+    if catalogue.1.catalogue.is_empty() {
         return None;
     }
     let lower = message.to_lowercase();
@@ -185,19 +192,20 @@ pub(super) fn read(
     } else if has(COUNT) {
         Aggregate::Count
     } else {
-        return narrowed(message, own, earlier, snapshot);
+        return narrowed(message, own, earlier, catalogue);
     };
     if own.words.is_empty() {
         // "How many points do I get?" asks for no product.
         if has(&["product", "item", "商品", "产品"]) {
+            own.look_up(catalogue);
             return Some((aggregate, own));
         }
-        let before = topic(earlier, snapshot)?;
+        let before = topic(earlier, catalogue)?;
         let in_stock = own.in_stock || before.in_stock;
         return Some((aggregate, Selection { in_stock, ..before }));
     }
-    own.narrow_to_kind(snapshot);
-    own.is_held(snapshot).then_some((aggregate, own))
+    own.narrow_to_kind(catalogue);
+    (!own.products.is_empty()).then_some((aggregate, own))
 }
 
 /// What a message says of the question before it, where it only makes sense
@@ -206,37 +214,41 @@ fn narrowed(
     message: &str,
     own: Selection,
     earlier: &[&str],
-    snapshot: &Snapshot,
+    catalogue: Shelved<'_>,
 ) -> Option<(Aggregate, Selection)> {
     if own.words.is_empty() || !follows_up(message) {
         return None;
     }
     let (latest, before) = earlier.split_first()?;
-    let (aggregate, asked) = read(latest, before, snapshot)?;
-    let both = Selection {
+    let (aggregate, asked) = read(latest, before, catalogue)?;
+    let mut both = Selection {
         words: [asked.words, own.words].concat(),
         said: format!("{}, {}", asked.said, own.said),
         in_stock: asked.in_stock || own.in_stock,
         kind: asked.kind,
+        products: Arc::default(),
     };
-    both.is_held(snapshot).then_some((aggregate, both))
+    both.look_up(catalogue);
+    (!both.products.is_empty()).then_some((aggregate, both))
 }
 
 /// The products that were last spoken of.
-fn topic(earlier: &[&str], snapshot: &Snapshot) -> Option<Selection> {
+fn topic(earlier: &[&str], catalogue: Shelved<'_>) -> Option<Selection> {
     let (latest, before) = earlier.split_first()?;
-    if let Some((_, asked)) = read(latest, before, snapshot) {
+    if let Some((_, asked)) = read(latest, before, catalogue) {
         return Some(asked);
     }
     let mut spoken = selection(&latest.to_lowercase());
-    spoken.narrow_to_kind(snapshot);
-    if !spoken.words.is_empty() && spoken.is_held(snapshot) {
+    if !spoken.words.is_empty() {
+        spoken.narrow_to_kind(catalogue);
+    }
+    if !spoken.products.is_empty() {
         return Some(spoken);
     }
-    topic(before, snapshot)
+    topic(before, catalogue)
 }
 
-/// The products that a message in small letters speaks of.
+/// The products that a message in small letters speaks of, not yet looked up.
 fn selection(lower: &str) -> Selection {
     let said = subject(lower);
     let terms = corpus::support::terms(&said).into_iter();
@@ -247,28 +259,26 @@ fn selection(lower: &str) -> Selection {
             .collect(),
         said,
         in_stock: IN_STOCK.iter().any(|word| lower.contains(word)),
-        kind: None,
+        ..Selection::default()
     }
 }
 
 impl Selection {
     /// A bike lock is no bike: where the shop files products under the last
     /// word, those are meant.
-    fn narrow_to_kind(&mut self, snapshot: &Snapshot) {
-        let last = self.words.last().cloned();
-        self.kind = last.filter(|last| {
-            let mut products = selected(self, snapshot);
-            products.any(|product| is_filed_under(product, last))
-        });
+    fn narrow_to_kind(&mut self, catalogue: Shelved<'_>) {
+        self.kind = self.words.last().cloned();
+        self.look_up(catalogue);
+        if self.products.is_empty() {
+            self.kind = None;
+            self.look_up(catalogue);
+        }
     }
 
-    /// Whether the shop has such a product at all, in stock or not.
-    fn is_held(&self, snapshot: &Snapshot) -> bool {
-        let wide = Self {
-            in_stock: false,
-            ..self.clone()
-        };
-        selected(&wide, snapshot).next().is_some()
+    fn look_up(&mut self, (shelf, snapshot): Shelved<'_>) {
+        let places = shelf.find(&self.words, self.kind.as_deref()).into_iter();
+        let products = places.filter_map(|place| snapshot.catalogue.get(place));
+        self.products = products.map(|product| product.id.clone()).collect();
     }
 }
 
@@ -303,74 +313,27 @@ pub(super) fn subject(lower: &str) -> String {
     words.join(" ")
 }
 
-/// The words that a product is known by.
-pub(super) fn words_of(product: &Product) -> BTreeSet<String> {
-    let mut text = product.title.clone();
-    let options = product
-        .attributes
-        .values()
-        .filter_map(|value| value.as_str());
-    let more = product.category.iter().map(String::as_str);
-    let tags = product.tags.iter().map(String::as_str);
-    for part in more
-        .chain(tags)
-        .chain(options)
-        .chain(product.brand.as_deref())
-    {
-        text.push(' ');
-        text.push_str(part);
-    }
-    let mut words: BTreeSet<String> = corpus::support::terms(&text)
-        .into_iter()
-        .map(|term| term.word)
-        .collect();
-    // "tshirt" finds a "T-Shirt".
-    let joined: Vec<String> = corpus::support::terms(&product.title)
-        .into_iter()
-        .map(|term| term.word)
-        .collect();
-    words.insert(joined.concat());
-    words
-}
-
-/// Whether the shop files a product under the thing itself: a "gravel bike" is
-/// a bike and a "bike lock" a lock, 头戴式耳机 is 耳机 and 耳机包 is a 包.
-pub(super) fn is_filed_under(product: &Product, thing: &str) -> bool {
-    let is_han = thing.chars().all(corpus::support::is_han);
-    product.category.iter().any(|part| {
-        let last = corpus::support::terms(part).pop();
-        last.is_some_and(|last| last.word == thing) || is_han && part.ends_with(thing)
-    })
-}
-
-/// The products of a selection, in the order of the catalogue.
-fn selected<'a>(
+/// What a selection found, as the records have it now.
+fn found<'a>(
     selection: &'a Selection,
     snapshot: &'a Snapshot,
 ) -> impl Iterator<Item = &'a Product> {
-    snapshot
-        .catalogue
-        .iter()
-        .map(|(_, product)| &**product)
-        .filter(move |product| {
-            let at_once = matches!(
-                product.availability,
-                Availability::InStock | Availability::LimitedStock
-            );
-            let kind = selection.kind.as_ref();
-            let is_kind = kind.is_none_or(|kind| is_filed_under(product, kind));
-            is_kind && (at_once || !selection.in_stock) && {
-                let held = words_of(product);
-                selection.words.iter().all(|word| held.contains(word))
-            }
-        })
+    let products = selection.products.iter();
+    let products = products.filter_map(|id| snapshot.catalogue.by_id(id));
+    products.map(|product| &**product).filter(|product| {
+        let at_once = matches!(
+            product.availability,
+            Availability::InStock | Availability::LimitedStock
+        );
+        at_once || !selection.in_stock
+    })
 }
 
 /// How many kinds there are, and how many options of them.
 pub(super) fn counted(selection: &Selection, snapshot: &Snapshot, language: &str) -> String {
     let mut kinds: BTreeSet<&Id> = BTreeSet::new();
     let mut options = 0;
-    for product in selected(selection, snapshot) {
+    for product in found(selection, snapshot) {
         kinds.insert(product.group_id.as_ref().unwrap_or(&product.id));
         options += 1;
     }
@@ -395,7 +358,7 @@ pub(super) fn extreme(
 ) -> Option<Id> {
     let mut priced: Vec<(i64, &Product)> = Vec::new();
     let mut currency = None;
-    for product in selected(selection, snapshot) {
+    for product in found(selection, snapshot) {
         let Some(price) = product.price else {
             continue;
         };
@@ -455,6 +418,7 @@ mod tests {
     #[test]
     fn questions_about_the_whole_catalogue() {
         let shop = shop();
+        let shelf = Shelf::default().refreshed(&shop);
         for (message, expected) in [
             (
                 "How many kinds of lamps do you sell?",
@@ -466,7 +430,7 @@ mod tests {
             ),
             ("你们有多少种台灯？", "台灯: 1 kinds, 1 options in all"),
         ] {
-            let (aggregate, selection) = read(message, &[], &shop).unwrap();
+            let (aggregate, selection) = read(message, &[], (&shelf, &shop)).unwrap();
             assert_eq!(aggregate, Aggregate::Count);
             assert_eq!(counted(&selection, &shop, "en"), expected, "{message}");
         }
@@ -476,7 +440,7 @@ mod tests {
             ("Which is your most expensive lamp", "l3"),
             ("最便宜的台灯是哪个？", "z1"),
         ] {
-            let (aggregate, selection) = read(message, &[], &shop).unwrap();
+            let (aggregate, selection) = read(message, &[], (&shelf, &shop)).unwrap();
             let found = extreme(aggregate, &selection, &shop);
             assert_eq!(found.unwrap().as_str(), expected, "{message}");
         }
@@ -485,10 +449,14 @@ mod tests {
             "How many loyalty points do I earn per dollar?",
             "Do you have lamps?",
         ] {
-            assert_eq!(read(message, &[], &shop), None, "{message}");
+            assert_eq!(read(message, &[], (&shelf, &shop)), None, "{message}");
         }
         assert_eq!(
-            read("how many products do you sell", &[], &Snapshot::default()),
+            read(
+                "how many products do you sell",
+                &[],
+                (&shelf, &Snapshot::default())
+            ),
             None
         );
     }

@@ -8,6 +8,7 @@ use store::{ProductIndex, Snapshot};
 use super::Model;
 use super::meaning::{Meaning, Nearness, SentenceEncoder};
 use super::score::candidates;
+use super::shelf::Shelf;
 
 /// What support may draw on: the documents and common answers, split and
 /// indexed, and the names of the products.
@@ -16,6 +17,8 @@ pub struct Knowledge {
     pub(crate) index: Arc<Index>,
     places: Arc<FxHashMap<String, usize>>,
     titles: Arc<Titles>,
+    /// What each product is known by.
+    pub(crate) shelf: Arc<Shelf>,
     /// A second voice beside the words, where the shop has chosen one.
     pub(crate) meaning: Option<Arc<Meaning>>,
     documents_revision: u64,
@@ -30,6 +33,7 @@ impl Knowledge {
             index: Arc::new(index),
             places: Arc::new(places),
             titles: Arc::new(Titles::new(snapshot)),
+            shelf: Arc::new(Shelf::default().refreshed(snapshot)),
             meaning: None,
             documents_revision: snapshot.documents_revision,
             catalogue_revision: snapshot.catalogue.revision,
@@ -66,6 +70,7 @@ impl Knowledge {
         }
         if self.catalogue_revision != snapshot.catalogue.revision {
             fresh.titles = Arc::new(Titles::new(snapshot));
+            fresh.shelf = Arc::new(self.shelf.refreshed(snapshot));
             fresh.catalogue_revision = snapshot.catalogue.revision;
         }
         fresh

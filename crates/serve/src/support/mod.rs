@@ -20,6 +20,7 @@ mod proposal;
 mod question;
 mod route;
 mod score;
+mod shelf;
 pub mod tools;
 mod wares;
 mod wishes;

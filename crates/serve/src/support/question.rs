@@ -152,7 +152,7 @@ impl Turn<'_> {
     fn aggregate(&mut self) -> Option<Draft> {
         let snapshot = self.snapshot;
         let (aggregate, selection) =
-            catalogue::read(&self.message, &self.asked_before(), snapshot)?;
+            catalogue::read(&self.message, &self.asked_before(), self.shelved())?;
         let arguments = json!({
             "words": selection.words, "in_stock": selection.in_stock,
         });

@@ -13,12 +13,13 @@ use shop::{Filter, Id, Product, Role};
 use store::Snapshot;
 
 use super::ToolRun;
-use super::catalogue::{self, is_filed_under, subject, without_asking, words_of};
+use super::catalogue::{self, Shelved, subject, without_asking};
 use super::compose::{Draft, Turn};
 use super::grounding::{Reference, Said};
 use super::phrases::{FactPhrase, Phrase};
 use super::question::MOST_EARLIER;
 use super::route::follows_up;
+use super::shelf::{things_of, words_of};
 use crate::recommend::{RecommendRequest, recommend};
 use crate::search::{Distinct, SearchRequest, search};
 
@@ -193,6 +194,11 @@ impl Turn<'_> {
         })
     }
 
+    /// The catalogue as it is now with the words of a moment ago.
+    pub(super) fn shelved(&self) -> Shelved<'_> {
+        (&self.knowledge.shelf, self.snapshot)
+    }
+
     /// What the customer said before, the newest first.
     pub(super) fn asked_before(&self) -> Vec<&str> {
         let turns = self.request.conversation.iter().rev();
@@ -204,7 +210,7 @@ impl Turn<'_> {
 
     /// What an earlier message asked of the assortment, and about what.
     fn asks(&self, text: &str) -> Option<(Asked, String)> {
-        let counted = || catalogue::read(text, &[], self.snapshot).map(|_| Asked::Have);
+        let counted = || catalogue::read(text, &[], self.shelved()).map(|_| Asked::Have);
         let asked = Asked::of(text).or_else(counted)?;
         let about = subject(&text.to_lowercase());
         (!about.is_empty()).then_some((asked, about))
@@ -252,7 +258,13 @@ impl Turn<'_> {
                 let own = words_of(product);
                 let held = wanted.words.iter().filter(|word| own.contains(*word));
                 let named = own.contains(&wanted.head);
-                named.then(|| (is_filed_under(product, &wanted.head), held.count(), product))
+                named.then(|| {
+                    (
+                        things_of(product).contains(&wanted.head),
+                        held.count(),
+                        product,
+                    )
+                })
             })
             .collect();
         // The order of search stays where they say as much.

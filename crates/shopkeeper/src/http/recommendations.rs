@@ -51,6 +51,9 @@ pub async fn recommend(
     let asked = request.clone();
     let version = loaded.version(Service::Recommend);
     let made = make(app, Service::Recommend, version, move |context| {
+        if let Some(search) = &loaded.search {
+            serve::search::check_filter(&search.index, context.snapshot, &asked.filter)?;
+        }
         let model = model.as_ref().map(|model| &*model.model);
         serve::recommend::recommend(context, model, &asked)
     })

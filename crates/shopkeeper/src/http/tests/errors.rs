@@ -135,6 +135,11 @@ async fn an_unknown_field_is_named() {
     for part in ["at character 14", "\"pric\"", "price"] {
         assert!(message.contains(part), "{message}");
     }
+    let body = json!({"scenario": "trending", "filter": "pric < 1"});
+    let answer = shop.post("/v1/recommendations", body).await;
+    let error = &answer.json()["error"];
+    assert_eq!(error["param"], "filter", "{}", answer.text);
+    assert!(error["message"].as_str().unwrap().contains("price"));
 }
 
 #[tokio::test]

@@ -346,6 +346,27 @@ fn who_asks_for_goods_is_told_of_goods() {
 }
 
 #[test]
+fn who_wants_anything_is_shown_what_the_shop_recommends() {
+    let shop = department_store();
+    for (question, chinese) in [
+        ("Can you recommend something for my mother?", false),
+        ("推荐一个100美元以下的礼物", true),
+    ] {
+        let reply = ask(&shop, question, None);
+        assert_eq!(reply.actions[0].tool, "recommend", "{question}: {reply:?}");
+        let first = reply.actions[0].result["products"][0].as_str().unwrap();
+        assert_eq!(
+            first.starts_with('e'),
+            chinese,
+            "{question}: {}",
+            reply.text
+        );
+    }
+    let cheap = ask(&shop, "recommend me a gift under 20", None);
+    assert_eq!(cheap.actions[0].result["products"], json!(["e1"]));
+}
+
+#[test]
 fn what_is_asked_of_the_catalogue_stays_in_mind() {
     let shop = department_store();
     let mut conversation = Vec::new();

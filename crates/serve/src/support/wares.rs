@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use corpus::contains_han;
 use corpus::search::understanding::{Names, Wish, understand};
 use corpus::support::terms;
 use serde_json::json;
@@ -298,8 +299,16 @@ impl Turn<'_> {
             product.is_some_and(|product| wanted.affords(product))
         };
         let products = found.content.items.iter().map(|item| &item.id);
+        let mut products: Vec<Id> = products.filter(fits).cloned().collect();
+        // What is named in the language that is spoken comes first.
+        let is_chinese = self.language == "zh";
+        products.sort_by_key(|id| {
+            let product = context.snapshot.catalogue.by_id(id);
+            product.is_some_and(|one| contains_han(&one.title) != is_chinese)
+        });
+        products.truncate(TOLD);
         Some(Found {
-            products: products.filter(fits).take(TOLD).cloned().collect(),
+            products,
             exact: true,
             is_kind: false,
             tool: "recommend",

@@ -110,7 +110,12 @@ fn event(kind: EventKind, product: usize, minute: i64) -> Entry {
 
 fn snapshot(entries: impl IntoIterator<Item = Entry>) -> Snapshot {
     let products = (0..PRODUCTS).map(|number| Entry::Record(Record::Product(product(number))));
-    let numbered = (1..).zip(products.chain(entries));
+    applied(products.chain(entries))
+}
+
+/// What a log with these entries makes.
+fn applied(entries: impl IntoIterator<Item = Entry>) -> Snapshot {
+    let numbered = (1..).zip(entries);
     let log: Vec<LogEntry> = numbered
         .map(|(sequence, entry)| LogEntry {
             sequence,

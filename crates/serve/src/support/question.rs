@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use corpus::support::{Calibration, Index, Question, SourceKind, terms};
 use serde_json::json;
-use shop::{Product, Role};
+use shop::Product;
 
 use super::ToolRun;
 use super::catalogue::{self, Aggregate};
@@ -194,10 +194,8 @@ impl Turn<'_> {
         if !follows_up(&self.message) {
             return None;
         }
-        let turns = self.request.conversation.iter().rev();
-        let said = turns.filter(|(role, _)| *role == Role::Customer);
         let mut asked: Vec<&str> = Vec::new();
-        for (_, text) in said.take(MOST_EARLIER) {
+        for text in self.asked_before() {
             asked.push(text);
             if !follows_up(text) {
                 break;

@@ -130,13 +130,7 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
         data.sequences.iter().map(Vec::len).sum::<usize>(),
         holdout.test.len(),
     );
-    let drawn = affordable(&holdout.test, data.items());
-    if drawn.len() < holdout.test.len() {
-        let drawn = drawn.len();
-        protocol = format!("{protocol}; of {} users, {drawn} drawn", holdout.test.len());
-        eprintln!("{drawn} of them are drawn: ranking all items for each would take hours");
-    }
-    holdout.test = drawn;
+    draw(&mut holdout, data.items(), &mut protocol);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let items = data.items();
     eprintln!("choosing item-to-item lists on validation");
@@ -220,6 +214,17 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
         keys[key] = value;
     }
     Ok(keys)
+}
+
+/// Where ranking all items for every user would take hours, some are drawn.
+fn draw(holdout: &mut Holdout, items: usize, protocol: &mut String) {
+    let all = holdout.test.len();
+    holdout.test = affordable(&holdout.test, items);
+    let drawn = holdout.test.len();
+    if drawn < all {
+        *protocol = format!("{protocol}; of {all} users, {drawn} drawn");
+        eprintln!("{drawn} of them are drawn: ranking all items for each would take hours");
+    }
 }
 
 impl Bench {

@@ -79,15 +79,7 @@ fn the_best_alone_make_the_list_that_all_make() {
         view
     });
     let entries = products.chain([Entry::Record(Record::Customer(reader))]);
-    let numbered = (1..).zip(entries.chain(views));
-    let log: Vec<LogEntry> = numbered
-        .map(|(sequence, entry)| LogEntry {
-            sequence,
-            id: sequence.to_string(),
-            entry,
-        })
-        .collect();
-    let snapshot = Snapshot::default().apply(&log);
+    let snapshot = applied(entries.chain(views));
     let customers = (0..12).map(|number| format!("c{number}"));
     for customer in customers.chain(["reader".to_owned(), "nobody".to_owned()]) {
         // The last filter uses up the best and goes on with the rest.

@@ -28,10 +28,14 @@ use shop::Metric;
 use crate::{Job, Size, TrainError, Trained};
 use boost::boost;
 use fit::mean_ndcg;
-use lists::{List, Lists, Retriever};
+use lists::{List, Lists, Request, Retriever};
+use meaning::Taught;
 
 /// Of the gradient's descent.
 const STEPS: u64 = 300;
+
+/// What a graded list weighs at most beside a clicked one.
+const MOST_WEIGHT: f64 = 30.0;
 
 /// How many lists are enough: more change fifteen weights no more.
 fn most_lists(size: Size) -> usize {
@@ -59,8 +63,9 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         products.len(),
         collection.terms()
     ));
-    let encoder = meaning::train_encoder(corpus, &collection, job)?;
-    let Lists { learn, held_out } = make_lists(corpus, &collection, &encoder, job)?;
+    let taught = Taught::first(corpus);
+    let encoder = meaning::train_encoder(corpus, &collection, taught, job)?;
+    let Lists { learn, held_out } = make_lists(corpus, &collection, taught, &encoder, job)?;
     let default = Ranker::default();
     let ranker = if learn.is_empty() {
         job.progress
@@ -79,6 +84,12 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         choose::learn(&all, &Ranker::default(), STEPS, job)?
     } else {
         ranker
+    };
+    // The figures are those of the encoder that the ranker learnt beside: what
+    // serves knows more queries, and its figures would need others to ask.
+    let encoder = match taught {
+        Taught::Half => meaning::train_encoder(corpus, &collection, Taught::All, job)?,
+        Taught::None | Taught::All => encoder,
     };
     let statistics = json!({
         "products": products.len(),
@@ -106,13 +117,15 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
 fn make_lists(
     corpus: &Corpus,
     collection: &Collection,
+    taught: Taught,
     encoder: &StaticEncoder,
     job: &Job,
 ) -> Result<Lists, TrainError> {
     let retriever = Retriever::new(corpus, collection, encoder, job.seed);
     let mut requests = retriever.requests();
-    let taught = meaning::Taught::new(corpus);
-    requests.retain(|one| one.split != Split::Train || !taught.the_encoder(one.query()));
+    // Clicks that are held out are not taught to the encoder, whatever their query.
+    let unseen = |one: &Request| one.split != Split::Train && !one.judged;
+    requests.retain(|one| unseen(one) || !taught.the_encoder(one.query()));
     requests.truncate(most_lists(job.size));
     job.progress.begin("search: lists", requests.len() as u64);
     let mut lists = Lists::default();
@@ -130,12 +143,25 @@ fn make_lists(
             job.progress.advance(done, "");
         }
     }
+    weigh(&mut lists.learn);
     job.progress.end(&format!(
         "search: {} lists to learn from, {} held out",
         lists.learn.len(),
         lists.held_out.len()
     ));
     Ok(lists)
+}
+
+/// Judges say of every product what it is worth, a click says little of what
+/// was not clicked: together the graded lists weigh as much as the clicked
+/// ones, though each at most [`MOST_WEIGHT`].
+fn weigh(lists: &mut [List]) {
+    let judged = lists.iter().filter(|list| list.judged).count();
+    let clicked = lists.len() - judged;
+    let weight = clicked as f64 / judged.max(1) as f64;
+    for list in lists.iter_mut().filter(|list| list.judged) {
+        list.weight = weight.clamp(1.0, MOST_WEIGHT);
+    }
 }
 
 /// The learnt order beside BM25 alone on queries that training has not seen:

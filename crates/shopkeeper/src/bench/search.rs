@@ -60,7 +60,7 @@ pub struct SearchArguments {
     #[arg(long, value_name = "N", conflicts_with_all = ["products", "judgements", "train"])]
     pub simulated: Option<usize>,
     /// Write what each query got here, as it is and with each slip: JSON Lines.
-    #[arg(long, value_name = "FILE", conflicts_with = "simulated")]
+    #[arg(long, value_name = "FILE")]
     pub details: Option<PathBuf>,
 }
 
@@ -122,7 +122,7 @@ struct Quality {
 /// Measures search on judged queries.
 pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
     if let Some(products) = arguments.simulated {
-        return simulated::run(products);
+        return simulated::run(products, arguments.details.as_deref());
     }
     let (Some(products), Some(judgements)) = (&arguments.products, &arguments.judgements) else {
         bail!("--products and --judgements are needed, or --simulated");

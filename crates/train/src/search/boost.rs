@@ -31,6 +31,7 @@ struct Rows {
     /// Where each list ends.
     ends: Vec<usize>,
     ideals: Vec<f64>,
+    weights: Vec<f64>,
 }
 
 /// Trains trees that add to the scores of `ranker`.
@@ -113,6 +114,7 @@ impl Rows {
             base: Vec::new(),
             ends: Vec::new(),
             ideals: Vec::new(),
+            weights: Vec::new(),
         };
         for list in lists {
             let scores: Vec<f64> = list
@@ -135,38 +137,42 @@ impl Rows {
             let mut labels = list.labels.clone();
             labels.extend(&list.missed);
             rows.ideals.push(ideal(&labels));
+            rows.weights.push(list.weight);
             rows.ends.push(rows.labels.len());
         }
         rows
     }
 
-    fn lists(&self) -> impl Iterator<Item = (std::ops::Range<usize>, f64)> + '_ {
+    /// Where each list is, the gain of its best order, and its weight.
+    fn lists(&self) -> impl Iterator<Item = (std::ops::Range<usize>, f64, f64)> + '_ {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let ranges = starts.zip(&self.ends).map(|(from, to)| from..*to);
-        ranges.zip(self.ideals.iter().copied())
+        let beside = self.ideals.iter().zip(&self.weights);
+        let all = ranges.zip(beside);
+        all.map(|(range, (ideal, weight))| (range, *ideal, *weight))
     }
 
     fn mean_ndcg(&self, scores: &[f64]) -> f64 {
         let sum: f64 = self
             .lists()
-            .map(|(range, ideal)| {
+            .map(|(range, ideal, weight)| {
                 let order = descending(&scores[range.clone()]);
                 let found: f64 = order
                     .iter()
                     .enumerate()
                     .map(|(rank, at)| f64::from(self.labels[range.start + at]) * discount(rank))
                     .sum();
-                found / ideal.max(f64::MIN_POSITIVE)
+                weight * found / ideal.max(f64::MIN_POSITIVE)
             })
             .sum();
-        sum / self.ends.len().max(1) as f64
+        sum / self.weights.iter().sum::<f64>().max(f64::MIN_POSITIVE)
     }
 
     /// For each row what its score should do, and how fast that changes.
     fn slopes(&self, scores: &[f64]) -> (Vec<f32>, Vec<f32>) {
         let mut slopes = vec![0.0_f64; scores.len()];
         let mut curvatures = vec![0.0_f64; scores.len()];
-        for (range, ideal) in self.lists() {
+        for (range, ideal, list_weight) in self.lists() {
             if ideal <= 0.0 {
                 continue;
             }
@@ -182,7 +188,7 @@ impl Rows {
                     let gain = f64::from(self.labels[better] - self.labels[worse]);
                     let change = smooth(rank) - smooth(other_rank);
                     let wrong = 1.0 / (1.0 + (scores[better] - scores[worse]).exp());
-                    let weight = gain * change / ideal;
+                    let weight = list_weight * gain * change / ideal;
                     slopes[better] -= weight * wrong;
                     slopes[worse] += weight * wrong;
                     let curvature = weight * wrong * (1.0 - wrong);

@@ -74,7 +74,7 @@ fn gain(
 ) -> Result<(f64, f64), TrainError> {
     // Many lists say enough in one part.
     let parts = if lists.len() < FEW { PARTS } else { 1 };
-    let mut gains: Vec<f64> = Vec::new();
+    let mut gains: Vec<(f64, f64)> = Vec::new();
     for own in 0..parts {
         let part = |own_part: bool| -> Vec<List> {
             let numbered = lists.iter().enumerate();
@@ -88,11 +88,12 @@ fn gain(
                     ranker.score(features)
                 })
             };
-            of(&learnt) - of(default)
+            (of(&learnt) - of(default), list.weight)
         }));
     }
-    let count = gains.len().max(1) as f64;
-    let mean = gains.iter().sum::<f64>() / count;
-    let spread: f64 = gains.iter().map(|gain| (gain - mean).powi(2)).sum();
-    Ok((mean, (spread / count / count).sqrt()))
+    let all = gains.iter().map(|(_, weight)| weight).sum::<f64>();
+    let all = all.max(f64::MIN_POSITIVE);
+    let mean = gains.iter().map(|(gain, weight)| gain * weight).sum::<f64>() / all;
+    let spread = gains.iter().map(|(gain, weight)| (weight * (gain - mean)).powi(2));
+    Ok((mean, spread.sum::<f64>().sqrt() / all))
 }

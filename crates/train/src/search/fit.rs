@@ -26,6 +26,7 @@ pub(super) fn fit(
         .collect();
     let held: Vec<f64> = weights.clone();
     let (mut first, mut second) = ([0.0; N], [0.0; N]);
+    let all: f64 = lists.iter().map(|list| list.weight).sum();
     for step in 1..=steps {
         if job.stopped() {
             return Err(TrainError::Stopped);
@@ -36,7 +37,7 @@ pub(super) fn fit(
         }
         for feature in 0..N {
             let slope =
-                gradient[feature] / lists.len() as f64 + HOLD * (weights[feature] - held[feature]);
+                gradient[feature] / all + HOLD * (weights[feature] - held[feature]);
             first[feature] = DECAY[0] * first[feature] + (1.0 - DECAY[0]) * slope;
             second[feature] = DECAY[1] * second[feature] + (1.0 - DECAY[1]) * slope * slope;
             let corrected = |moment: f64, decay: f64| moment / (1.0 - decay.powi(step as i32));
@@ -102,7 +103,7 @@ fn add_gradient(list: &List, weights: &[f64], gradient: &mut [f64]) {
             // move up from there.
             let change = (discounts[better] - discounts[worse]).abs() + 0.01;
             let wrong = 1.0 / (1.0 + (scores[better] - scores[worse]).exp());
-            let scale = gain * change / ideal * wrong;
+            let scale = list.weight * gain * change / ideal * wrong;
             let pair = list.features[better].iter().zip(&list.features[worse]);
             for (slope, (of_better, of_worse)) in gradient.iter_mut().zip(pair) {
                 *slope -= scale * f64::from(of_better - of_worse);

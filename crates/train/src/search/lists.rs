@@ -27,6 +27,10 @@ pub(super) struct List {
     pub labels: Vec<f32>,
     /// The labels of what was right but not retrieved.
     pub missed: Vec<f32>,
+    /// How much it says beside other lists: clicks of one search count once.
+    pub weight: f64,
+    /// Whether people graded it, instead of choosing from it.
+    pub judged: bool,
 }
 
 /// The lists of a corpus.
@@ -46,6 +50,8 @@ pub(super) struct Request {
     /// Interest that other people showed after the same query.
     clicks: BTreeMap<u32, f32>,
     pub split: Split,
+    /// Whether people graded the products, instead of choosing one.
+    pub judged: bool,
 }
 
 impl Request {
@@ -177,6 +183,7 @@ impl<'a> Retriever<'a> {
             };
             let request = by_query.entry(&judgement.query).or_default();
             request.query = judgement.query.clone();
+            request.judged = true;
             request.labels.insert(number, judgement.grade);
         }
         by_query
@@ -209,6 +216,8 @@ impl<'a> Retriever<'a> {
             features: self.features(request, &query, &meaning, &numbers),
             labels,
             missed: missed.into_iter().map(|(_, label)| *label).collect(),
+            weight: 1.0,
+            judged: request.judged,
         })
     }
 

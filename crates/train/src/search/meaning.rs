@@ -58,16 +58,17 @@ struct Sampler<'a> {
     asked: Vec<Asked>,
 }
 
-/// Trains the encoder of a catalogue and its log; judgements of queries that
-/// `held_out` names are left alone.
+/// Trains the encoder of a catalogue and of those queries of its log that
+/// `taught` says.
 pub(super) fn train_encoder(
     corpus: &Corpus,
     collection: &Collection,
+    taught: Taught,
     job: &Job,
 ) -> Result<StaticEncoder, TrainError> {
-    let vocabulary = vocabulary(collection, corpus);
+    let vocabulary = vocabulary(collection, corpus, taught);
     let encoder = StaticEncoder::new(&vocabulary, WIDTH, job.seed);
-    let sampler = Sampler::new(corpus, collection, &encoder);
+    let sampler = Sampler::new(corpus, collection, taught, &encoder);
     let mut random = ChaCha8Rng::seed_from_u64(job.seed ^ 0x6d65_616e);
     let products = corpus.products.len();
     let batch = BATCH.min(products.div_ceil(2)).max(2);
@@ -112,7 +113,7 @@ pub(super) fn train_encoder(
 
 /// Every token that may have a vector with the length it begins with: the
 /// rarer, the longer.
-fn vocabulary(collection: &Collection, corpus: &Corpus) -> Vec<(u64, f32)> {
+fn vocabulary(collection: &Collection, corpus: &Corpus, taught: Taught) -> Vec<(u64, f32)> {
     let rarest = (1.0 + corpus.products.len() as f32).ln().max(1.0);
     let mut tokens: Vec<(u64, f32)> = (0..collection.terms() as Term)
         .map(|term| {
@@ -120,7 +121,7 @@ fn vocabulary(collection: &Collection, corpus: &Corpus) -> Vec<(u64, f32)> {
             (term_token(collection, term), rarity)
         })
         .collect();
-    for query in learnt_from(corpus)
+    for query in learnt_from(corpus, taught)
         .map(|(query, _)| query)
         .collect::<FxHashSet<_>>()
     {
@@ -139,29 +140,41 @@ fn vocabulary(collection: &Collection, corpus: &Corpus) -> Vec<(u64, f32)> {
 /// With fewer queries than these all of them teach the ranker.
 const LEAST_QUERIES: usize = 400;
 
-/// Which queries teach the encoder; the others teach the ranker. A ranker that
-/// learns from what the encoder has learnt by heart trusts meaning far too
-/// much where both see a query for the first time.
-pub(super) struct Taught {
-    enough: bool,
+/// Which queries teach the encoder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taught {
+    /// Too few to teach it anything that holds for others.
+    None,
+    /// One half, the other one teaches the ranker: a ranker that learns from
+    /// what the encoder has learnt by heart trusts meaning far too much where
+    /// both see a query for the first time.
+    Half,
+    /// All, once the ranker has learnt (stacking; Wolpert, 1992).
+    All,
 }
 
 impl Taught {
-    pub(super) fn new(corpus: &Corpus) -> Self {
+    /// What is right while the ranker has still to learn.
+    pub(super) fn first(corpus: &Corpus) -> Self {
         let queries: FxHashSet<&str> = typed(corpus).map(|(query, _)| query).collect();
-        Self {
-            enough: queries.len() >= LEAST_QUERIES,
+        if queries.len() < LEAST_QUERIES {
+            Self::None
+        } else {
+            Self::Half
         }
     }
 
-    pub(super) fn the_encoder(&self, query: &str) -> bool {
-        self.enough && token(query, false).is_multiple_of(2)
+    pub(super) fn the_encoder(self, query: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Half => token(query, false).is_multiple_of(2),
+            Self::All => true,
+        }
     }
 }
 
 /// What teaches the encoder.
-fn learnt_from(corpus: &Corpus) -> impl Iterator<Item = (&str, (&Id, f32))> {
-    let taught = Taught::new(corpus);
+fn learnt_from(corpus: &Corpus, taught: Taught) -> impl Iterator<Item = (&str, (&Id, f32))> {
     typed(corpus).filter(move |(query, _)| taught.the_encoder(query))
 }
 
@@ -184,7 +197,12 @@ fn typed(corpus: &Corpus) -> impl Iterator<Item = (&str, (&Id, f32))> {
 }
 
 impl<'a> Sampler<'a> {
-    fn new(corpus: &'a Corpus, collection: &'a Collection, encoder: &StaticEncoder) -> Self {
+    fn new(
+        corpus: &'a Corpus,
+        collection: &'a Collection,
+        taught: Taught,
+        encoder: &StaticEncoder,
+    ) -> Self {
         let row = |term: Term| {
             let rows = encoder.rows(&[(term_token(collection, term), 1.0)]);
             rows.first().map_or(u32::MAX, |(row, _)| *row)
@@ -203,7 +221,7 @@ impl<'a> Sampler<'a> {
             asked: Vec::new(),
         };
         sampler.find_families(corpus);
-        sampler.read_queries(corpus, encoder, &numbers);
+        sampler.read_queries(corpus, taught, encoder, &numbers);
         sampler.read_reviews(corpus, encoder, &numbers);
         sampler
     }
@@ -223,11 +241,12 @@ impl<'a> Sampler<'a> {
     fn read_queries(
         &mut self,
         corpus: &Corpus,
+        taught: Taught,
         encoder: &StaticEncoder,
         numbers: &FxHashMap<&Id, usize>,
     ) {
         let mut known: FxHashMap<&str, (usize, WeightedRows)> = FxHashMap::default();
-        for (text, (product, weight)) in learnt_from(corpus) {
+        for (text, (product, weight)) in learnt_from(corpus, taught) {
             let Some(&product) = numbers.get(product) else {
                 continue;
             };

@@ -1,8 +1,9 @@
 //! Search on a simulated shop, where it is known what answers a query.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use corpus::PrepareOptions;
 use evaluate::metrics;
 use evaluate::simulator::{Simulation, simulate};
@@ -16,16 +17,22 @@ use super::{Judged, Part, SEED, Shop, Stage, ask, mean, train, train_on};
 /// How far down what was meant may stand to count as found.
 const DEPTH: usize = 100;
 
-/// The figures of some queries.
-#[derive(Default)]
+/// The figures of one query.
 struct Figures {
-    ndcg: Vec<f64>,
+    ndcg: Option<f64>,
     /// Of the best products that share no word with the query: how many of
     /// those that fit are in the first [`DEPTH`].
+    paraphrase: Option<f64>,
+}
+
+/// The figures of the queries of one language.
+#[derive(Default)]
+struct Collected {
+    ndcg: Vec<f64>,
     paraphrase: Vec<f64>,
 }
 
-pub(super) fn run(products: usize) -> anyhow::Result<Value> {
+pub(super) fn run(products: usize, details: Option<&Path>) -> anyhow::Result<Value> {
     if products == 0 {
         bail!("--simulated is at least 1");
     }
@@ -57,6 +64,7 @@ pub(super) fn run(products: usize) -> anyhow::Result<Value> {
         "zh",
     ]);
     let options = PrepareOptions::default();
+    let mut lines = String::new();
     for (name, with_log) in [("catalogue", false), ("log", true)] {
         let model = if with_log {
             train_on(&corpus::prepare(&records, &options))?
@@ -71,7 +79,20 @@ pub(super) fn run(products: usize) -> anyhow::Result<Value> {
             train_seconds: 0.0,
         };
         for stage in Stage::ALL {
-            let [english, chinese] = measure(&shop, stage, &judged)?;
+            let of_each = measure(&shop, stage, &judged)?;
+            let asked = &shop.snapshot.query_clicks;
+            for (one, figures) in judged.iter().zip(&of_each) {
+                let line = json!({
+                    "measure": format!("{name} {}", stage.name()),
+                    "query": one.query,
+                    "asked_in_the_log": asked.contains_key(&corpus::search::query_key(&one.query)),
+                    "ndcg@10": figures.ndcg,
+                    "recall@100_no_word_shared": figures.paraphrase,
+                });
+                lines.push_str(&line.to_string());
+                lines.push('\n');
+            }
+            let [english, chinese] = by_language(&judged, &of_each);
             let cell = |values: &[f64]| format!("{:.4} ({})", mean(values), values.len());
             table.add_row([
                 name.to_owned(),
@@ -90,6 +111,9 @@ pub(super) fn run(products: usize) -> anyhow::Result<Value> {
         }
     }
     eprintln!("{table}");
+    if let Some(file) = details {
+        std::fs::write(file, lines).with_context(|| file.display().to_string())?;
+    }
     Ok(result)
 }
 
@@ -113,26 +137,34 @@ fn snapshot_of(records: &Records, with_log: bool) -> Snapshot {
     snapshot
 }
 
-/// The figures of the English and of the Chinese queries.
-fn measure(shop: &Shop, stage: Stage, judged: &[Judged]) -> anyhow::Result<[Figures; 2]> {
-    let mut both = [Figures::default(), Figures::default()];
-    for one in judged {
-        let figures = &mut both[usize::from(is_chinese(&one.query))];
+/// The figures of each query.
+fn measure(shop: &Shop, stage: Stage, judged: &[Judged]) -> anyhow::Result<Vec<Figures>> {
+    let measured = judged.iter().map(|one| {
         let answer = ask(shop, stage, &one.query, DEPTH)?;
         let gains: Vec<f64> = answer
             .iter()
             .map(|id| one.grades.get(id).copied().unwrap_or_default())
             .collect();
         let all: Vec<f64> = one.grades.values().copied().collect();
-        figures.ndcg.extend(metrics::ndcg(&gains, &all, 10));
         let apart = paraphrased(shop, one);
-        if !apart.is_empty() {
-            let found = answer.iter().filter(|id| apart.contains_key(id)).count();
-            let share = found as f64 / apart.len().min(DEPTH) as f64;
-            figures.paraphrase.push(share);
-        }
+        let found = answer.iter().filter(|id| apart.contains_key(id)).count();
+        Ok(Figures {
+            ndcg: metrics::ndcg(&gains, &all, 10),
+            paraphrase: (!apart.is_empty()).then(|| found as f64 / apart.len().min(DEPTH) as f64),
+        })
+    });
+    measured.collect()
+}
+
+/// The figures of the English and of the Chinese queries.
+fn by_language(judged: &[Judged], measured: &[Figures]) -> [Collected; 2] {
+    let mut both = [Collected::default(), Collected::default()];
+    for (one, figures) in judged.iter().zip(measured) {
+        let collected = &mut both[usize::from(is_chinese(&one.query))];
+        collected.ndcg.extend(figures.ndcg);
+        collected.paraphrase.extend(figures.paraphrase);
     }
-    Ok(both)
+    both
 }
 
 /// The products that are just what a query asks for and share no word with it.
@@ -159,6 +191,8 @@ fn paraphrased<'a>(shop: &Shop, judged: &'a Judged) -> BTreeMap<&'a Id, ()> {
         .collect()
 }
 
+/// A query has the language of its noun, which stands last: `本草集 cleansing
+/// foam` names a brand in Chinese and asks in English.
 fn is_chinese(query: &str) -> bool {
-    query.contains(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
+    query.ends_with(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }

@@ -10,6 +10,7 @@
 mod boost;
 mod choose;
 mod climb;
+mod cutoff;
 mod fit;
 mod lists;
 mod meaning;
@@ -85,6 +86,10 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     } else {
         ranker
     };
+    let ranker = Ranker {
+        least_said: cutoff::least_said(&learn, ranker.least_said),
+        ..ranker
+    };
     // The figures are those of the encoder that the ranker learnt beside: what
     // serves knows more queries, and its figures would need others to ask.
     let encoder = match taught {
@@ -100,6 +105,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         "trees": trees.len(),
         "lists_learnt_from": learn.len(),
         "lists_held_out": held_out.len(),
+        "least_said": ranker.least_said,
         "weights": FEATURES.iter().zip(&ranker.weights).collect::<BTreeMap<_, _>>(),
     });
     let file = |value: &serde_json::Value| {

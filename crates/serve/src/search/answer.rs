@@ -1,5 +1,7 @@
 //! A request becomes an answer, stage by stage.
 
+mod gather;
+
 use std::collections::BTreeMap;
 
 use corpus::search::understanding::Understanding;
@@ -16,14 +18,8 @@ use super::query::{SearchRequest, SearchResults};
 use super::rank::{self, Behaviour, Candidate, Scoring};
 use super::rules::{Applied, Boost};
 use super::sort::{self, Sort};
-use super::word_index::Wanted;
-use super::{complete, facet, fields, meaning, page, rules};
+use super::{complete, facet, fields, page, rules};
 use crate::{Context, Decision, ServeError, Stages};
-
-/// How many products are found by meaning alone.
-const NEAR: usize = 100;
-/// Products further from a query than this are not found by meaning alone.
-const LEAST_COSINE: f32 = 0.3;
 
 /// Which part of search decides the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,127 +192,6 @@ impl Search<'_> {
         self.request.q.trim().is_empty()
     }
 
-    fn candidate(&self, document: DocumentNumber, lexical: f32) -> Candidate {
-        Candidate {
-            document,
-            order: self.index.order(document),
-            lexical,
-            meaning: 0.0,
-            score: lexical,
-            features: None,
-            granted: 0.0,
-            boosted: 0.0,
-        }
-    }
-
-    fn candidates(&self, found: Vec<(DocumentNumber, f32)>) -> Vec<Candidate> {
-        let found = found.into_iter();
-        found
-            .map(|(document, score)| self.candidate(document, score))
-            .collect()
-    }
-
-    /// What has any of the words, and what customers chose after this query.
-    /// For an order that relevance has no part in: what has all of the words,
-    /// as the cheapest product with one of them is rarely what was meant.
-    /// Candidates are in the order of document numbers.
-    fn by_words(&mut self) -> Result<Vec<Candidate>, ServeError> {
-        let index = self.index;
-        if self.browsing() {
-            let all = index.all();
-            return Ok(all.map(|document| self.candidate(document, 0.0)).collect());
-        }
-        if self.request.sort != Sort::Relevance
-            && let Some(all) = self.with_all_words()?
-        {
-            return Ok(self.candidates(all));
-        }
-        let any = index.retrieve(&self.query, Wanted::AnyWord)?;
-        let mut found = self.candidates(any);
-        let chosen = self.behaviour.chosen();
-        self.add(&mut found, chosen.filter_map(|place| index.document(place)));
-        let pinned = self.rules.pinned(index, self.snapshot);
-        self.add(&mut found, pinned.into_iter().map(|(_, document)| document));
-        Ok(found)
-    }
-
-    /// What has all the words that any product has; `None` where that is
-    /// nothing that may be shown. What the first page looked for is looked for
-    /// to the last, whatever words products have got since.
-    fn with_all_words(&mut self) -> Result<Option<Vec<(DocumentNumber, f32)>>, ServeError> {
-        let begins = self.cursor.shown.is_empty();
-        let bit = |place: usize| 1_u64.checked_shl(place as u32).unwrap_or_default();
-        let words = self.query.words.iter().enumerate();
-        if begins {
-            let known = words.filter(|(_, word)| !word.alternatives.is_empty());
-            self.cursor.required = known
-                .map(|(place, _)| bit(place))
-                .fold(0, |all, one| all | one);
-            let all = self.index.retrieve(&self.query, Wanted::AllWords)?;
-            if all.iter().any(|(document, _)| self.allows(*document)) {
-                return Ok(Some(all));
-            }
-            self.cursor.required = 0;
-        }
-        if self.cursor.required == 0 {
-            return Ok(None);
-        }
-        let mut query = self.query.clone();
-        for (place, word) in query.words.iter_mut().enumerate() {
-            if self.cursor.required & bit(place) == 0 {
-                word.alternatives.clear();
-            }
-        }
-        self.index.retrieve(&query, Wanted::AllWords).map(Some)
-    }
-
-    /// Adds documents that are not among the candidates.
-    fn add(
-        &self,
-        candidates: &mut Vec<Candidate>,
-        documents: impl Iterator<Item = DocumentNumber>,
-    ) {
-        let known = candidates.len();
-        for document in documents {
-            let there = candidates[..known].binary_search_by_key(&document, |one| one.document);
-            if there.is_err() {
-                candidates.push(self.candidate(document, 0.0));
-            }
-        }
-        if candidates.len() > known {
-            // Two sorted runs: sorting merges them.
-            candidates.sort_by_key(|one| one.document);
-            candidates.dedup_by_key(|one| one.document);
-        }
-    }
-
-    /// Whether this search looks at the vectors of the products.
-    fn looks_at_meaning(&self) -> bool {
-        self.index.has_meaning()
-            && self.ordering != Ordering::Lexical
-            && self.request.sort == Sort::Relevance
-            && !self.query.words.is_empty()
-            && self.request.semantic_ratio != Some(0.0)
-    }
-
-    /// Says of each candidate how near it is in meaning, and adds what is
-    /// nearest of all.
-    fn add_near(&mut self, candidates: &mut Vec<Candidate>) {
-        let index = self.index;
-        let Some(vector) = index.vector(&self.query) else {
-            return;
-        };
-        let cosines = index.cosines(&vector);
-        let count = NEAR.max(self.request.offset + self.request.limit);
-        let near = meaning::nearest(&cosines, LEAST_COSINE, count);
-        self.add(candidates, near.into_iter());
-        for one in candidates {
-            let cosine = cosines.get(one.document as usize);
-            one.meaning = cosine.copied().unwrap_or_default();
-        }
-        self.vector = Some(vector);
-    }
-
     fn accepts(&self, filter: &Filter, document: DocumentNumber) -> bool {
         self.index.place(document).is_some_and(|place| {
             let product = self.snapshot.catalogue.get(place);
@@ -337,7 +212,7 @@ impl Search<'_> {
     /// filter itself speaks of is counted as if it did not, so that it says
     /// what another choice would give.
     fn filtered(
-        &self,
+        &mut self,
         candidates: &mut Vec<Candidate>,
         stages: &mut Stages,
     ) -> BTreeMap<String, Vec<FacetCount>> {
@@ -352,6 +227,7 @@ impl Search<'_> {
         if self.browsing() && self.behaviour.hides_any() {
             candidates.retain(|one| !self.is_hidden(one.document));
         }
+        self.cut_off(candidates);
         let freed: Vec<(&String, Filter)> = request
             .facets
             .iter()

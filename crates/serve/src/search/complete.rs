@@ -8,7 +8,6 @@ use store::Snapshot;
 
 use super::index::Index;
 use super::rank::Candidate;
-use super::word_index::Wanted;
 use crate::ServeError;
 
 /// A reading that is less sure than this says a word only in part: one half of
@@ -49,7 +48,7 @@ pub(super) fn is_complete(
     {
         return Ok(true);
     }
-    let all = index.retrieve(&sure, Wanted::AllWords)?;
+    let all = index.with_all_words(&sure)?;
     Ok(all.into_iter().any(|(document, _)| {
         let product = index.place(document);
         let product = product.and_then(|place| snapshot.catalogue.get(place));

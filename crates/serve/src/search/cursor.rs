@@ -20,8 +20,21 @@ pub(super) struct Cursor {
     /// Which of the words every product has to have, a bit for each; none
     /// where those with any of them are looked for.
     pub required: u64,
+    /// What was enough of what was asked for.
+    pub enough: Enough,
     /// Hashes of what was shown, sorted.
     pub shown: Vec<u64>,
+}
+
+/// How much each word of a query says, and how much of it is enough to be
+/// shown: what the first page found by is what the last one finds by, however
+/// rare the words have become.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Enough {
+    /// Of each word, in thousandths of all; of words beyond these nothing.
+    pub words: Vec<u64>,
+    /// The sum below which nothing is shown, in thousandths.
+    pub least: u64,
 }
 
 /// What a cursor knows a product or a group by.
@@ -59,7 +72,10 @@ impl Cursor {
         let foreign = || invalid("not a cursor that a search has answered with");
         let numbers = bytes(text).and_then(|bytes| numbers(&bytes));
         let numbers = numbers.ok_or_else(foreign)?;
-        let (&[own, required], steps) = numbers.split_first_chunk().ok_or_else(foreign)?;
+        let head = numbers.split_first_chunk().ok_or_else(foreign)?;
+        let (&[own, required, least, words], rest) = head;
+        let words = usize::try_from(words).unwrap_or(usize::MAX);
+        let (words, steps) = rest.split_at_checked(words).ok_or_else(foreign)?;
         if steps.len() > MOST_SHOWN {
             return Err(foreign());
         }
@@ -76,6 +92,10 @@ impl Cursor {
         Ok(Self {
             request,
             required,
+            enough: Enough {
+                words: words.to_vec(),
+                least,
+            },
             shown: shown.collect(),
         })
     }
@@ -102,8 +122,15 @@ impl Cursor {
             last = *hash;
             step
         });
+        let words = &self.enough.words;
+        let head = [
+            self.request,
+            self.required,
+            self.enough.least,
+            words.len() as u64,
+        ];
         // Sorted numbers are near to each other: their differences are short.
-        for mut number in [self.request, self.required].into_iter().chain(steps) {
+        for mut number in head.into_iter().chain(words.iter().copied()).chain(steps) {
             while number >= u64::from(GOES_ON) {
                 bytes.push(number as u8 | GOES_ON);
                 number >>= 7;
@@ -172,6 +199,10 @@ mod tests {
             let mut cursor = Cursor {
                 request: hash("red shoes"),
                 required: count * 3,
+                enough: Enough {
+                    words: (0..count % 5).map(|word| 90 * word).collect(),
+                    least: 350,
+                },
                 shown: Vec::new(),
             };
             cursor.note((0..count).map(|number| hash(&format!("p{number}"))));
@@ -188,7 +219,7 @@ mod tests {
         assert!(endless.written().is_some());
         endless.note([1 << 39].into_iter());
         assert_eq!(endless.written(), None);
-        let long = text(&vec![0; MOST_SHOWN + 3]);
+        let long = text(&vec![0; MOST_SHOWN + 5]);
         assert!(Cursor::read(&long, 0).is_err());
     }
 

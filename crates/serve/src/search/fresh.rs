@@ -1,7 +1,7 @@
 //! What changed since everything was indexed: new and changed products stand
 //! beside the rest, and what they supersede is left out.
 
-use corpus::search::features::{bm25, has_all_words};
+use corpus::search::features::{bm25, has_all_words, has_word};
 use corpus::search::{Collection, Query};
 use models::coarse::CoarseVectors;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -13,7 +13,7 @@ use super::facet::FacetTable;
 use super::fields::FieldTable;
 use super::index::{Base, DocumentNumber, titles_of};
 use super::suggest::SuggestionTable;
-use super::word_index::Wanted;
+use super::word_index::{Match, weighted};
 
 /// The products that came or changed, in the order of their ids.
 #[derive(Clone, Default)]
@@ -80,21 +80,32 @@ impl Fresh {
     }
 }
 
-/// The fresh documents that have a query's words: there are few, so each is
-/// looked at.
-pub(super) fn retrieve(
+/// The fresh documents that have all of a query's known words, with their
+/// scores: there are few, so each is looked at.
+pub(super) fn with_all_words(
     collection: &Collection,
     query: &Query,
-    wanted: Wanted,
-) -> Vec<(DocumentNumber, f32)> {
-    let scored = collection
-        .fresh_documents()
-        .filter_map(|(number, document)| {
-            if wanted == Wanted::AllWords && !has_all_words(query, document) {
-                return None;
-            }
-            let score = bm25(collection, query, document);
-            (score > 0.0).then_some((number, score))
-        });
-    scored.collect()
+) -> impl Iterator<Item = (DocumentNumber, f32)> {
+    let documents = collection.fresh_documents();
+    let whole = documents.filter(|(_, document)| has_all_words(query, document));
+    let scored = whole.map(|(number, document)| (number, bm25(collection, query, document)));
+    scored.filter(|(_, score)| *score > 0.0)
+}
+
+/// The fresh documents that have any of a query's words.
+pub(super) fn with_any_word(
+    collection: &Collection,
+    query: &Query,
+    weights: &[u64],
+) -> impl Iterator<Item = Match> {
+    let matches = collection.fresh_documents().map(|(number, document)| {
+        let words = weighted(query, weights);
+        let has = words.filter(|(word, _)| has_word(word, document));
+        Match {
+            document: number,
+            score: bm25(collection, query, document),
+            said: has.map(|(_, said)| said).sum(),
+        }
+    });
+    matches.filter(|one| one.score > 0.0)
 }

@@ -7,16 +7,15 @@ use models::coarse::CoarseVectors;
 use rustc_hash::FxHashMap;
 use shop::Product;
 use store::{Catalogue, ProductIndex, Snapshot};
-use tantivy::Score;
 
 use super::Model;
 use super::asked::AskedTable;
 use super::facet::{FacetCounts, FacetTable};
 use super::fields::FieldTable;
-use super::fresh::Fresh;
+use super::fresh::{self, Fresh};
 use super::meaning::Meaning;
 use super::suggest::SuggestionTable;
-use super::word_index::{Wanted, WordIndex};
+use super::word_index::{Match, WordIndex};
 use crate::ServeError;
 
 /// A product's number in the index: its rank by id among those that were there
@@ -356,19 +355,36 @@ impl Index {
         vectors.map_or(0.0, |vectors| vectors.product(row, vector))
     }
 
-    /// Every document with its score: those with all of the query's known
-    /// words, or with any of them. In the order of document numbers.
-    pub(super) fn retrieve(
+    /// Every document that has all of the query's known words, with its score.
+    /// In the order of document numbers.
+    pub(super) fn with_all_words(
         &self,
         query: &Query,
-        wanted: Wanted,
-    ) -> Result<Vec<(DocumentNumber, Score)>, ServeError> {
-        let mut found = self.base.words.retrieve(&self.collection, query, wanted)?;
-        if !self.fresh.replaced.is_empty() {
-            found.retain(|(document, _)| !self.fresh.replaced.contains(document));
-        }
-        found.extend(super::fresh::retrieve(&self.collection, query, wanted));
+    ) -> Result<Vec<(DocumentNumber, f32)>, ServeError> {
+        let mut found = self.base.words.with_all_words(&self.collection, query)?;
+        self.drop_replaced(&mut found, |(document, _)| *document);
+        found.extend(fresh::with_all_words(&self.collection, query));
         Ok(found)
+    }
+
+    /// Every document that has any of the query's words; `weights` say how
+    /// much each of these says. In the order of document numbers.
+    pub(super) fn with_any_word(
+        &self,
+        query: &Query,
+        weights: &[u64],
+    ) -> Result<Vec<Match>, ServeError> {
+        let words = &self.base.words;
+        let mut found = words.with_any_word(&self.collection, query, weights)?;
+        self.drop_replaced(&mut found, |one| one.document);
+        found.extend(fresh::with_any_word(&self.collection, query, weights));
+        Ok(found)
+    }
+
+    fn drop_replaced<T>(&self, found: &mut Vec<T>, document: impl Fn(&T) -> DocumentNumber) {
+        if !self.fresh.replaced.is_empty() {
+            found.retain(|one| !self.fresh.replaced.contains(&document(one)));
+        }
     }
 }
 

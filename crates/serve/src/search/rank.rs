@@ -27,6 +27,11 @@ pub(super) struct Candidate {
     /// Of equals the lower comes first: the order of ids.
     pub order: u64,
     pub lexical: f32,
+    /// How much of what was asked for its words say, in thousandths.
+    pub said: u64,
+    /// Whether it is here whatever words it has: by its meaning, because it
+    /// was chosen after this query, or because a rule says so.
+    pub beside_words: bool,
     /// The cosine to the query; 0 where no encoder looked.
     pub meaning: f32,
     pub score: f32,

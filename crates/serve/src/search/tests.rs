@@ -1,4 +1,5 @@
 mod fields;
+mod found;
 mod live;
 mod order;
 mod pages;
@@ -261,78 +262,6 @@ fn any_two_neighbouring_characters_find() {
             }
         }
     }
-}
-
-#[test]
-fn a_mistyped_word_is_mended_and_said() {
-    let shop = Shop::new(english());
-    let results = shop.search(&SearchRequest::new("wireles  keybord"));
-    assert_eq!(results.corrected.as_deref(), Some("wireless  keyboard"));
-    for known in ["wireless keyboard", "key", "ta", "500gb", "zzzzzzzz"] {
-        assert_eq!(
-            shop.search(&SearchRequest::new(known)).corrected,
-            None,
-            "{known}"
-        );
-    }
-}
-
-#[test]
-fn nothing_found_says_so() {
-    let shop = Shop::new(english());
-    for query in ["zzzzzzzz", "?!…", "🎉", "\u{202e}\u{0007}"] {
-        let results = shop.search(&SearchRequest::new(query));
-        assert_eq!((results.total, results.hits.len()), (0, 0), "{query}");
-        assert!(results.interpreted.note.is_some(), "{query}");
-    }
-    let nothing = Shop::new(Vec::new());
-    assert_eq!(nothing.search(&SearchRequest::new("tea")).total, 0);
-    assert_eq!(nothing.search(&SearchRequest::new("")).total, 0);
-}
-
-#[test]
-fn what_is_only_near_is_called_so() {
-    let mut products = english();
-    products.extend(chinese());
-    let mut shop = Shop::new(products);
-    for (query, nearest) in [
-        ("wireless mouse", false),
-        ("wireles mose", false),
-        ("smart watch", false),
-        ("bluetoo", false),
-        ("laptops bag under $50", false),
-        ("手机壳", false),
-        ("", false),
-        ("wedding mouse", true),
-        ("green laptop", true),
-        ("leather running shoes", true),
-        ("婚纱 手机", true),
-    ] {
-        let results = shop.search(&SearchRequest::new(query));
-        assert!(results.total > 0, "{query}");
-        let interpreted = &results.interpreted;
-        assert_eq!(interpreted.nearest, nearest, "{query}: {interpreted:?}");
-        assert_eq!(interpreted.note.is_some(), nearest, "{query}");
-    }
-    // What customers chose after it is what was meant.
-    shop.append(vec![event(
-        EventKind::Click,
-        Some("green laptop"),
-        "laptop",
-        "s",
-    )]);
-    assert!(
-        !shop
-            .search(&SearchRequest::new("green laptop"))
-            .interpreted
-            .nearest
-    );
-    // Where the filter leaves nothing that has all of it, that is so too.
-    let filtered = shop.search(&SearchRequest {
-        filter: "id = keyboard".parse().unwrap(),
-        ..SearchRequest::new("wireless mouse")
-    });
-    assert!(filtered.interpreted.nearest);
 }
 
 #[test]

@@ -16,11 +16,14 @@ use crate::ServeError;
 /// What tantivy may use while it builds; the index itself is far smaller.
 const BUILD_BYTES: usize = 64 << 20;
 
-/// Which documents a query retrieves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
-    AllWords,
-    AnyWord,
+/// A document that has words of a query.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Match {
+    pub document: DocumentNumber,
+    /// Its BM25.
+    pub score: Score,
+    /// How much the words say that it has: the sum of their weights.
+    pub said: u64,
 }
 
 /// The terms of a collection's documents, held in memory.
@@ -41,31 +44,60 @@ impl WordIndex {
         })
     }
 
-    /// Every document with its score: those with all of the query's known
-    /// words, or with any of them. In the order of document numbers.
-    pub(super) fn retrieve(
+    /// Every document that has all of the query's known words, with its
+    /// score. In the order of document numbers.
+    pub(super) fn with_all_words(
         &self,
         collection: &Collection,
         query: &Query,
-        wanted: Wanted,
     ) -> Result<Vec<(DocumentNumber, Score)>, ServeError> {
-        let occur = match wanted {
-            Wanted::AllWords => Occur::Must,
-            Wanted::AnyWord => Occur::Should,
-        };
-        let clauses: Vec<(Occur, Box<dyn Clause>)> = query
-            .words
-            .iter()
+        let words = query.words.iter();
+        let clauses: Vec<(Occur, Box<dyn Clause>)> = words
             .filter(|word| !word.alternatives.is_empty())
-            .map(|word| (occur, self.clause(collection, word)))
+            .map(|word| (Occur::Must, self.clause(collection, word)))
             .collect();
         if clauses.is_empty() {
             return Ok(Vec::new());
         }
-        let mut found = self
-            .searcher
-            .search(&BooleanQuery::new(clauses), &Everything)
-            .map_err(broken)?;
+        self.search(&BooleanQuery::new(clauses))
+    }
+
+    /// Every document that has any of the query's words; `weights` say how
+    /// much each of these says. In the order of document numbers.
+    pub(super) fn with_any_word(
+        &self,
+        collection: &Collection,
+        query: &Query,
+        weights: &[u64],
+    ) -> Result<Vec<Match>, ServeError> {
+        let mut matches: Vec<Match> = Vec::new();
+        for (word, said) in weighted(query, weights) {
+            if word.alternatives.is_empty() {
+                continue;
+            }
+            let found = self.search(&*self.clause(collection, word))?;
+            matches.extend(found.into_iter().map(|(document, score)| Match {
+                document,
+                score,
+                said,
+            }));
+        }
+        // Sorted runs, one a word: sorting merges them, and equals stay in the
+        // order of the words, so that sums are the same each time.
+        matches.sort_by_key(|one| one.document);
+        matches.dedup_by(|next, sum| {
+            let same = next.document == sum.document;
+            if same {
+                sum.score += next.score;
+                sum.said += next.said;
+            }
+            same
+        });
+        Ok(matches)
+    }
+
+    fn search(&self, query: &dyn Clause) -> Result<Vec<(DocumentNumber, Score)>, ServeError> {
+        let mut found = self.searcher.search(query, &Everything).map_err(broken)?;
         if !found.is_sorted_by_key(|(document, _)| *document) {
             found.sort_unstable_by_key(|(document, _)| *document);
         }
@@ -97,6 +129,16 @@ impl WordIndex {
         let term = Term::from_field_text(field, collection.text(term));
         Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
     }
+}
+
+/// The words of a query with how much each says; those without a weight say
+/// nothing.
+pub(super) fn weighted<'a>(
+    query: &'a Query,
+    weights: &'a [u64],
+) -> impl Iterator<Item = (&'a QueryWord, u64)> {
+    let weights = weights.iter().copied().chain(std::iter::repeat(0));
+    query.words.iter().zip(weights)
 }
 
 fn broken(error: tantivy::TantivyError) -> ServeError {

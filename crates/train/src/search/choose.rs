@@ -93,7 +93,13 @@ fn gain(
     }
     let all = gains.iter().map(|(_, weight)| weight).sum::<f64>();
     let all = all.max(f64::MIN_POSITIVE);
-    let mean = gains.iter().map(|(gain, weight)| gain * weight).sum::<f64>() / all;
-    let spread = gains.iter().map(|(gain, weight)| (weight * (gain - mean)).powi(2));
+    let mean = gains
+        .iter()
+        .map(|(gain, weight)| gain * weight)
+        .sum::<f64>()
+        / all;
+    let spread = gains
+        .iter()
+        .map(|(gain, weight)| (weight * (gain - mean)).powi(2));
     Ok((mean, spread.sum::<f64>().sqrt() / all))
 }

@@ -36,8 +36,7 @@ pub(super) fn fit(
             add_gradient(list, &weights, &mut gradient);
         }
         for feature in 0..N {
-            let slope =
-                gradient[feature] / all + HOLD * (weights[feature] - held[feature]);
+            let slope = gradient[feature] / all + HOLD * (weights[feature] - held[feature]);
             first[feature] = DECAY[0] * first[feature] + (1.0 - DECAY[0]) * slope;
             second[feature] = DECAY[1] * second[feature] + (1.0 - DECAY[1]) * slope * slope;
             let corrected = |moment: f64, decay: f64| moment / (1.0 - decay.powi(step as i32));

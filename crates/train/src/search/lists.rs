@@ -31,6 +31,9 @@ pub(super) struct List {
     pub weight: f64,
     /// Whether people graded it, instead of choosing from it.
     pub judged: bool,
+    /// Of each graded product: how much of what was asked for its words say
+    /// beside the most that any says, and whether it was right.
+    pub graded: Vec<(f32, bool)>,
 }
 
 /// The lists of a corpus.
@@ -212,8 +215,14 @@ impl<'a> Retriever<'a> {
         if found.is_empty() || labels.windows(2).all(|pair| pair[0] == pair[1]) {
             return None;
         }
+        let features = self.features(request, &query, &meaning, &numbers);
+        let graded = match request.judged {
+            true => graded(request, &numbers, &features),
+            false => Vec::new(),
+        };
         Some(List {
-            features: self.features(request, &query, &meaning, &numbers),
+            features,
+            graded,
             labels,
             missed: missed.into_iter().map(|(_, label)| *label).collect(),
             weight: 1.0,
@@ -352,6 +361,17 @@ impl<'a> Retriever<'a> {
             )
         }
     }
+}
+
+fn graded(request: &Request, numbers: &[u32], features: &[Features]) -> Vec<(f32, bool)> {
+    let said = features.iter().map(|one| one[place::WORDS]);
+    let most = said.clone().fold(f32::MIN_POSITIVE, f32::max);
+    let pairs = numbers.iter().zip(said);
+    let graded = pairs.filter_map(|(number, said)| {
+        let grade = request.labels.get(number)?;
+        Some((said / most, *grade > 0.0))
+    });
+    graded.collect()
 }
 
 /// The vector of each product.

@@ -71,6 +71,22 @@ pub struct QueryWord {
     pub share: f32,
 }
 
+impl QueryWord {
+    /// Whether the surest thing that it may stand for is a guess: a slip that
+    /// fingers hardly make, or a word taken apart with other letters.
+    pub fn is_a_guess(&self) -> bool {
+        let surest = |one: &&Alternative| !self.alternatives.iter().any(|o| o.weight > one.weight);
+        self.alternatives
+            .iter()
+            .find(surest)
+            .is_some_and(|one| match one.origin {
+                Origin::Corrected => channel::is_unlikely(&self.text, &one.text),
+                Origin::Split => one.text.replace(' ', "") != self.text,
+                _ => false,
+            })
+    }
+}
+
 /// A query as terms.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {

@@ -2,7 +2,7 @@
 //! nearest are shown, and that is said.
 
 use corpus::search::features::{has_all_words, place};
-use corpus::search::{Document, Query};
+use corpus::search::{Document, Query, QueryWord};
 use shop::Filter;
 use store::Snapshot;
 
@@ -38,6 +38,11 @@ pub(super) fn is_complete(
         return Ok(true);
     }
     if sure.words.iter().any(|word| word.alternatives.is_empty()) {
+        return Ok(false);
+    }
+    // A guess is as good as what stands beside it.
+    let known = |word: &QueryWord| !word.is_a_guess();
+    if !sure.words.iter().any(known) {
         return Ok(false);
     }
     let has_all = |document: &Document| has_all_words(&sure, document);

@@ -97,6 +97,13 @@ pub(super) fn cost(typed: &[char], meant: &[char]) -> f32 {
     (above[width - 1] - FURTHER_EDIT).max(0.0) + first
 }
 
+/// Whether hardly anybody types `typed` for `meant`: a letter that lies
+/// nowhere near the right one, or more than one slip.
+pub(super) fn is_unlikely(typed: &str, meant: &str) -> bool {
+    let letters = |text: &str| text.chars().collect::<Vec<char>>();
+    cost(&letters(typed), &letters(meant)) >= ANY_KEY
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,6 +46,9 @@ fn what_is_only_near_is_called_so() {
         ("green laptop", true),
         ("leather running shoes", true),
         ("婚纱 手机", true),
+        // A slip that fingers make, and one that they hardly do.
+        ("kyboard", false),
+        ("house", true),
     ] {
         let results = shop.search(&SearchRequest::new(query));
         assert!(results.total > 0, "{query}");

@@ -18,6 +18,7 @@ use super::error::{ApiError, Code};
 use super::events::store_error;
 use super::extract::{JsonBody, Parameters, path_id};
 use super::openapi::schema;
+use super::serve_error;
 use crate::app::{App, fresh_id, now};
 use crate::config::Scope;
 
@@ -115,6 +116,7 @@ async fn rules(State(app): State<Arc<App>>) -> Json<Value> {
 async fn put_rule(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Value>) -> Answered {
     let rule: SearchRule = parsed("rule", body)?;
     rule.check().map_err(refused)?;
+    names_known_fields(&app, &rule)?;
     let snapshot = app.snapshot();
     if !snapshot.rules.contains_key(&rule.id) {
         too_many("rule", snapshot.rules.len())?;
@@ -123,6 +125,20 @@ async fn put_rule(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Value>) 
     let rule = Box::new(rule);
     append(&app, Curation::Rule { rule, at: now() }).await?;
     Ok(Json(answer))
+}
+
+/// Refuses a rule whose filters name a field that no product has: it would
+/// quietly hide everything, or nothing.
+fn names_known_fields(app: &App, rule: &SearchRule) -> Result<(), ApiError> {
+    let Some(part) = app.loaded().search.clone() else {
+        return Ok(());
+    };
+    let snapshot = app.snapshot();
+    let boosts = rule.then.boost.iter().map(|boost| &boost.filter);
+    for filter in boosts.chain([&rule.then.filter]) {
+        serve::search::check_filter(&part.index, &snapshot, filter).map_err(serve_error)?;
+    }
+    Ok(())
 }
 
 async fn remove_rule(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
@@ -203,6 +219,7 @@ async fn preview(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Preview>)
     let rule: Option<SearchRule> = body.rule.map(|rule| parsed("rule", rule)).transpose()?;
     if let Some(rule) = &rule {
         rule.check().map_err(refused)?;
+        names_known_fields(&app, rule)?;
     }
     let (before, after) = side_by_side(&app, body.request, rule).await?;
     Ok(Json(json!({"before": before, "after": after})))

@@ -66,6 +66,11 @@ async fn what_is_no_rule_is_refused_with_its_field() {
         ),
         (json!({"then": {"filter": "price <"}}), "rule"),
         (json!({"then": {"hide": ["a"]}, "wen": {}}), "rule"),
+        (json!({"then": {"filter": "colur = red"}}), "filter"),
+        (
+            json!({"then": {"boost": [{"filter": "brnd = Acme", "by": 1.0}]}}),
+            "filter",
+        ),
         (json!([]), "rule"),
     ] {
         let answer = shop.post("/v1/rules", body.clone()).await;

@@ -68,6 +68,10 @@ impl Turn<'_> {
             && found.first().map(|best| best.probability)
                 > scored.first().map(|best| best.probability)
         {
+            // Whether there is such a thing, no sentence about one says.
+            if let Some(draft) = self.wares(wares::Asked::Have) {
+                return draft;
+            }
             (index, scored) = (products, found);
         }
         if let Some(chosen) = self.chosen_elsewhere(&index, &scored) {

@@ -155,8 +155,12 @@ const PRIOR: [f64; FEATURES] = [
 ];
 
 /// How strongly a shop's own pairs must speak before they move the weights.
-const PRIOR_STRENGTH: f64 = 10.0;
+const PRIOR_STRENGTH: f64 = 100.0;
 const NEWTON_STEPS: usize = 25;
+
+const LEAST_THRESHOLD: f64 = 0.35;
+const MOST_THRESHOLD: f64 = 0.65;
+const THRESHOLD_STEPS: u32 = 30;
 
 /// A weight of the language model below this moves no answer.
 const SMALLEST_MODEL_WEIGHT: f64 = 0.05;
@@ -232,18 +236,36 @@ impl Calibration {
         solve(hessian, gradient)
     }
 
-    /// Puts the threshold where at most `share` of the unanswerable
-    /// questions would be answered, within bounds that keep it sensible:
-    /// `unanswerable` holds the best probability of each.
-    pub fn set_threshold(&mut self, unanswerable: &[f64], share: f64) {
-        if unanswerable.is_empty() {
-            return;
+    /// Puts the threshold where the shares of questions wrongly declined and
+    /// wrongly answered are the least together, within bounds that keep it
+    /// sensible; it stays where it is unless another place is better by more
+    /// than two standard errors. `answerable` holds the probability of each right
+    /// answer, `unanswerable` the best probability of each question without one.
+    pub fn set_threshold(&mut self, answerable: &[f64], unanswerable: &[f64]) {
+        let share = |all: &[f64], is_wrong: &dyn Fn(f64) -> bool| {
+            let wrong = all.iter().filter(|one| is_wrong(**one)).count();
+            wrong as f64 / all.len().max(1) as f64
+        };
+        let wrong_at = |threshold: f64| {
+            let declined = share(answerable, &|one| one < threshold);
+            let answered = share(unanswerable, &|one| one >= threshold);
+            [declined, answered]
+        };
+        let now = wrong_at(self.threshold);
+        let sizes = [answerable.len(), unanswerable.len()];
+        let variances = now.iter().zip(sizes);
+        let variances = variances.map(|(share, size)| share * (1.0 - share) / size.max(1) as f64);
+        let chance = 2.0 * variances.sum::<f64>().sqrt();
+        let sum = |shares: [f64; 2]| shares.iter().sum::<f64>();
+        let mut least = sum(now) - chance;
+        for step in 0..=THRESHOLD_STEPS {
+            let part = f64::from(step) / f64::from(THRESHOLD_STEPS);
+            let threshold = LEAST_THRESHOLD + part * (MOST_THRESHOLD - LEAST_THRESHOLD);
+            let wrong = sum(wrong_at(threshold));
+            if wrong < least {
+                (least, self.threshold) = (wrong, threshold);
+            }
         }
-        let mut sorted = unanswerable.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let place = ((sorted.len() as f64) * (1.0 - share)).ceil() as usize;
-        let at = sorted[place.min(sorted.len() - 1)];
-        self.threshold = at.clamp(0.35, 0.65);
     }
 }
 
@@ -302,12 +324,31 @@ mod tests {
                 }
             })
             .collect();
-        let fitted = Calibration::default().fit(&judged);
+        let fitted = Calibration::default().fit_with(&judged, 1.0);
         let right = judged
             .iter()
             .filter(|pair| (fitted.probability(&pair.features) > 0.5) == pair.answers)
             .count();
         assert_eq!(right, 400, "{:?}", fitted.weights);
+    }
+
+    #[test]
+    fn the_threshold_weighs_both_errors() {
+        let mut calibration = Calibration::default();
+        calibration.set_threshold(&[], &[]);
+        assert_eq!(calibration.threshold, 0.5);
+        // One in three says nothing yet.
+        calibration.set_threshold(&[0.42, 0.8, 0.9], &[0.1, 0.2, 0.4]);
+        assert_eq!(calibration.threshold, 0.5);
+        let many = |parts: [f64; 3]| parts.repeat(20);
+        calibration.set_threshold(&many([0.42, 0.8, 0.9]), &many([0.1, 0.2, 0.4]));
+        assert!((0.4..=0.42).contains(&calibration.threshold));
+        calibration.set_threshold(&many([0.9, 0.8, 0.7]), &many([0.1, 0.55, 0.6]));
+        assert!(calibration.threshold > 0.6);
+        // What is answered wrongly at any threshold closes no door.
+        calibration.threshold = 0.5;
+        calibration.set_threshold(&many([0.51, 0.6, 0.7]), &many([0.95, 0.1, 0.2]));
+        assert_eq!(calibration.threshold, 0.5);
     }
 
     #[test]

@@ -2,7 +2,7 @@ use rustc_hash::FxHashMap;
 
 use super::passages::{Source, Unit, split};
 use super::terms::terms;
-use super::thesaurus::{LOOSE_MARK, loose_keys};
+use super::thesaurus::{LOOSE_MARK, loose_keys, separable_keys};
 use super::wants::Values;
 
 #[derive(Debug, Clone, Default)]
@@ -218,6 +218,7 @@ fn index_keys(text: &str) -> Vec<String> {
         .flat_map(|word| loose_keys(word))
         .collect();
     found.extend(loose);
+    found.extend(separable_keys(text));
     found
 }
 

@@ -8,7 +8,7 @@ use super::index::{Index, concept_key};
 use super::passages::Source;
 use super::question::Question;
 use super::terms::Term;
-use super::thesaurus::{character_key, characters_of, group_key, groups_of};
+use super::thesaurus::{character_key, characters_of, group_key, groups_of, separable_key};
 
 /// Okapi BM25 (Robertson and Zaragoza, 2009).
 const K1: f32 = 1.2;
@@ -150,11 +150,23 @@ impl Index {
     }
 
     /// A word as the index knows it; a Chinese one that no source holds in any
-    /// form is asked for by its characters.
+    /// form is asked for as it comes apart ("分期" in "分3期"), or else by its
+    /// characters.
     fn term_matches(&self, term: &Term, weight: f32) -> Vec<TermMatch> {
         let whole = self.term_match(term, weight);
         let characters: Vec<char> = characters_of(&term.word).collect();
-        if !whole.is_unheard() || whole.is_foreign || characters.len() < 2 {
+        if let [first, last] = characters[..]
+            && whole.word.is_none()
+            && whole.concept.is_none()
+            && let Some(apart) = self.vocabulary.get(&separable_key(first, last))
+        {
+            return vec![TermMatch {
+                word: Some(*apart),
+                strength: CHARACTER_STRENGTH,
+                ..whole
+            }];
+        }
+        if !whole.is_unheard() || whole.is_foreign || characters.is_empty() {
             return vec![whole];
         }
         let mass = whole.mass / characters.len() as f32;
@@ -435,6 +447,32 @@ mod tests {
             let found = index.retrieve(&Question::read(question, None), 5);
             let said = index.text_of(found[0].source, found[0].unit);
             assert!(expected.contains(said), "{question}: {found:#?}");
+        }
+    }
+
+    #[test]
+    fn a_chinese_word_is_found_where_it_comes_apart() {
+        let source = |id: &str, text: &str| Source {
+            kind: SourceKind::Document,
+            id: shop::Id::new(id).unwrap(),
+            title: None,
+            url: None,
+            language: None,
+            text: text.to_owned(),
+            asked: Vec::new(),
+        };
+        let index = Index::new(vec![
+            source("pay", "订单满150美元可分3期免息付款。订单出库时扣款。"),
+            source("sale", "会员生日打8折。其他折扣见活动页。"),
+        ]);
+        for (question, expected) in [
+            ("可以分期吗？", "订单满150美元可分3期免息付款。"),
+            ("生日打折吗？", "会员生日打8折。"),
+        ] {
+            let found = index.retrieve(&Question::read(question, None), 5);
+            let best = &found[0];
+            let said = index.text_of(best.source, best.unit);
+            assert_eq!(said, expected, "{question}: {found:#?}");
         }
     }
 

@@ -465,6 +465,34 @@ pub(super) fn characters_of(word: &str) -> impl Iterator<Item = char> + '_ {
     word.chars().filter(|character| is_han(*character))
 }
 
+/// What may stand inside a Chinese word that comes apart: a number, or a
+/// particle of aspect or measure ("分3期", "打8折", "退了货").
+const INSIDE: [char; 8] = ['了', '过', '完', '个', '几', '一', '次', '点'];
+const LONGEST_INSIDE: usize = 4;
+
+/// The words of two characters that a text holds with something between them,
+/// as keys.
+pub(super) fn separable_keys(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    let inside = |character: &char| character.is_ascii_digit() || INSIDE.contains(character);
+    let ends = |character: &char| is_han(*character) && !INSIDE.contains(character);
+    let mut found = Vec::new();
+    for (at, first) in characters.iter().enumerate().filter(|(_, one)| ends(one)) {
+        let rest = &characters[at + 1..];
+        let between = rest.iter().take_while(|one| inside(one)).count();
+        if let Some(last) = rest.get(between).filter(|one| ends(one))
+            && (1..=LONGEST_INSIDE).contains(&between)
+        {
+            found.push(separable_key(*first, *last));
+        }
+    }
+    found
+}
+
+pub(super) fn separable_key(first: char, last: char) -> String {
+    format!("{LOOSE_MARK}{first}{last}")
+}
+
 /// Opens the key of a group or of a character.
 pub(super) const LOOSE_MARK: char = '~';
 

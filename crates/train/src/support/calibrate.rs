@@ -14,8 +14,6 @@ pub(super) struct Calibrated {
     pub metric: Option<Metric>,
 }
 
-/// At most this share of the unanswerable validation questions is answered.
-const UNSUPPORTED_SHARE: f64 = 0.1;
 /// A question made of a source's own words says less than a customer's.
 const MADE_WEIGHT: f64 = 0.25;
 /// Wrong candidates of one question count together about as much as the right one.
@@ -75,14 +73,25 @@ pub(super) fn run(
     let mut calibration = Calibration::default();
     if fluent {
         calibration = calibration.fit(&judged);
-        let mut unanswerable = Vec::new();
+        let (mut answerable, mut unanswerable) = (Vec::new(), Vec::new());
         for question in unrelated.iter().skip(1).step_by(2) {
-            unanswerable.push(judge.best(question, None, &calibration));
+            let found = judge.candidates(question, None, true);
+            unanswerable.push(likeliest(found.iter(), &calibration));
         }
         for pair in choosing.iter().filter(|pair| pair.real) {
-            unanswerable.push(judge.best(&pair.question, Some(pair.source), &calibration));
+            let found = judge.candidates(&pair.question, None, true);
+            let best = likeliest(found.iter(), &calibration);
+            let right = found.iter().filter(|one| judge.is_right(one, pair));
+            // What is answered wrongly at any threshold chooses none.
+            if best > 0.0 && likeliest(right, &calibration) >= best {
+                answerable.push(best);
+            }
+            let found = judge.candidates(&pair.question, Some(pair.source), true);
+            // What another source says as well, or in another language, is an answer.
+            let wrong = found.iter().filter(|one| !judge.may_be_right(one, pair));
+            unanswerable.push(likeliest(wrong, &calibration));
         }
-        calibration.set_threshold(&unanswerable, UNSUPPORTED_SHARE);
+        calibration.set_threshold(&answerable, &unanswerable);
     }
     let metric = judge.recall(&reporting, &calibration);
     job.progress
@@ -99,6 +108,13 @@ fn wrong(candidate: &Candidate, weight: f64) -> Judged {
         answers: false,
         weight,
     }
+}
+
+/// The probability of the best.
+fn likeliest<'a>(found: impl Iterator<Item = &'a Candidate>, calibration: &Calibration) -> f64 {
+    found
+        .map(|candidate| calibration.probability(&candidate.features))
+        .fold(0.0, f64::max)
 }
 
 impl Judge<'_> {
@@ -157,11 +173,13 @@ impl Judge<'_> {
         self.index.sources()[pair.source].text.contains(said)
     }
 
-    fn best(&self, question: &str, without: Option<usize>, calibration: &Calibration) -> f64 {
-        self.candidates(question, without, true)
-            .iter()
-            .map(|candidate| calibration.probability(&candidate.features))
-            .fold(0.0, f64::max)
+    /// Whether a candidate is right, or in another language than the right
+    /// source: the same may well be said there in other words.
+    fn may_be_right(&self, candidate: &Candidate, pair: &QuestionPair) -> bool {
+        let language = |source: usize| self.index.sources()[source].language.as_deref();
+        let (own, other) = (language(pair.source), language(candidate.source));
+        let is_foreign = own.is_some() && other.is_some() && own != other;
+        is_foreign || self.is_right(candidate, pair)
     }
 
     /// How often the first candidate is right on held-out questions, ranked

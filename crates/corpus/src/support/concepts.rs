@@ -4,15 +4,17 @@ use std::sync::OnceLock;
 /// What shops and their customers call the same thing, in English and
 /// Chinese, one concept a line. It lets "swap" find "exchange", and a
 /// question in one language find a document in the other. Words of a shop of
-/// its own are learned from its conversations (see `learn_answers`).
+/// its own are learned from its conversations (see `learn_answers`). What
+/// stands before `<` is a kind of what stands behind it: who asks for shipping
+/// may well mean its cost.
 const CONCEPTS: &str = "\
 order: order, purchase; 订单, 单子, 下单
-parcel: parcel, package, shipment, delivery; 包裹, 快递, 快件
+parcel: parcel, package; 包裹, 快递, 快件
 ship: ship, deliver, delivery, dispatch, send, shipment, shipping; 发货, 配送, 寄, 送货, 送到, 发什么
 arrive: arrive, arrived, delivered, receive, received; 到货, 收到, 送达, 签收
-shipping cost: shipping cost, shipping fee, delivery cost, delivery fee, postage, delivery charge, shipping charge, freight; 运费, 邮费, 配送费, 快递费
-free shipping: free shipping, free delivery, ship free; 包邮, 免邮, 免邮费, 免运费
-carrier: carrier, courier; 快递公司, 物流公司, 什么快递
+shipping cost < ship: shipping cost, shipping fee, delivery cost, delivery fee, postage, delivery charge, shipping charge, freight; 运费, 邮费, 配送费, 快递费
+free shipping < shipping cost: free shipping, free delivery, ship free; 包邮, 免邮, 免邮费, 免运费
+carrier < ship: carrier, courier; 快递公司, 物流公司, 什么快递
 track: track, tracking, whereabouts; 物流, 跟踪, 追踪, 查询物流, 到哪
 return: return, send back, give back, bring back, take back; 退货, 退回, 退换, 退还, 能退, 想退, 怎么退, 还能退
 refund: refund, money, money back, reimburse, reimbursement, repay, credited back; 退款, 退钱, 返还, 钱退
@@ -51,7 +53,7 @@ account: account, profile, login, sign in, log in; 账户, 账号, 登录
 password: password, passcode; 密码
 register: register, registration, sign up, create account; 注册
 address: address; 地址
-shipping address: shipping address, delivery address; 收货地址, 送货地址
+shipping address < address: shipping address, delivery address; 收货地址, 送货地址
 email: email, e mail, mail; 邮箱, 邮件
 phone: phone, telephone, call; 电话, 手机号
 authenticate: authenticate, verify, identity, verification, prove who; 验证, 身份, 核实
@@ -102,6 +104,8 @@ pub(super) struct Concepts {
     pub phrases: BTreeMap<String, u16>,
     /// Chinese phrases with their concepts, longest first.
     pub chinese: Vec<(String, u16)>,
+    /// By concept: the wider one that it is a kind of.
+    pub wider: Vec<Option<u16>>,
     stop_words: std::collections::BTreeSet<&'static str>,
 }
 
@@ -120,11 +124,29 @@ pub(super) fn concept_of(word: &str) -> Option<u16> {
     concepts().phrases.get(&super::terms::stem(word)).copied()
 }
 
+/// The wider concept that a concept is a kind of.
+pub(super) fn wider(concept: u16) -> Option<u16> {
+    concepts().wider.get(usize::from(concept)).copied()?
+}
+
 pub(super) fn concepts() -> &'static Concepts {
     static TABLE: OnceLock<Concepts> = OnceLock::new();
     TABLE.get_or_init(|| {
         let mut phrases = BTreeMap::new();
         let mut chinese = Vec::new();
+        let head = |line: &'static str| line.split_once(':').map_or("", |(head, _)| head);
+        let names: Vec<(&str, Option<&str>)> = CONCEPTS
+            .lines()
+            .map(|line| match head(line).split_once(" < ") {
+                Some((name, wider)) => (name, Some(wider)),
+                None => (head(line), None),
+            })
+            .collect();
+        let wider = names.iter().map(|(_, wider)| {
+            let place = names.iter().position(|(name, _)| Some(*name) == *wider)?;
+            u16::try_from(place).ok()
+        });
+        let wider = wider.collect();
         for (number, line) in (0_u16..).zip(CONCEPTS.lines()) {
             let words = line.split_once(": ").map_or("", |(_, words)| words);
             let (english, han) = words.split_once(';').unwrap_or((words, ""));
@@ -144,6 +166,7 @@ pub(super) fn concepts() -> &'static Concepts {
         Concepts {
             phrases,
             chinese,
+            wider,
             stop_words: STOP_WORDS.split_whitespace().collect(),
         }
     })

@@ -1,5 +1,6 @@
 use rustc_hash::FxHashMap;
 
+use super::concepts::wider;
 use super::passages::{Source, Unit, split};
 use super::terms::terms;
 use super::thesaurus::{LOOSE_MARK, loose_keys, separable_keys};
@@ -229,6 +230,7 @@ pub(super) fn keys(text: &str) -> Vec<String> {
     for term in terms(text) {
         if term.concept.is_some() && term.concept != last_concept {
             found.extend(term.concept.map(concept_key));
+            found.extend(term.concept.and_then(wider).map(concept_key));
         }
         last_concept = term.concept;
         if term.content {

@@ -5,7 +5,7 @@ use super::wants::{Wants, wants};
 const EARLIER_WEIGHT: f32 = 0.5;
 
 /// So much counts a word that only says what kind of value is wanted.
-const KIND_WEIGHT: f32 = 0.4;
+const KIND_WEIGHT: f32 = 0.05;
 
 /// A question, made comparable.
 #[derive(Debug, Clone, Default)]

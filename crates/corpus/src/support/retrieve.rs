@@ -4,6 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::calibration::Features;
+use super::concepts::wider;
 use super::index::{Index, concept_key};
 use super::passages::Source;
 use super::question::Question;
@@ -203,9 +204,11 @@ impl Index {
             word = held(self.nearest(&term.word));
             mended = word.is_some();
         }
-        let groups: Vec<u32> = groups_of(&term.word)
-            .iter()
-            .filter_map(|group| held(self.vocabulary.get(&group_key(*group)).copied()))
+        let groups = groups_of(&term.word).iter().map(|group| group_key(*group));
+        let wider = term.concept.and_then(wider).map(concept_key);
+        let groups: Vec<u32> = groups
+            .chain(wider)
+            .filter_map(|key| held(self.vocabulary.get(&key).copied()))
             .collect();
         let is_foreign = word.is_none() && term.is_name;
         let idf = match (word, concept) {
@@ -346,7 +349,7 @@ pub(super) struct TermMatch {
     /// Below 1 where the word had to be mended.
     pub(super) strength: f32,
     pub(super) mass: f32,
-    /// Groups of everyday words that it is in.
+    /// Groups of everyday words that it is in, and the wider concept.
     pub(super) groups: Vec<u32>,
     /// A name that no source holds.
     pub(super) is_foreign: bool,
@@ -450,30 +453,54 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_chinese_word_is_found_where_it_comes_apart() {
-        let source = |id: &str, text: &str| Source {
+    /// Documents of one language: title and text.
+    fn index_of(documents: &[(&str, &str)]) -> Index {
+        let source = |(title, text): &(&str, &str)| Source {
             kind: SourceKind::Document,
-            id: shop::Id::new(id).unwrap(),
-            title: None,
+            id: shop::Id::new(title).unwrap(),
+            title: Some((*title).to_owned()),
             url: None,
             language: None,
-            text: text.to_owned(),
+            text: (*text).to_owned(),
             asked: Vec::new(),
         };
-        let index = Index::new(vec![
-            source("pay", "订单满150美元可分3期免息付款。订单出库时扣款。"),
-            source("sale", "会员生日打8折。其他折扣见活动页。"),
+        Index::new(documents.iter().map(source).collect())
+    }
+
+    #[test]
+    fn a_chinese_word_is_found_where_it_comes_apart() {
+        let index = index_of(&[
+            ("账单", "订单满150美元可分3期免息付款。订单出库时扣款。"),
+            ("活动", "会员生日打8折。其他折扣见活动页。"),
         ]);
         for (question, expected) in [
             ("可以分期吗？", "订单满150美元可分3期免息付款。"),
             ("生日打折吗？", "会员生日打8折。"),
         ] {
             let found = index.retrieve(&Question::read(question, None), 5);
-            let best = &found[0];
-            let said = index.text_of(best.source, best.unit);
+            let said = index.text_of(found[0].source, found[0].unit);
             assert_eq!(said, expected, "{question}: {found:#?}");
         }
+    }
+
+    #[test]
+    fn who_asks_what_shipping_is_asks_for_its_cost() {
+        let index = index_of(&[
+            (
+                "Delivery",
+                "Standard delivery costs 4.90 USD. We deliver to 38 countries.",
+            ),
+            ("Exchanges", "Sizes can be exchanged free of charge."),
+        ]);
+        let calibration = super::super::calibration::Calibration::default();
+        let found = index.retrieve(&Question::read("How much is shipping?", None), 5);
+        let likely = |one: &&Candidate| calibration.probability(&one.features);
+        let best = found
+            .iter()
+            .max_by(|left, right| likely(left).total_cmp(&likely(right)))
+            .unwrap();
+        let said = index.text_of(best.source, best.unit);
+        assert_eq!(said, "Standard delivery costs 4.90 USD.", "{found:#?}");
     }
 
     #[test]

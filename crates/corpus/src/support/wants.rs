@@ -188,6 +188,9 @@ const PEOPLE: &[&str] = &[
     "人", "商家",
 ];
 
+/// How far a number without a currency is the sum of money that is wanted.
+const BARE_NUMBER: f64 = 0.4;
+
 impl Values {
     /// Those of a text.
     pub(super) fn of(text: &str) -> Self {
@@ -207,13 +210,14 @@ impl Values {
     }
 
     /// 1 where the text holds what is wanted, -1 where it does not, 0 where
-    /// nothing certain is wanted.
+    /// nothing certain is wanted. A number without a currency may be a sum.
     pub(super) fn fit(self, wants: Wants) -> f64 {
         let fits = match wants {
             Wants::Anything => return 0.0,
             Wants::Time => self.time,
             Wants::Moment => self.time || self.condition,
-            Wants::Money => self.money || self.digit,
+            Wants::Money if !self.money && self.digit => return BARE_NUMBER,
+            Wants::Money => self.money,
             Wants::Number => self.digit,
             Wants::Frequency => self.often,
             Wants::Person => self.person,
@@ -238,6 +242,7 @@ mod tests {
                 "$5",
                 true,
             ),
+            ("How much is it?", Wants::Money, "to 38 countries", true),
             (
                 "How often may I swap?",
                 Wants::Frequency,
@@ -269,5 +274,7 @@ mod tests {
             assert_eq!(wants(question), wanted, "{question}");
             assert_eq!(Values::of(answer).fit(wanted) > 0.0, fits, "{answer}");
         }
+        let sum = |text: &str| Values::of(text).fit(Wants::Money);
+        assert!(sum("4.90 USD") > sum("38 countries"));
     }
 }

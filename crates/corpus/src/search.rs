@@ -8,6 +8,7 @@ pub mod features;
 pub mod meaning;
 mod measure;
 mod query;
+pub mod said;
 mod titles;
 pub mod understanding;
 mod vocabulary;

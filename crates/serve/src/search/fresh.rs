@@ -1,7 +1,8 @@
 //! What changed since everything was indexed: new and changed products stand
 //! beside the rest, and what they supersede is left out.
 
-use corpus::search::features::{bm25, has_all_words, has_word};
+use corpus::search::features::{bm25, has_all_words};
+use corpus::search::said::said;
 use corpus::search::{Collection, Query};
 use models::coarse::CoarseVectors;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -13,7 +14,7 @@ use super::facet::FacetTable;
 use super::fields::FieldTable;
 use super::index::{Base, DocumentNumber, titles_of};
 use super::suggest::SuggestionTable;
-use super::word_index::{Match, weighted};
+use super::word_index::Match;
 
 /// The products that came or changed, in the order of their ids.
 #[derive(Clone, Default)]
@@ -98,14 +99,12 @@ pub(super) fn with_any_word(
     query: &Query,
     weights: &[u64],
 ) -> impl Iterator<Item = Match> {
-    let matches = collection.fresh_documents().map(|(number, document)| {
-        let words = weighted(query, weights);
-        let has = words.filter(|(word, _)| has_word(word, document));
-        Match {
+    let matches = collection
+        .fresh_documents()
+        .map(|(number, document)| Match {
             document: number,
             score: bm25(collection, query, document),
-            said: has.map(|(_, said)| said).sum(),
-        }
-    });
+            said: said(query, weights, document),
+        });
     matches.filter(|one| one.score > 0.0)
 }

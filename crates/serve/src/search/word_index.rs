@@ -71,7 +71,9 @@ impl WordIndex {
         weights: &[u64],
     ) -> Result<Vec<Match>, ServeError> {
         let mut matches: Vec<Match> = Vec::new();
-        for (word, said) in weighted(query, weights) {
+        // Words without a weight say nothing.
+        let weights = weights.iter().copied().chain(std::iter::repeat(0));
+        for (word, said) in query.words.iter().zip(weights) {
             if word.alternatives.is_empty() {
                 continue;
             }
@@ -129,16 +131,6 @@ impl WordIndex {
         let term = Term::from_field_text(field, collection.text(term));
         Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
     }
-}
-
-/// The words of a query with how much each says; those without a weight say
-/// nothing.
-pub(super) fn weighted<'a>(
-    query: &'a Query,
-    weights: &'a [u64],
-) -> impl Iterator<Item = (&'a QueryWord, u64)> {
-    let weights = weights.iter().copied().chain(std::iter::repeat(0));
-    query.words.iter().zip(weights)
 }
 
 fn broken(error: tantivy::TantivyError) -> ServeError {

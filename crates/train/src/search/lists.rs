@@ -4,6 +4,7 @@ use corpus::search::features::{
     bm25, click_share, features, place, price_position, relative_to_best, taste,
 };
 use corpus::search::meaning::{document_tokens, query_tokens};
+use corpus::search::said::{said, weights};
 use corpus::search::{Circumstances, Collection, Features, Query, Term, exact_key};
 use corpus::{Corpus, InteractionSequence, QueryClick, Split};
 use models::index::{Scored, top};
@@ -217,7 +218,7 @@ impl<'a> Retriever<'a> {
         }
         let features = self.features(request, &query, &meaning, &numbers);
         let graded = match request.judged {
-            true => graded(request, &numbers, &features),
+            true => self.graded(request, &query, &numbers),
             false => Vec::new(),
         };
         Some(List {
@@ -228,6 +229,22 @@ impl<'a> Retriever<'a> {
             weight: 1.0,
             judged: request.judged,
         })
+    }
+
+    /// Of the graded products of a list: what they have of what was asked for.
+    fn graded(&self, request: &Request, query: &Query, numbers: &[u32]) -> Vec<(f32, bool)> {
+        let weights = weights(query);
+        let said = |number: u32| {
+            let document = &self.collection.documents()[number as usize];
+            said(query, &weights, document) as f32
+        };
+        let most = numbers.iter().map(|number| said(*number));
+        let most = most.fold(1.0, f32::max);
+        let graded = numbers.iter().filter_map(|number| {
+            let grade = request.labels.get(number)?;
+            Some((said(*number) / most, *grade > 0.0))
+        });
+        graded.collect()
     }
 
     /// The cosine of each product to a query.
@@ -361,17 +378,6 @@ impl<'a> Retriever<'a> {
             )
         }
     }
-}
-
-fn graded(request: &Request, numbers: &[u32], features: &[Features]) -> Vec<(f32, bool)> {
-    let said = features.iter().map(|one| one[place::WORDS]);
-    let most = said.clone().fold(f32::MIN_POSITIVE, f32::max);
-    let pairs = numbers.iter().zip(said);
-    let graded = pairs.filter_map(|(number, said)| {
-        let grade = request.labels.get(number)?;
-        Some((said / most, *grade > 0.0))
-    });
-    graded.collect()
 }
 
 /// The vector of each product.

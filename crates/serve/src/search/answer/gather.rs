@@ -1,7 +1,7 @@
 //! What may answer a search: found by its words, by its meaning or because
 //! somebody chose it, and what has too little of what was asked for left out.
 
-use corpus::search::{Query, QueryWord};
+use corpus::search::said::{WHOLE, weights};
 
 use super::super::index::DocumentNumber;
 use super::super::meaning;
@@ -15,27 +15,6 @@ use crate::ServeError;
 const NEAR: usize = 100;
 /// Products further from a query than this are not found by meaning alone.
 const LEAST_COSINE: f32 = 0.3;
-
-/// What all words of a query say together.
-const WHOLE: u64 = 1_000;
-/// Of longer queries no word says enough to leave anything out.
-const MOST_WORDS: usize = 32;
-
-/// How much each word of a query says of what all say that the catalogue has
-/// something like: the rarer, the more.
-fn weights(query: &Query) -> Vec<u64> {
-    if query.words.len() > MOST_WORDS {
-        return Vec::new();
-    }
-    let says = |word: &QueryWord| match word.alternatives.is_empty() {
-        true => 0.0,
-        false => word.rarity * word.share,
-    };
-    let all: f32 = query.words.iter().map(says).sum();
-    let all = all.max(f32::MIN_POSITIVE);
-    let weight = |word: &QueryWord| (WHOLE as f32 * says(word) / all).round() as u64;
-    query.words.iter().map(weight).collect()
-}
 
 /// What is here without any word.
 fn unsaid(document: DocumentNumber) -> Match {

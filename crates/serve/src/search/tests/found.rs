@@ -148,3 +148,18 @@ fn what_was_chosen_is_found_with_one_word_of_three() {
     assert!(found.contains(&"lamp3".to_owned()), "{found:?}");
     assert!(!found.contains(&"lamp2".to_owned()), "{found:?}");
 }
+
+#[test]
+fn a_rare_word_leaves_out_nothing_by_itself() {
+    let mut shop = dresses();
+    let hook = product("hook", "Brass hook", &["Hooks"], 900);
+    let mut mug = product("cup", "Cup", &["Kitchen"], 900);
+    mug.description = Some("Cute, they say.".to_owned());
+    shop.append(vec![Record::Product(hook), Record::Product(mug)]);
+    shop.refresh();
+    // A slip that may have been a hook, and a word of one description.
+    for query in ["hoxk dress", "cute dress"] {
+        let found = shop.ids(query);
+        assert!(found.iter().any(|id| id == "dress0"), "{query}: {found:?}");
+    }
+}

@@ -367,6 +367,23 @@ fn who_wants_anything_is_shown_what_the_shop_recommends() {
 }
 
 #[test]
+fn a_rule_of_the_shop_is_no_kind_of_what_was_spoken_of() {
+    let shop = department_store();
+    for (about, question) in [
+        ("do you have bikes?", "are there any discounts?"),
+        ("有耳机吗？", "有优惠吗？"),
+    ] {
+        let request = SupportRequest {
+            message: question.to_owned(),
+            conversation: vec![(Role::Customer, about.to_owned())],
+            ..SupportRequest::default()
+        };
+        let (reply, _) = ask_with(&shop, &request);
+        assert!(reply.actions.is_empty(), "{question}: {reply:?}");
+    }
+}
+
+#[test]
 fn what_is_asked_of_the_catalogue_stays_in_mind() {
     let shop = department_store();
     let mut conversation = Vec::new();

@@ -145,6 +145,9 @@ impl Turn<'_> {
             return None;
         }
         let wanted = Wanted::read(&said, self.snapshot);
+        if kind == Asked::Have && self.is_about_the_shop(&said, &wanted) {
+            return None;
+        }
         let found = match (before, kind) {
             // "And kettles?" is about something else, "and the blue one?" about
             // one of those.
@@ -177,6 +180,17 @@ impl Turn<'_> {
             confidence: 1.0,
             route: "products",
             ..Draft::default()
+        })
+    }
+
+    /// Whether what is asked for is no thing on the shelves but one that shops
+    /// have rules for: "are there any discounts?", "有发票吗".
+    fn is_about_the_shop(&self, said: &str, wanted: &Wanted) -> bool {
+        let head = terms(said)
+            .into_iter()
+            .find(|term| term.word == wanted.head);
+        head.is_some_and(|head| {
+            head.concept.is_some() && self.knowledge.shelf.find(&[head.word], None).is_empty()
         })
     }
 

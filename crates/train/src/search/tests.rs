@@ -127,3 +127,25 @@ fn judgements_teach_as_well() {
     let trained = run(&corpus).unwrap();
     assert!(trained.metrics[0].value > trained.metrics[0].baseline);
 }
+
+#[test]
+fn graded_lists_weigh_as_much_as_clicked_ones() {
+    let list = |judged| List {
+        weight: 1.0,
+        judged,
+        ..List::default()
+    };
+    let weighed = |clicked: usize, judged: usize| {
+        let clicked = std::iter::repeat_n(false, clicked);
+        let judged = std::iter::repeat_n(true, judged);
+        let mut lists: Vec<List> = clicked.chain(judged).map(list).collect();
+        weigh(&mut lists);
+        let (judged, clicked): (Vec<_>, Vec<_>) = lists.iter().partition(|list| list.judged);
+        [clicked, judged].map(|lists| lists.iter().map(|list| list.weight).sum::<f64>())
+    };
+    assert_eq!(weighed(80, 10), [80.0, 80.0]);
+    // One graded list does not outweigh a whole log, and none loses weight.
+    assert_eq!(weighed(1_000, 1), [1_000.0, MOST_WEIGHT]);
+    assert_eq!(weighed(2, 10), [2.0, 10.0]);
+    assert_eq!(weighed(0, 10), [0.0, 10.0]);
+}

@@ -361,8 +361,8 @@ pub struct Ranker {
 }
 
 /// Of graded pairs with a smaller share fewer than one in twenty was right
-/// (57 queries of Chorus, and a simulated shop); with more it is one in ten
-/// and soon one in three.
+/// (57 queries of Chorus, and a simulated shop, words weighed by their rarity
+/// alone); with more it is one in ten and soon one in three.
 fn default_least_said() -> f32 {
     0.35
 }

@@ -75,15 +75,12 @@ impl QueryWord {
     /// Whether the surest thing that it may stand for is a guess: a slip that
     /// fingers hardly make, or a word taken apart with other letters.
     pub fn is_a_guess(&self) -> bool {
-        let surest = |one: &&Alternative| !self.alternatives.iter().any(|o| o.weight > one.weight);
-        self.alternatives
-            .iter()
-            .find(surest)
-            .is_some_and(|one| match one.origin {
-                Origin::Corrected => channel::is_unlikely(&self.text, &one.text),
-                Origin::Split => one.text.replace(' ', "") != self.text,
-                _ => false,
-            })
+        let surest = self.alternatives.first();
+        surest.is_some_and(|one| match one.origin {
+            Origin::Corrected => channel::is_unlikely(&self.text, &one.text),
+            Origin::Split => one.text.replace(' ', "") != self.text,
+            _ => false,
+        })
     }
 }
 

@@ -210,7 +210,8 @@ fn is_word(key: &str) -> bool {
 }
 
 /// What a text is indexed by: its content words, their concepts, the groups
-/// of everyday words that they are in and the characters of Chinese ones.
+/// of everyday words that they are in, the characters of Chinese ones and the
+/// Chinese words that come apart in it.
 fn index_keys(text: &str) -> Vec<String> {
     let mut found = keys(text);
     let loose: Vec<String> = found
@@ -223,7 +224,7 @@ fn index_keys(text: &str) -> Vec<String> {
     found
 }
 
-/// The content words of a text and their concepts.
+/// The content words of a text, their concepts and what these are kinds of.
 pub(super) fn keys(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut last_concept = None;

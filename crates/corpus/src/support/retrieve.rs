@@ -480,6 +480,8 @@ mod tests {
             let found = index.retrieve(&Question::read(question, None), 5);
             let said = index.text_of(found[0].source, found[0].unit);
             assert_eq!(said, expected, "{question}: {found:#?}");
+            let unknown = found[0].features.named("unknown");
+            assert_eq!(unknown, 0.0, "{question}: {found:#?}");
         }
     }
 

@@ -136,10 +136,13 @@ impl Search<'_> {
         }
         if self.cursor.shown.is_empty() {
             let filtered = !self.request.filter.is_empty();
-            let counted = candidates
-                .iter()
-                .filter(|one| !filtered || self.allows(one.document));
-            let most = counted.map(|one| one.said).max().unwrap_or_default();
+            let mut most = 0;
+            for one in candidates.iter() {
+                // The filter is asked only where it matters.
+                if one.said > most && (!filtered || self.allows(one.document)) {
+                    most = one.said;
+                }
+            }
             self.cursor.enough.least = (most as f32 * self.ranker.least_said) as u64;
         }
         let least = self.cursor.enough.least;

@@ -103,6 +103,11 @@ async fn each_mistake_has_its_code() {
         }
         assert!(answer.headers.contains_key("x-request-id"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn each_mistaken_address_has_its_code() {
+    let shop = Shop::open(&[]).await;
     for (path, status, code) in [
         ("/v1/tasks/none", 404, "unknown_task"),
         ("/v1/decisions/none", 404, "unknown_decision"),

@@ -9,6 +9,8 @@ mod concepts;
 mod examples;
 mod index;
 mod match_features;
+mod matches;
+mod named;
 mod pairs;
 mod passages;
 mod question;

@@ -53,6 +53,7 @@ impl CommonAnswer {
             title: None,
             url: None,
             language: self.language.clone(),
+            is_guide: false,
             text: self.text.clone(),
             asked: vec![self.asked.clone()],
         }

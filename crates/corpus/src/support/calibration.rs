@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a match is judged by; the first stands for itself (1 always).
-pub const FEATURE_NAMES: [&str; 23] = [
+pub const FEATURE_NAMES: [&str; 25] = [
     "bias",
     "coverage",
     "body",
@@ -25,6 +25,8 @@ pub const FEATURE_NAMES: [&str; 23] = [
     "meaning_lead",
     "meaning_gain",
     "foreign",
+    "silent",
+    "uncalled",
 ];
 
 /// One for each of [`FEATURE_NAMES`], and the language model's at the end.
@@ -146,12 +148,12 @@ impl Calibration {
 
 const MEANING_PRIOR: [f64; FEATURES] = [
     -3.2, -3.21, 0.6, -1.7, -1.45, -0.75, 0.8, -0.03, 2.13, 1.85, 1.41, 3.0, 1.37, -2.41, -0.68,
-    -3.22, 1.49, -0.74, 7.37, 2.94, 4.09, 3.91, 0.0, 0.0,
+    -3.22, 1.49, -0.74, 7.37, 2.94, 4.09, 3.91, 0.0, 0.0, 0.0, 0.0,
 ];
 
 const PRIOR: [f64; FEATURES] = [
     -3.35, 2.2, 1.6, -2.4, 1.0, 1.6, 0.9, 1.2, 0.8, 1.6, 1.5, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
-    0.0, 0.0, 0.0, 0.0, -8.0, 0.0,
+    0.0, 0.0, 0.0, 0.0, -8.0, -4.7, -0.9, 0.0,
 ];
 
 /// How strongly a shop's own pairs must speak before they move the weights.

@@ -43,8 +43,12 @@ pub struct Index {
     pub(super) source_postings: Vec<Vec<u32>>,
     /// By word: units asked for with it, with the share of the questions.
     pub(super) asked_postings: Vec<Vec<(u32, f32)>>,
-    /// By word: whether the title of a source holds it.
-    pub(super) in_titles: Vec<bool>,
+    /// By word: sources whose title holds it.
+    pub(super) title_postings: Vec<Vec<u32>>,
+    /// By source: summed rarity of its title's words, and of those among them
+    /// that are used of nothing else.
+    pub(super) title_mass: Vec<f32>,
+    pub(super) own_mass: Vec<f32>,
     /// By source: the place of its first unit among all.
     pub(super) first_units: Vec<u32>,
     pub(super) idf: Vec<f32>,
@@ -110,7 +114,7 @@ impl Index {
         self.postings.push(Vec::new());
         self.source_postings.push(Vec::new());
         self.asked_postings.push(Vec::new());
-        self.in_titles.push(false);
+        self.title_postings.push(Vec::new());
         number
     }
 
@@ -119,7 +123,9 @@ impl Index {
         let title = source.title.as_deref().map(index_keys).unwrap_or_default();
         for word in &title {
             let word = self.word(word) as usize;
-            self.in_titles[word] = true;
+            if self.title_postings[word].last() != Some(&place) {
+                self.title_postings[word].push(place);
+            }
         }
         self.first_units.push(self.flat.len() as u32);
         let mut in_source: Vec<u32> = Vec::new();
@@ -187,8 +193,20 @@ impl Index {
         self.unknown_idf = idf(0.0);
         self.mean_length = self.flat.iter().map(|unit| unit.length).sum::<f32>() / count.max(1.0);
         let mut is_said = vec![true; self.postings.len()];
+        let mut is_word = is_said.clone();
         for (word, number) in &self.vocabulary {
             is_said[*number as usize] = !word.starts_with(LOOSE_MARK);
+            is_word[*number as usize] = self::is_word(word);
+        }
+        self.title_mass = vec![0.0; self.units.len()];
+        self.own_mass = vec![0.0; self.units.len()];
+        for (word, titled) in self.title_postings.iter().enumerate() {
+            for source in titled.iter().filter(|_| is_word[word]) {
+                self.title_mass[*source as usize] += self.idf[word];
+                if self.is_own(word as u32) {
+                    self.own_mass[*source as usize] += self.idf[word];
+                }
+            }
         }
         for (word, list) in self.postings.iter().enumerate() {
             for posting in list.iter().filter(|posting| posting.count > 0.0) {
@@ -239,4 +257,22 @@ pub(super) fn keys(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+#[cfg(test)]
+impl Index {
+    /// Of documents, each a title and a text.
+    pub(super) fn of(documents: &[(&str, &str)]) -> Self {
+        let source = |(title, text): &(&str, &str)| Source {
+            kind: super::passages::SourceKind::Document,
+            id: shop::Id::new(title).unwrap(),
+            title: Some((*title).to_owned()),
+            url: None,
+            language: None,
+            is_guide: false,
+            text: (*text).to_owned(),
+            asked: Vec::new(),
+        };
+        Self::new(documents.iter().map(source).collect())
+    }
 }

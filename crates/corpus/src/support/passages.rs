@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use shop::{Document, Id};
+use shop::{Document, DocumentKind, Id};
 
 /// Where a source comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct Source {
     pub url: Option<String>,
     /// As `en` or `zh`.
     pub language: Option<String>,
+    /// Whether it is about one thing, which its title names: such a text
+    /// answers those who speak of that thing.
+    pub is_guide: bool,
     /// The text itself.
     pub text: String,
     /// How customers asked for it.
@@ -64,6 +67,7 @@ impl Source {
             title: document.title.clone(),
             url: document.url.clone(),
             language,
+            is_guide: document.kind == Some(DocumentKind::Guide),
             text: document.text.clone(),
             asked: Vec::new(),
         }
@@ -92,6 +96,7 @@ const LONGEST_LIST_BYTES: usize = 640;
 /// An item that is longer is said sentence by sentence.
 const LONGEST_ITEM_BYTES: usize = 360;
 const LONGEST_HEADING_CHARACTERS: usize = 70;
+const LONGEST_LABEL_CHARACTERS: usize = 50;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineKind {
@@ -351,9 +356,22 @@ impl Splitter<'_> {
             .map_or(self.lines[start].end, |line| line.end)
     }
 
+    /// The sentences of running text. A question that is answered right behind
+    /// it stands above what follows, and so does a label ("Wrong item: …").
     fn sentences(&mut self, start: usize, end: usize, heading: &Option<String>) {
-        for (first, last) in sentence_spans(&self.text[start..end]) {
-            self.push(start + first, start + last, heading);
+        let spans = sentence_spans(&self.text[start..end]);
+        let mut above = heading.clone();
+        for (place, (first, last)) in spans.iter().enumerate() {
+            let said = &self.text[start + first..start + last];
+            let goes_on = place + 1 < spans.len();
+            if goes_on && said.ends_with(['?', '？']) {
+                above = below(heading, said);
+                continue;
+            }
+            self.push(start + first, start + last, &above);
+            if let Some(label) = label(said).filter(|_| goes_on && place == 0) {
+                above = below(heading, label);
+            }
         }
     }
 
@@ -375,6 +393,20 @@ impl Splitter<'_> {
             });
         }
     }
+}
+
+/// What stands above, with what stands below that.
+fn below(heading: &Option<String>, words: &str) -> Option<String> {
+    Some(match heading {
+        Some(heading) => format!("{heading}: {words}"),
+        None => words.to_owned(),
+    })
+}
+
+/// The few words before a colon that a sentence starts with.
+fn label(sentence: &str) -> Option<&str> {
+    let (label, _) = sentence.split_once([':', '：'])?;
+    (label.chars().count() <= LONGEST_LABEL_CHARACTERS).then_some(label)
 }
 
 /// Byte spans of the sentences of running text, English and Chinese.
@@ -462,13 +494,7 @@ mod tests {
     fn sentences_items_and_lists() {
         check(
             "One day. Two days, e.g. this one! Yes? Never. 5 left",
-            &[
-                "One day.",
-                "Two days, e.g. this one!",
-                "Yes?",
-                "Never.",
-                "5 left",
-            ],
+            &["One day.", "Two days, e.g. this one!", "Never.", "5 left"],
         );
         check(
             "满88元免邮费；不满收10元。退款7天内到账！好吗？",
@@ -497,6 +523,29 @@ mod tests {
         let headings: Vec<Option<&str>> =
             units.iter().map(|unit| unit.heading.as_deref()).collect();
         assert_eq!(headings, [Some("Returns"), Some("Shipping")]);
+    }
+
+    #[test]
+    fn a_question_and_a_label_stand_above_what_follows_them() {
+        let text = "# Orders\n\nAdd items? Never. Place another.\n\nWrong item: we send a label. Keep the box.\n\n问：退款退到哪里？\n答：原路退回。实时到账。";
+        let said: Vec<(&str, &str)> = split(text)
+            .iter()
+            .map(|unit| {
+                (
+                    unit.heading.clone().unwrap_or_default().leak() as &str,
+                    &text[unit.start..unit.end],
+                )
+            })
+            .collect();
+        let expected = [
+            ("Orders: Add items?", "Never."),
+            ("Orders: Add items?", "Place another."),
+            ("Orders", "Wrong item: we send a label."),
+            ("Orders: Wrong item", "Keep the box."),
+            ("问：退款退到哪里？", "答：原路退回。"),
+            ("问：退款退到哪里？", "实时到账。"),
+        ];
+        assert_eq!(said, expected);
     }
 
     proptest::proptest! {

@@ -72,11 +72,10 @@ impl Question {
             .filter(|term| term.content)
             .collect();
         let only_frames = content.iter().all(is_frame);
-        let price = super::concepts::concept_of("price");
         for term in content {
             // "How much is shipping?" wants a sum of money; that is known, and
             // no reason to look for the word.
-            let is_kind = self.wants == Wants::Money && price.is_some() && term.concept == price;
+            let is_kind = self.wants.is_said_by(&term);
             let weight = if is_kind {
                 weight * KIND_WEIGHT
             } else {
@@ -89,23 +88,26 @@ impl Question {
     }
 
     /// Names are told by a capital that no sentence starts with; where most
-    /// words have one, it says nothing.
+    /// words of a sentence have one, as in a title, it says nothing.
     fn mark_names(&mut self, text: &str) {
         let words: Vec<&str> = text.split_whitespace().collect();
+        let ends = |word: &&str| word.ends_with(['.', '!', '?', ':', ';', '"', ')', '-']);
         let is_capital = |word: &&str| word.starts_with(char::is_uppercase);
-        if words.iter().filter(|word| is_capital(word)).count() * 2 > words.len() {
-            return;
-        }
-        for pair in words.windows(2) {
-            let ends = pair[0].ends_with(['.', '!', '?', ':', ';', '"', ')', '-']);
-            let bare = pair[1].trim_matches(|c: char| !c.is_alphanumeric());
-            let shouts = bare.chars().filter(|c| c.is_uppercase()).count() != 1;
-            if ends || shouts || !is_capital(&bare) || bare.chars().count() < 3 {
+        for sentence in words.split_inclusive(ends) {
+            let capitals = sentence.iter().filter(|word| is_capital(word)).count();
+            if capitals * 2 > sentence.len() {
                 continue;
             }
-            let stem = super::terms::stem(&bare.to_lowercase());
-            for (term, _) in &mut self.terms {
-                term.is_name |= term.word == stem;
+            for word in &sentence[1..] {
+                let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+                let shouts = bare.chars().filter(|c| c.is_uppercase()).count() != 1;
+                if shouts || !is_capital(&bare) || bare.chars().count() < 3 {
+                    continue;
+                }
+                let stem = super::terms::stem(&bare.to_lowercase());
+                for (term, _) in &mut self.terms {
+                    term.is_name |= term.word == stem;
+                }
             }
         }
     }
@@ -138,5 +140,32 @@ mod tests {
             let read = Question::read(question, None);
             assert_eq!(read.is_topic_of(title), expected, "{question}: {read:?}");
         }
+    }
+
+    #[test]
+    fn a_name_has_a_capital_where_its_sentence_has_few() {
+        for (question, expected) in [
+            ("Fish Finder: Is it sold in Lisbon?", "lisbon"),
+            ("Do you ship to Lisbon?", "lisbon"),
+            ("Is It Sold In Lisbon?", ""),
+            ("Fish Finder Pro", ""),
+        ] {
+            let read = Question::read(question, None);
+            let names = read.terms.iter().filter(|(term, _)| term.is_name);
+            let names: Vec<&str> = names.map(|(term, _)| term.word.as_str()).collect();
+            assert_eq!(names.concat(), expected, "{question}");
+        }
+    }
+
+    #[test]
+    fn words_that_say_which_value_is_wanted_weigh_little() {
+        let weight = |question: &str, word: &str| {
+            let read = Question::read(question, None);
+            let found = read.terms.iter().find(|(term, _)| term.word == word);
+            found.map(|(_, weight)| *weight)
+        };
+        let often = weight("How many times may I swap?", "time");
+        assert_eq!(often, Some(KIND_WEIGHT));
+        assert_eq!(weight("What time is it?", "time"), Some(1.0));
     }
 }

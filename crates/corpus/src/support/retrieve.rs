@@ -4,12 +4,11 @@
 use rustc_hash::FxHashMap;
 
 use super::calibration::Features;
-use super::concepts::wider;
-use super::index::{Index, concept_key};
+use super::index::Index;
+use super::matches::TermMatch;
+use super::named::{NameWord, Named};
 use super::passages::Source;
 use super::question::Question;
-use super::terms::Term;
-use super::thesaurus::{character_key, characters_of, group_key, groups_of, separable_key};
 
 /// Okapi BM25 (Robertson and Zaragoza, 2009).
 const K1: f32 = 1.2;
@@ -19,17 +18,6 @@ const TITLE_WEIGHT: f32 = 0.6;
 const ASKED_WEIGHT: f32 = 2.0;
 /// How much the whole source's match counts beside the unit's.
 const SOURCE_WEIGHT: f32 = 0.35;
-/// A concept is a looser match than the word itself.
-const CONCEPT_WEIGHT: f32 = 0.8;
-/// Everyday words of one group may mean one thing, or not.
-const GROUP_WEIGHT: f32 = 0.5;
-/// A character of a Chinese word says less than the word.
-const CHARACTER_STRENGTH: f32 = 0.8;
-/// A word that was mended may be another one.
-const MENDED_WEIGHT: f32 = 0.7;
-const SHORTEST_MENDED: usize = 5;
-/// What a word that no source holds costs, beside the rarest that one holds.
-const UNKNOWN_WEIGHT: f32 = 0.7;
 /// The BM25, in words as rare as can be, that counts as half a match.
 const HALF_MATCH: f32 = 2.0;
 
@@ -91,7 +79,8 @@ impl Index {
             .iter()
             .flat_map(|(term, weight)| self.term_matches(term, *weight))
             .collect();
-        let (units, bm25) = self.gather(&matches);
+        let named = self.named(&matches);
+        let (units, bm25) = self.gather(&matches, &named);
         let by_source = self.source_coverage(&matches);
         let asked = self.asked_coverage(&matches);
         let stays = |source: u32| keep(source as usize, &self.sources[source as usize]);
@@ -127,7 +116,7 @@ impl Index {
             .map(|(score, place)| {
                 let unit = &self.flat[place as usize];
                 let whole = by_source.get(&unit.source).copied().unwrap_or_default();
-                let mut features = self.unit_features(question, &matches, place);
+                let mut features = self.unit_features(question, &matches, &named, place);
                 let lexical = bm25.get(&place).copied().unwrap_or_default();
                 features.set(
                     "lexical",
@@ -150,110 +139,8 @@ impl Index {
             .collect()
     }
 
-    /// A word as the index knows it; a Chinese one that no source holds in any
-    /// form is asked for as it comes apart ("分期" in "分3期"), or else by its
-    /// characters.
-    fn term_matches(&self, term: &Term, weight: f32) -> Vec<TermMatch> {
-        let whole = self.term_match(term, weight);
-        let characters: Vec<char> = characters_of(&term.word).collect();
-        if let [first, last] = characters[..]
-            && whole.word.is_none()
-            && whole.concept.is_none()
-            && let Some(apart) = self.vocabulary.get(&separable_key(first, last))
-        {
-            return vec![TermMatch {
-                word: Some(*apart),
-                strength: CHARACTER_STRENGTH,
-                ..whole
-            }];
-        }
-        if !whole.is_unheard() || whole.is_foreign || characters.is_empty() {
-            return vec![whole];
-        }
-        let mass = whole.mass / characters.len() as f32;
-        let matches = characters.into_iter().map(|character| {
-            let word = self.vocabulary.get(&character_key(character)).copied();
-            let held = word.filter(|word| !self.postings[*word as usize].is_empty());
-            TermMatch {
-                word: held,
-                concept: None,
-                strength: CHARACTER_STRENGTH,
-                mass,
-                groups: Vec::new(),
-                is_foreign: false,
-                is_year: false,
-            }
-        });
-        matches.collect()
-    }
-
-    fn term_match(&self, term: &Term, weight: f32) -> TermMatch {
-        let word = self.vocabulary.get(&term.word).copied();
-        let concept = term
-            .concept
-            .and_then(|concept| self.vocabulary.get(&concept_key(concept)).copied());
-        let held = |word: Option<u32>| {
-            word.filter(|word| {
-                let word = *word as usize;
-                !self.postings[word].is_empty() || !self.asked_postings[word].is_empty()
-            })
-        };
-        let (mut word, concept) = (held(word), held(concept));
-        let mut mended = false;
-        if word.is_none() && concept.is_none() {
-            word = held(self.nearest(&term.word));
-            mended = word.is_some();
-        }
-        let groups = groups_of(&term.word).iter().map(|group| group_key(*group));
-        let wider = term.concept.and_then(wider).map(concept_key);
-        let groups: Vec<u32> = groups
-            .chain(wider)
-            .filter_map(|key| held(self.vocabulary.get(&key).copied()))
-            .collect();
-        let is_foreign = word.is_none() && term.is_name;
-        let idf = match (word, concept) {
-            (Some(word), Some(concept)) => {
-                self.idf[word as usize].min(self.idf[concept as usize] * 1.3)
-            }
-            (Some(word), None) => self.idf[word as usize],
-            (None, Some(concept)) => self.idf[concept as usize],
-            // It may be a word of everyday life that the sources can do without.
-            (None, None) => self.unknown_idf * UNKNOWN_WEIGHT,
-        };
-        TermMatch {
-            word,
-            concept,
-            strength: if mended { MENDED_WEIGHT } else { 1.0 },
-            mass: idf * weight,
-            groups,
-            is_foreign,
-            is_year: is_year(&term.word),
-        }
-    }
-
-    /// The most frequent known word that one slip of the finger makes of an
-    /// unknown one: a letter too many, too few, another, or two swapped.
-    fn nearest(&self, word: &str) -> Option<u32> {
-        if word.len() < SHORTEST_MENDED || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return None;
-        }
-        let alike = |other: &&String| {
-            other.len().abs_diff(word.len()) <= 1
-                && other.as_bytes()[0] == word.as_bytes()[0]
-                && one_slip(word.as_bytes(), other.as_bytes())
-        };
-        self.vocabulary
-            .keys()
-            .filter(alike)
-            .max_by_key(|other| {
-                let number = self.vocabulary[*other] as usize;
-                (self.postings[number].len(), std::cmp::Reverse(*other))
-            })
-            .map(|other| self.vocabulary[other])
-    }
-
     /// Units that share a word or a concept with the question, with their BM25.
-    fn gather(&self, matches: &[TermMatch]) -> (Vec<u32>, FxHashMap<u32, f32>) {
+    fn gather(&self, matches: &[TermMatch], named: &Named) -> (Vec<u32>, FxHashMap<u32, f32>) {
         let mut bm25: FxHashMap<u32, f32> = FxHashMap::default();
         for term in matches {
             let mut best: FxHashMap<u32, f32> = FxHashMap::default();
@@ -264,7 +151,12 @@ impl Index {
                     let norm = K1 * (1.0 - B + B * length);
                     let body = posting.count * (K1 + 1.0) / (posting.count + norm);
                     let title = f32::from(u8::from(posting.titled)) * TITLE_WEIGHT;
-                    let gain = term.mass * factor * (body + title);
+                    let source = self.flat[posting.unit as usize].source;
+                    let gain = match self.name_word(named, source, term) {
+                        NameWord::No => term.mass * factor * (body + title),
+                        NameWord::Own => term.mass * (1.0 + TITLE_WEIGHT),
+                        NameWord::Others => continue,
+                    };
                     let entry = best.entry(posting.unit).or_default();
                     *entry = entry.max(gain);
                 }
@@ -325,88 +217,21 @@ impl Index {
     }
 }
 
-/// Whether one insertion, deletion, substitution or swap of neighbours makes
-/// one word of the other.
-fn one_slip(a: &[u8], b: &[u8]) -> bool {
-    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    let start = short.iter().zip(long).take_while(|(a, b)| a == b).count();
-    let (short, long) = (&short[start..], &long[start..]);
-    if short.len() < long.len() {
-        return short == &long[1..];
-    }
-    match short {
-        [] => true,
-        [_, rest @ ..] if rest == &long[1..] => true,
-        [first, second, rest @ ..] => *first == long[1] && *second == long[0] && rest == &long[2..],
-        [_] => true,
-    }
-}
-
-/// A question's word as the index knows it.
-pub(super) struct TermMatch {
-    pub(super) word: Option<u32>,
-    pub(super) concept: Option<u32>,
-    /// Below 1 where the word had to be mended.
-    pub(super) strength: f32,
-    pub(super) mass: f32,
-    /// Groups of everyday words that it is in, and the wider concept.
-    pub(super) groups: Vec<u32>,
-    /// A name that no source holds.
-    pub(super) is_foreign: bool,
-    /// A year of the calendar: a source that does not hold it says nothing of it.
-    pub(super) is_year: bool,
-}
-
-impl TermMatch {
-    /// Whether no source holds anything of it.
-    fn is_unheard(&self) -> bool {
-        self.word.is_none() && self.concept.is_none() && self.groups.is_empty()
-    }
-
-    pub(super) fn keys(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
-        let word = self.word.map(|word| (word, self.strength));
-        let concept = self.concept.map(|concept| (concept, CONCEPT_WEIGHT));
-        let groups = self.groups.iter().map(|group| (*group, GROUP_WEIGHT));
-        word.into_iter().chain(concept).chain(groups)
-    }
-}
-
-/// A year of the calendar, as "2015".
-fn is_year(word: &str) -> bool {
-    word.len() == 4
-        && word
-            .parse()
-            .is_ok_and(|year: u16| (1900..2100).contains(&year))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::passages::SourceKind;
     use super::*;
 
     fn index() -> Index {
-        let source = |id: &str, title: &str, text: &str| Source {
-            kind: SourceKind::Document,
-            id: shop::Id::new(id).unwrap(),
-            title: Some(title.to_owned()),
-            url: None,
-            language: None,
-            text: text.to_owned(),
-            asked: Vec::new(),
-        };
-        Index::new(vec![
-            source(
-                "shipping",
+        Index::of(&[
+            (
                 "Shipping",
                 "We ship worldwide. Shipping is free over 50 dollars.",
             ),
-            source(
-                "returns",
+            (
                 "Returns",
                 "Items can be returned within 30 days. Refunds take 5 days.",
             ),
-            source(
-                "yunfei",
+            (
                 "运费",
                 "满88元免邮费；不满88元，每单收取10元运费。港澳台除外。",
             ),
@@ -453,23 +278,9 @@ mod tests {
         }
     }
 
-    /// Documents of one language: title and text.
-    fn index_of(documents: &[(&str, &str)]) -> Index {
-        let source = |(title, text): &(&str, &str)| Source {
-            kind: SourceKind::Document,
-            id: shop::Id::new(title).unwrap(),
-            title: Some((*title).to_owned()),
-            url: None,
-            language: None,
-            text: (*text).to_owned(),
-            asked: Vec::new(),
-        };
-        Index::new(documents.iter().map(source).collect())
-    }
-
     #[test]
     fn a_chinese_word_is_found_where_it_comes_apart() {
-        let index = index_of(&[
+        let index = Index::of(&[
             ("账单", "订单满150美元可分3期免息付款。订单出库时扣款。"),
             ("活动", "会员生日打8折。其他折扣见活动页。"),
         ]);
@@ -487,7 +298,7 @@ mod tests {
 
     #[test]
     fn who_asks_what_shipping_is_asks_for_its_cost() {
-        let index = index_of(&[
+        let index = Index::of(&[
             (
                 "Delivery",
                 "Standard delivery costs 4.90 USD. We deliver to 38 countries.",

@@ -48,30 +48,61 @@ pub fn terms(text: &str) -> Vec<Term> {
     found
 }
 
+/// What stands between the parts of "send it back".
+const PRONOUNS: [&str; 4] = ["it", "them", "this", "that"];
+
 /// Longest phrases first, so that "gift card" is not read as a card.
 fn mark_english(terms: &mut [Term]) {
     let table = concepts();
     let mut start = 0;
     while start < terms.len() {
-        let longest = LONGEST_PHRASE.min(terms.len() - start);
-        let matched = (1..=longest).rev().find_map(|length| {
-            let words: Vec<&str> = terms[start..start + length]
+        let is_part =
+            |place: &usize| *place == start || !PRONOUNS.contains(&terms[*place].word.as_str());
+        let parts: Vec<usize> = (start..terms.len())
+            .filter(is_part)
+            .take(LONGEST_PHRASE)
+            .collect();
+        let matched = (1..=parts.len()).rev().find_map(|length| {
+            let words: Vec<&str> = parts[..length]
                 .iter()
-                .map(|term| term.word.as_str())
+                .map(|place| terms[*place].word.as_str())
                 .collect();
             let concept = table.phrases.get(&words.join(" "))?;
             Some((length, *concept))
         });
         let Some((length, concept)) = matched else {
+            terms[start].concept = unit_of(&terms[start].word);
             start += 1;
             continue;
         };
-        for term in &mut terms[start..start + length] {
+        for place in &parts[..length] {
+            let term = &mut terms[*place];
             term.concept = Some(concept);
-            term.content |= length > 1 && !["to", "of", "with"].contains(&term.word.as_str());
+            term.content |=
+                length > 1 && !["to", "of", "with", "in", "the"].contains(&term.word.as_str());
         }
-        start += length;
+        start = parts[length - 1] + 1;
     }
+}
+
+/// Units that are told from other words by the figure before them.
+const LETTERS: [(&str, &str); 5] = [
+    ("g", "gram"),
+    ("l", "litr"),
+    ("m", "metr"),
+    ("v", "volt"),
+    ("w", "watt"),
+];
+
+/// What the unit at the end of a figure stands for: "500ml" is a capacity.
+fn unit_of(word: &str) -> Option<u16> {
+    let unit = word.trim_start_matches(|character: char| character.is_ascii_digit());
+    if unit.is_empty() || unit.len() == word.len() {
+        return None;
+    }
+    let letter = LETTERS.iter().find(|(letter, _)| *letter == unit);
+    let unit = letter.map_or(unit, |(_, unit)| unit);
+    concepts().phrases.get(unit).copied()
 }
 
 /// Phrases are found in the text itself: the dictionary may cut them in two.
@@ -120,6 +151,9 @@ mod tests {
         for (first, second) in [
             ("swap it", "An exchange is free."),
             ("money back", "refunds take 5 days"),
+            ("can I send it back?", "Returns are free."),
+            ("how many grams?", "350g, in black"),
+            ("does it hold a litre?", "a 2L bottle"),
             ("运费怎么算？", "单笔订单不满88元，每单收取10元邮费"),
             ("怎么退货", "How to return an item"),
             ("买多少钱可以包邮？", "满88元免邮费"),

@@ -1,5 +1,8 @@
 //! What kind of value a question wants, and which kinds a text holds.
 
+use super::concepts::concept_of;
+use super::terms::Term;
+
 /// What kind of value the answer must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Wants {
@@ -27,12 +30,26 @@ const LENGTHS: &[&str] = &[
     "how soon",
     "how many days",
     "how many weeks",
+    "how many months",
+    "how many years",
+    "how many hours",
+    "how fast",
+    "how quickly",
+    "多快",
+    "多少小时",
     "多久",
     "几天",
     "多少天",
     "多长时间",
 ];
 const MOMENTS: &[&str] = &[
+    "what time ",
+    "until when",
+    "by when",
+    "what day",
+    "几号",
+    "哪天",
+    "什么时间",
     " when is ",
     " when are ",
     " when do ",
@@ -50,6 +67,9 @@ const SUMS: &[&str] = &[
     "price",
     "what does it cost",
     "cost of",
+    "would it cost",
+    "cost me",
+    "how expensive",
     "fee",
     "多少钱",
     "运费",
@@ -85,11 +105,27 @@ const KINDS: &[&str] = &[
     "什么方式",
 ];
 
+impl Wants {
+    /// Whether a word of the question only says that such a value is wanted:
+    /// "times" in "How many times …".
+    pub(super) fn is_said_by(self, term: &Term) -> bool {
+        match self {
+            Self::Money => term.concept.is_some() && term.concept == concept_of("price"),
+            Self::Frequency => term.word == "time",
+            _ => false,
+        }
+    }
+}
+
 /// Reads it from the question's words.
 pub(super) fn wants(text: &str) -> Wants {
     let text = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let opens = |word: &str| text.starts_with(word) || text.contains(&format!(": {word}"));
+    // At the start, or after what sets the scene: "If I cancel, when …".
+    let opens = |word: &str| {
+        let after = |mark: &str| text.contains(&format!("{mark} {word}"));
+        text.starts_with(word) || after(":") || after(",")
+    };
     if has(LENGTHS) {
         Wants::Time
     } else if opens("when ") || has(MOMENTS) {
@@ -100,7 +136,7 @@ pub(super) fn wants(text: &str) -> Wants {
         Wants::Frequency
     } else if has(COUNTS) {
         Wants::Number
-    } else if opens("who ") || text.contains(", who ") || text.contains('谁') {
+    } else if opens("who ") || text.contains('谁') {
         Wants::Person
     } else if has(KINDS) {
         Wants::Choice
@@ -131,8 +167,10 @@ const TIMES: &[&str] = &[
     "minute",
     "immediately",
     "o'clock",
-    " am",
-    " pm",
+    " am ",
+    " pm ",
+    "a.m.",
+    "p.m.",
     "天",
     "日",
     "小时",
@@ -184,12 +222,14 @@ const REPEATS: &[&str] = &[
 ];
 const PEOPLE: &[&str] = &[
     "user", "customer", "member", "agent", "team", "staff", "person", "people", "manager", "buyer",
-    "seller", "you", "we ", "our ", "owner", "company", "courier", "carrier", "客", "会员", "您",
+    "seller", "you ", "we ", "our ", "owner", "company", "courier", "carrier", "客", "会员", "您",
     "人", "商家",
 ];
 
-/// How far a number without a currency is the sum of money that is wanted.
+/// How far a number without a currency is the sum of money that is wanted …
 const BARE_NUMBER: f64 = 0.4;
+/// … and a condition the time that is wanted.
+const BARE_CONDITION: f64 = 0.4;
 
 impl Values {
     /// Those of a text.
@@ -210,12 +250,14 @@ impl Values {
     }
 
     /// 1 where the text holds what is wanted, -1 where it does not, 0 where
-    /// nothing certain is wanted. A number without a currency may be a sum.
+    /// nothing certain is wanted. A number without a currency may be a sum, and
+    /// "once it has left" may be all that there is to say of when.
     pub(super) fn fit(self, wants: Wants) -> f64 {
         let fits = match wants {
             Wants::Anything => return 0.0,
             Wants::Time => self.time,
-            Wants::Moment => self.time || self.condition,
+            Wants::Moment if !self.time && self.condition => return BARE_CONDITION,
+            Wants::Moment => self.time,
             Wants::Money if !self.money && self.digit => return BARE_NUMBER,
             Wants::Money => self.money,
             Wants::Number => self.digit,
@@ -236,6 +278,12 @@ mod tests {
         for (question, wanted, answer, fits) in [
             ("How long does it take?", Wants::Time, "5 to 7 days", true),
             ("When do I get it?", Wants::Moment, "once it has left", true),
+            (
+                "If I cancel, when may I order?",
+                Wants::Moment,
+                "5 days",
+                true,
+            ),
             (
                 "what does shipping cost, how much?",
                 Wants::Money,
@@ -274,7 +322,11 @@ mod tests {
             assert_eq!(wants(question), wanted, "{question}");
             assert_eq!(Values::of(answer).fit(wanted) > 0.0, fits, "{answer}");
         }
-        let sum = |text: &str| Values::of(text).fit(Wants::Money);
-        assert!(sum("4.90 USD") > sum("38 countries"));
+        let better = |wanted: Wants, text: &str, other: &str| {
+            Values::of(text).fit(wanted) > Values::of(other).fit(wanted)
+        };
+        assert!(better(Wants::Money, "4.90 USD", "38 countries"));
+        assert!(better(Wants::Moment, "in 5 days", "once it has left"));
+        assert!(better(Wants::Person, "you pay", "protect yourself"));
     }
 }

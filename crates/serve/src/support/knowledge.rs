@@ -142,6 +142,7 @@ pub(crate) fn product_source(product: &Product) -> Option<Source> {
         title: Some(product.title.clone()),
         url: product.url.clone(),
         language: corpus::detect_language(&text).map(str::to_owned),
+        is_guide: true,
         text,
         asked: Vec::new(),
     })

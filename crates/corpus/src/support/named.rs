@@ -1,0 +1,209 @@
+//! Sources that a question calls by their names: "Trailblazer Tent: how do I
+//! clean it?". The name says which source is meant and nothing about which of
+//! its sentences, so it does not speak for those that repeat it, nor for the
+//! sources of other things whose names have a word of it.
+
+use rustc_hash::FxHashMap;
+
+use super::index::Index;
+use super::matches::TermMatch;
+
+/// A source is called by its name where the question holds this share of its
+/// title, rare words first …
+const NAME_SHARE: f32 = 0.75;
+/// … and so many words of it: one is a topic.
+const NAME_WORDS: usize = 2;
+/// A guide's title is a name where this share of it is used of nothing else.
+const OWN_SHARE: f32 = 0.55;
+
+/// The places of the sources that a question calls by their names, in order.
+#[derive(Debug, Default)]
+pub(super) struct Named(Vec<u32>);
+
+impl Named {
+    pub(super) fn contains(&self, source: u32) -> bool {
+        self.0.binary_search(&source).is_ok()
+    }
+}
+
+/// What a question's word has to do with the names of sources, seen from one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameWord {
+    /// It is no word of a name by which the question calls a source.
+    No,
+    /// It is a word of this source's name.
+    Own,
+    /// It is a word of the name of another, while this one is not called.
+    Others,
+}
+
+/// How much of a title a question holds.
+#[derive(Debug, Default)]
+struct Called {
+    mass: f32,
+    words: usize,
+    has_own_word: bool,
+}
+
+impl Index {
+    /// The sources that a question calls by their names. A title is a name
+    /// where one of its words is used of nothing else: "Gift cards" is a topic
+    /// that many texts speak of.
+    pub(super) fn named(&self, matches: &[TermMatch]) -> Named {
+        let mut called: FxHashMap<u32, Called> = FxHashMap::default();
+        for word in matches.iter().filter_map(|term| term.word) {
+            let is_own = self.is_own(word);
+            for source in &self.title_postings[word as usize] {
+                let entry = called.entry(*source).or_default();
+                entry.mass += self.idf[word as usize];
+                entry.words += 1;
+                entry.has_own_word |= is_own;
+            }
+        }
+        let is_named = |source: u32, called: &Called| {
+            let whole = self.title_mass[source as usize];
+            called.has_own_word && called.words >= NAME_WORDS && called.mass >= NAME_SHARE * whole
+        };
+        let named = called
+            .iter()
+            .filter(|(source, called)| is_named(**source, called));
+        let mut named: Vec<u32> = named.map(|(source, _)| *source).collect();
+        named.sort_unstable();
+        Named(named)
+    }
+
+    /// Whether all sources that hold a word have it in their titles.
+    pub(super) fn is_own(&self, word: u32) -> bool {
+        let word = word as usize;
+        self.title_postings[word].len() == self.source_postings[word].len()
+    }
+
+    /// Whether a source is the guide of one thing, and its title is the name.
+    pub(super) fn is_guide(&self, source: u32) -> bool {
+        let source = source as usize;
+        let has_name = self.own_mass[source] >= OWN_SHARE * self.title_mass[source];
+        self.sources[source].is_guide && self.title_mass[source] > 0.0 && has_name
+    }
+
+    /// What a word of the question has to do with names, for one source.
+    pub(super) fn name_word(&self, named: &Named, source: u32, term: &TermMatch) -> NameWord {
+        let Some(word) = term.word else {
+            return NameWord::No;
+        };
+        let titled = &self.title_postings[word as usize];
+        let has = |source: u32| titled.binary_search(&source).is_ok();
+        if named.contains(source) {
+            if has(source) {
+                NameWord::Own
+            } else {
+                NameWord::No
+            }
+        } else if named.0.iter().any(|other| has(*other)) {
+            NameWord::Others
+        } else {
+            NameWord::No
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::calibration::Calibration;
+    use super::super::question::Question;
+    use super::*;
+
+    fn sheets() -> Index {
+        Index::of(&[
+            (
+                "Kestrel Breeze Cordless Travel Kettle",
+                "Boil water in no time with the Kestrel Breeze Cordless Travel Kettle.\n- Limited lifetime warranty\n- Wipe with a damp cloth",
+            ),
+            (
+                "Kestrel Ember Kettle",
+                "The Kestrel Ember Kettle keeps water warm.\n- Two years of warranty\n- Descale it with vinegar",
+            ),
+            ("Returns", "A kettle can be returned within 30 days."),
+            ("Orders", "Orders can be changed until they leave."),
+            ("Points", "Points can be spent on anything."),
+        ])
+    }
+
+    /// The likeliest answer with its probability.
+    fn answer(index: &Index, question: &str) -> (String, f64) {
+        let calibration = Calibration::default();
+        let found = index.retrieve(&Question::read(question, None), 10);
+        let likely = found.iter().map(|one| {
+            let said = index.text_of(one.source, one.unit).to_owned();
+            (said, calibration.probability(&one.features))
+        });
+        likely.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap()
+    }
+
+    #[test]
+    fn a_name_speaks_for_no_sentence_that_repeats_it() {
+        let index = sheets();
+        for (question, expected) in [
+            (
+                "Kestrel Breeze Cordless Travel Kettle: what about the warranty?",
+                "Limited lifetime warranty",
+            ),
+            (
+                "How do I clean the Kestrel Breeze Cordless Travel Kettle?",
+                "Wipe with a damp cloth",
+            ),
+            ("Kestrel Ember Kettle: warranty?", "Two years of warranty"),
+            (
+                "Can I return the Kestrel Breeze Cordless Travel Kettle?",
+                "A kettle can be returned within 30 days.",
+            ),
+        ] {
+            let (said, probability) = answer(&index, question);
+            assert_eq!(said, expected, "{question}");
+            assert!(probability > 0.5, "{question}: {probability}");
+        }
+    }
+
+    #[test]
+    fn a_named_source_is_silent_where_nobody_has_the_words() {
+        let index = sheets();
+        for question in [
+            "Kestrel Breeze Cordless Travel Kettle: does it whistle?",
+            "Kestrel Breeze Cordless Travel Kettle, whistling?",
+            "What is the voltage of the Kestrel Breeze Cordless Travel Kettle?",
+            "Kestrel Breeze Cordless Travel Kettle: is it sold in Lisbon?",
+        ] {
+            let (said, probability) = answer(&index, question);
+            assert!(probability < 0.5, "{question}: {said} at {probability}");
+        }
+    }
+
+    #[test]
+    fn a_name_speaks_for_no_other_thing_that_has_a_word_of_it() {
+        let index = sheets();
+        let question = Question::read("Kestrel Breeze Cordless Travel Kettle: colours?", None);
+        let found = index.retrieve(&question, 10);
+        let said = found.iter().map(|one| index.text_of(one.source, one.unit));
+        assert!(
+            !found.is_empty() && said.clone().all(|said| !said.contains("Ember")),
+            "{:?}",
+            said.collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_topic_is_no_name() {
+        let mut documents = vec![("Gift cards", "They are sent by email.")];
+        let is_named = |documents: &[(&str, &str)]| {
+            let index = Index::of(documents);
+            let question = Question::read("Can gift cards be returned?", None);
+            let terms = question.terms.iter();
+            let matches: Vec<TermMatch> = terms
+                .flat_map(|(term, weight)| index.term_matches(term, *weight))
+                .collect();
+            index.named(&matches).contains(0)
+        };
+        assert!(is_named(&documents));
+        documents.push(("Returns", "Gift cards cannot be returned."));
+        assert!(!is_named(&documents));
+    }
+}

@@ -18,6 +18,9 @@ please quite re really s same say see shall she should so some still such sure t
 thing things this those to too try us use using ve very want wanted was we were what what's when where which while who whom why will wish with won't would wouldn't yes yet you you're your yours \
 already still even ever never always often usually long soon far anything everything nothing every each either neither both another other others else rather enough yet ago later maybe perhaps actually exactly though although however without within between among toward since until while above below off per via ask asked asking tell told said know knew mean means meant seem keep kept put set try tried come came work works good bad best better old big small own whole certain different sell sells selling sold guy guys everyone anyone somebody nobody thing stuff today now right bit \
 hello curious interested purchasing wondering guidance properly correctly walk confused unsure noticed \
+we'll we're we've we'd they're they'll they've he's she's that's there's here's who's where's how's hasn't haven't hadn't aren't weren't wasn't shouldn't it's it'll \
+live lives pretty saw seen somehow anyway kindly okay morning evening afternoon dear hope hoping because instead regarding \
+你好 您好 亲 人 过来 哦 嗯 哈 麻烦 谢谢 一直 现在 \
 also about after again all am because before both during each few further here once over own under until up down through \
 give go goes going happen happens hold holds possible question wonder wondering able way ways able recently currently bought purchased buy someone something anything \
 的 了 是 我 你 您 他 她 它 我们 你们 他们 这 那 这个 那个 这件 有 没有 吗 呢 吧 啊 呀 么 和 与 或 在 到 从 把 被 给 对 就 都 也 还 又 很 太 请 请问 \

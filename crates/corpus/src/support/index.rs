@@ -193,15 +193,15 @@ impl Index {
         self.unknown_idf = idf(0.0);
         self.mean_length = self.flat.iter().map(|unit| unit.length).sum::<f32>() / count.max(1.0);
         let mut is_said = vec![true; self.postings.len()];
-        let mut is_word = is_said.clone();
+        let mut names = is_said.clone();
         for (word, number) in &self.vocabulary {
             is_said[*number as usize] = !word.starts_with(LOOSE_MARK);
-            is_word[*number as usize] = self::is_word(word);
+            names[*number as usize] = is_word(word) && !is_measure(word);
         }
         self.title_mass = vec![0.0; self.units.len()];
         self.own_mass = vec![0.0; self.units.len()];
         for (word, titled) in self.title_postings.iter().enumerate() {
-            for source in titled.iter().filter(|_| is_word[word]) {
+            for source in titled.iter().filter(|_| names[word]) {
                 self.title_mass[*source as usize] += self.idf[word];
                 if self.is_own(word as u32) {
                     self.own_mass[*source as usize] += self.idf[word];
@@ -220,6 +220,12 @@ impl Index {
 
 pub(super) fn concept_key(concept: u16) -> String {
     format!("§{concept}")
+}
+
+/// Whether a word of a title is a small number or a unit ("50 ml"), which customers
+/// leave out.
+fn is_measure(word: &str) -> bool {
+    word.is_ascii() && word.len() <= 2
 }
 
 /// Whether a key is a word itself and no concept or group of it.

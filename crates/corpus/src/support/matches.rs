@@ -118,7 +118,7 @@ impl Index {
             .chain(wider)
             .filter_map(|key| held(self.vocabulary.get(&key).copied()))
             .collect();
-        let is_foreign = word.is_none() && term.is_name;
+        let is_foreign = term.is_name && word.is_none() && concept.is_none() && groups.is_empty();
         let idf = match (word, concept) {
             (Some(word), Some(concept)) => {
                 self.idf[word as usize].min(self.idf[concept as usize] * 1.3)

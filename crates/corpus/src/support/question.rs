@@ -22,6 +22,36 @@ const FRAMES: [&str; 8] = [
     "polici", "rule", "regul", "guidelin", "inform", "政策", "规定", "规则",
 ];
 
+/// What has a capital in English and names nobody.
+const CALENDAR: [&str; 26] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "christmas",
+    "easter",
+    "thanksgiving",
+    "halloween",
+    "ramadan",
+    "diwali",
+    "hanukkah",
+];
+
 impl Question {
     /// Reads a question; `earlier` is what was asked before, when the new
     /// one only makes sense after it.
@@ -101,10 +131,12 @@ impl Question {
             for word in &sentence[1..] {
                 let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
                 let shouts = bare.chars().filter(|c| c.is_uppercase()).count() != 1;
-                if shouts || !is_capital(&bare) || bare.chars().count() < 3 {
+                let lower = bare.to_lowercase();
+                let is_date = CALENDAR.contains(&lower.as_str());
+                if shouts || is_date || !is_capital(&bare) || bare.chars().count() < 3 {
                     continue;
                 }
-                let stem = super::terms::stem(&bare.to_lowercase());
+                let stem = super::terms::stem(&lower);
                 for (term, _) in &mut self.terms {
                     term.is_name |= term.word == stem;
                 }

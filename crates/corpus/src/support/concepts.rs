@@ -17,7 +17,7 @@ just know let like ll look looking lot m made make many may me might more much m
 please quite re really s same say see shall she should so some still such sure t take tell than thank thanks that the their them then there these they \
 thing things this those to too try us use using ve very want wanted was we were what what's when where which while who whom why will wish with won't would wouldn't yes yet you you're your yours \
 already still even ever never always often usually long soon far anything everything nothing every each either neither both another other others else rather enough yet ago later maybe perhaps actually exactly though although however without within between among toward since until while above below off per via ask asked asking tell told said know knew mean means meant seem keep kept put set try tried come came work works good bad best better old big small own whole certain different sell sells selling sold guy guys everyone anyone somebody nobody thing stuff today now right bit \
-hello curious interested purchasing wondering guidance properly correctly walk confused unsure noticed \
+two three hello curious interested purchasing wondering guidance properly correctly walk confused unsure noticed \
 we'll we're we've we'd they're they'll they've he's she's that's there's here's who's where's how's hasn't haven't hadn't aren't weren't wasn't shouldn't it's it'll \
 live lives pretty saw seen somehow anyway kindly okay morning evening afternoon dear hope hoping because instead regarding \
 你好 您好 亲 人 过来 哦 嗯 哈 麻烦 谢谢 一直 现在 \

@@ -31,6 +31,12 @@ pub(super) fn stem(word: &str) -> String {
 /// The terms of a text, in its order.
 pub fn terms(text: &str) -> Vec<Term> {
     let table = concepts();
+    // The sign is no word, and yet it says what kind of an "off" it is.
+    let text = if text.contains("% off") {
+        &text.replace("% off", " percent off")
+    } else {
+        text
+    };
     let words = crate::words(text);
     let mut found: Vec<Term> = words
         .iter()
@@ -151,6 +157,7 @@ mod tests {
         for (first, second) in [
             ("swap it", "An exchange is free."),
             ("money back", "refunds take 5 days"),
+            ("Any discounts?", "10 % off your first order"),
             ("can I send it back?", "Returns are free."),
             ("how many grams?", "350g, in black"),
             ("does it hold a litre?", "a 2L bottle"),

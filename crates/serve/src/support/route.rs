@@ -153,6 +153,22 @@ const STATUS: &[&str] = &[
     "没收到货",
     "我的物流",
 ];
+/// What is wrong with an order of the customer's own that does not come.
+const LATE: &[&str] = &[
+    "is late",
+    "is delayed",
+    "never arrived",
+    "never came",
+    "didn't arrive",
+    "did not arrive",
+    "hasn't come",
+    "hasn't shown up",
+    "hasn't moved",
+    "没动静",
+    "没更新",
+    "延误",
+    "没到",
+];
 /// A rule is asked for, not the state of an order.
 const RULES: &[&str] = &[
     "once ",
@@ -211,7 +227,8 @@ pub(crate) fn route(message: &str, orders_known: bool) -> Route {
         return Route::Question;
     }
     let numbers = order_numbers(message, has(ORDER_WORDS));
-    let asks_status = has(STATUS) && !has(RULES);
+    let is_late = has(LATE) && has(ORDER_WORDS);
+    let asks_status = (has(STATUS) || is_late) && !has(RULES);
     if asks_status || (!numbers.is_empty() && !has(RULES)) {
         return Route::Orders(numbers);
     }
@@ -283,6 +300,10 @@ mod tests {
             ("Thanks a lot!", Route::Thanks),
             ("Where is my order #W2378156?", orders(&["W2378156"])),
             ("where's my parcel", orders(&[])),
+            ("my parcel is late, what now?", orders(&[])),
+            ("快递好几天没动静了", orders(&[])),
+            ("Is the shop always late?", Route::Question),
+            ("What happens if a parcel is late?", Route::Question),
             ("我的订单到哪了", orders(&[])),
             ("订单 A-10023 发货了吗", orders(&["A-10023"])),
             ("I want to talk to a human", Route::Person("asked")),

@@ -49,6 +49,8 @@ pub struct Index {
     /// that are used of nothing else.
     pub(super) title_mass: Vec<f32>,
     pub(super) own_mass: Vec<f32>,
+    /// By word: whether a source holds it that is no guide of one thing.
+    pub(super) in_rules: Vec<bool>,
     /// By source: the place of its first unit among all.
     pub(super) first_units: Vec<u32>,
     pub(super) idf: Vec<f32>,
@@ -198,6 +200,9 @@ impl Index {
             is_said[*number as usize] = !word.starts_with(LOOSE_MARK);
             names[*number as usize] = is_word(word) && !is_measure(word);
         }
+        let is_rule = |source: &u32| !self.sources[*source as usize].is_guide;
+        let rules = self.source_postings.iter();
+        self.in_rules = rules.map(|list| list.iter().any(is_rule)).collect();
         self.title_mass = vec![0.0; self.units.len()];
         self.own_mass = vec![0.0; self.units.len()];
         for (word, titled) in self.title_postings.iter().enumerate() {

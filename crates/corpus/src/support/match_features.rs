@@ -27,6 +27,8 @@ struct Tally {
     /// What the source is silent about, and what of that is the topic of others.
     stranger: f32,
     elsewhere: f32,
+    /// What the source is silent about and the shop's rules speak of.
+    ruled: f32,
     /// Names and years that the source knows nothing of.
     foreign: f32,
     /// Words that the unit meets.
@@ -57,8 +59,8 @@ impl Index {
         set("matched", (tally.anywhere / rarest).min(4.0) / 4.0);
         let is_met = tally.beyond_said > 0.0 || tally.beyond <= 0.0;
         if named.contains(unit.source) && !is_met {
-            let unheard = (tally.total - tally.known) / tally.beyond;
-            set("silent", unheard.clamp(0.0, 1.0));
+            let elsewhere = tally.total - tally.known + tally.ruled;
+            set("silent", (elsewhere / tally.beyond).clamp(0.0, 1.0));
         }
         let is_title_all = tally.beyond < SMALL_SHARE * total;
         let share = tally.beyond_said / tally.beyond.max(1e-6);
@@ -81,6 +83,9 @@ impl Index {
     fn count(&self, tally: &mut Tally, term: &TermMatch, named: &Named, place: u32) {
         let source = self.flat[place as usize].source;
         let name = self.name_word(named, source, term);
+        if name == NameWord::Beside {
+            return;
+        }
         let (mut in_body, mut in_unit, mut titled) = (0.0_f32, 0.0_f32, false);
         for (word, factor) in term.keys().filter(|_| name != NameWord::Others) {
             if let Some(posting) = self.posting_in(word, place) {
@@ -116,6 +121,9 @@ impl Index {
             let is_topic = |(word, _): (u32, f32)| !self.title_postings[word as usize].is_empty();
             if term.keys().any(is_topic) {
                 tally.elsewhere += term.mass;
+            }
+            if term.keys().any(|(word, _)| self.in_rules[word as usize]) {
+                tally.ruled += term.mass;
             }
         }
     }

@@ -185,3 +185,30 @@ fn is_year(word: &str) -> bool {
             .parse()
             .is_ok_and(|year: u16| (1900..2100).contains(&year))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::question::Question;
+    use super::*;
+
+    #[test]
+    fn a_word_is_known_by_itself_by_others_or_not() {
+        let index = Index::of(&[("Orders", "The status of an order. We ship abroad.")]);
+        let read = |text: &str| {
+            let question = Question::read(text, None);
+            let (term, weight) = question.terms[0].clone();
+            index.term_matches(&term, weight).remove(0)
+        };
+        for (word, known, foreign) in [
+            ("the status", 1.0, false),
+            ("the stage", GROUP_WEIGHT, false),
+            ("the voltage", 0.0, false),
+            ("in Lisbon", GROUP_WEIGHT, false),
+            ("in Xanadu", 0.0, true),
+        ] {
+            let found = read(word);
+            assert_eq!(found.known(), known, "{word}");
+            assert_eq!(found.is_foreign, foreign, "{word}");
+        }
+    }
+}

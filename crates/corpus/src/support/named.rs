@@ -16,25 +16,36 @@ const NAME_WORDS: usize = 2;
 /// A guide's title is a name where this share of it is used of nothing else.
 const OWN_SHARE: f32 = 0.55;
 
-/// The places of the sources that a question calls by their names, in order.
+/// What a question calls by name. Places and words are in order.
 #[derive(Debug, Default)]
-pub(super) struct Named(Vec<u32>);
+pub(super) struct Named {
+    /// Places of the sources that it calls.
+    called: Vec<u32>,
+    /// Places of others whose titles share a word with such a name.
+    rivals: Vec<u32>,
+    /// The words of the question that are part of a name.
+    words: Vec<u32>,
+}
 
 impl Named {
+    /// Whether the question calls the source.
     pub(super) fn contains(&self, source: u32) -> bool {
-        self.0.binary_search(&source).is_ok()
+        self.called.binary_search(&source).is_ok()
     }
 }
 
-/// What a question's word has to do with the names of sources, seen from one.
+/// What a question's word has to do with names, seen from one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameWord {
     /// It is no word of a name by which the question calls a source.
     No,
     /// It is a word of this source's name.
     Own,
-    /// It is a word of the name of another, while this one is not called.
+    /// It is a word of another thing's name: this source speaks of the wrong one.
     Others,
+    /// It is a word of a thing's name, and this source is about no such thing:
+    /// "Can I return the Trailblazer Tent?" asks the rules for returns.
+    Beside,
 }
 
 /// How much of a title a question holds.
@@ -64,12 +75,24 @@ impl Index {
             let whole = self.title_mass[source as usize];
             called.has_own_word && called.words >= NAME_WORDS && called.mass >= NAME_SHARE * whole
         };
-        let named = called
-            .iter()
-            .filter(|(source, called)| is_named(**source, called));
-        let mut named: Vec<u32> = named.map(|(source, _)| *source).collect();
-        named.sort_unstable();
-        Named(named)
+        let named = called.iter();
+        let named = named.filter(|(source, called)| is_named(**source, called));
+        let mut named = Named {
+            called: named.map(|(source, _)| *source).collect(),
+            ..Named::default()
+        };
+        named.called.sort_unstable();
+        for word in matches.iter().filter_map(|term| term.word) {
+            let titled = &self.title_postings[word as usize];
+            if titled.iter().any(|source| named.contains(*source)) {
+                named.words.push(word);
+                named.rivals.extend(titled);
+            }
+        }
+        named.words.sort_unstable();
+        named.rivals.sort_unstable();
+        named.rivals.dedup();
+        named
     }
 
     /// Whether all sources that hold a word have it in their titles.
@@ -87,21 +110,21 @@ impl Index {
 
     /// What a word of the question has to do with names, for one source.
     pub(super) fn name_word(&self, named: &Named, source: u32, term: &TermMatch) -> NameWord {
-        let Some(word) = term.word else {
+        let is_name = |word: &u32| named.words.binary_search(word).is_ok();
+        let Some(word) = term.word.filter(is_name) else {
             return NameWord::No;
         };
-        let titled = &self.title_postings[word as usize];
-        let has = |source: u32| titled.binary_search(&source).is_ok();
         if named.contains(source) {
-            if has(source) {
-                NameWord::Own
-            } else {
-                NameWord::No
-            }
-        } else if named.0.iter().any(|other| has(*other)) {
+            let titled = &self.title_postings[word as usize];
+            let is_own = titled.binary_search(&source).is_ok();
+            return if is_own { NameWord::Own } else { NameWord::No };
+        }
+        let is_rival =
+            named.rivals.binary_search(&source).is_ok() || self.sources[source as usize].is_guide;
+        if is_rival {
             NameWord::Others
         } else {
-            NameWord::No
+            NameWord::Beside
         }
     }
 }
@@ -113,7 +136,7 @@ mod tests {
     use super::*;
 
     fn sheets() -> Index {
-        Index::of(&[
+        let index = Index::of(&[
             (
                 "Kestrel Breeze Cordless Travel Kettle",
                 "Boil water in no time with the Kestrel Breeze Cordless Travel Kettle.\n- Limited lifetime warranty\n- Wipe with a damp cloth",
@@ -125,7 +148,11 @@ mod tests {
             ("Returns", "A kettle can be returned within 30 days."),
             ("Orders", "Orders can be changed until they leave."),
             ("Points", "Points can be spent on anything."),
-        ])
+        ]);
+        let mut sources = index.sources;
+        sources[0].is_guide = true;
+        sources[1].is_guide = true;
+        Index::new(sources)
     }
 
     /// The likeliest answer with its probability.
@@ -190,20 +217,51 @@ mod tests {
         );
     }
 
+    /// Whether a question calls the first of the documents by its name.
+    fn is_named(documents: &[(&str, &str)], question: &str) -> bool {
+        let index = Index::of(documents);
+        let question = Question::read(question, None);
+        let terms = question.terms.iter();
+        let matches: Vec<TermMatch> = terms
+            .flat_map(|(term, weight)| index.term_matches(term, *weight))
+            .collect();
+        index.named(&matches).contains(0)
+    }
+
     #[test]
     fn a_topic_is_no_name() {
         let mut documents = vec![("Gift cards", "They are sent by email.")];
-        let is_named = |documents: &[(&str, &str)]| {
-            let index = Index::of(documents);
-            let question = Question::read("Can gift cards be returned?", None);
-            let terms = question.terms.iter();
-            let matches: Vec<TermMatch> = terms
-                .flat_map(|(term, weight)| index.term_matches(term, *weight))
-                .collect();
-            index.named(&matches).contains(0)
-        };
-        assert!(is_named(&documents));
+        let question = "Can gift cards be returned?";
+        assert!(is_named(&documents, question));
         documents.push(("Returns", "Gift cards cannot be returned."));
-        assert!(!is_named(&documents));
+        assert!(!is_named(&documents, question));
+    }
+
+    #[test]
+    fn customers_leave_out_how_much_is_in_it() {
+        let documents = [
+            ("Solenne Cream 50 ml", "For dry skin."),
+            ("Returns", "Free."),
+        ];
+        assert!(is_named(&documents, "Solenne Cream: is it vegan?"));
+    }
+
+    #[test]
+    fn a_guide_answers_those_who_speak_of_its_thing() {
+        let of = |is_guide: bool| {
+            let mut sources = Index::of(&[
+                ("Inkora Jet Printer", "Scan it with the app for phones."),
+                ("Orders", "Orders can be changed until they leave."),
+            ])
+            .sources;
+            sources[0].is_guide = is_guide;
+            Index::new(sources)
+        };
+        let (_, other) = answer(&of(false), "Do you have an app for phones?");
+        let (_, guide) = answer(&of(true), "Do you have an app for phones?");
+        assert!(guide < other, "{guide} {other}");
+        let (_, other) = answer(&of(false), "Is there an app for the Inkora printer?");
+        let (_, guide) = answer(&of(true), "Is there an app for the Inkora printer?");
+        assert_eq!(guide, other);
     }
 }

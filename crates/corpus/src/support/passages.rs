@@ -406,7 +406,10 @@ fn below(heading: &Option<String>, words: &str) -> Option<String> {
 /// The few words before a colon that a sentence starts with.
 fn label(sentence: &str) -> Option<&str> {
     let (label, _) = sentence.split_once([':', '：'])?;
-    (label.chars().count() <= LONGEST_LABEL_CHARACTERS).then_some(label)
+    // "答：" and "A:" say nothing of what follows.
+    (2..=LONGEST_LABEL_CHARACTERS)
+        .contains(&label.chars().count())
+        .then_some(label)
 }
 
 /// Byte spans of the sentences of running text, English and Chinese.

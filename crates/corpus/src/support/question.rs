@@ -179,6 +179,7 @@ mod tests {
         for (question, expected) in [
             ("Fish Finder: Is it sold in Lisbon?", "lisbon"),
             ("Do you ship to Lisbon?", "lisbon"),
+            ("Do you ship on Monday?", ""),
             ("Is It Sold In Lisbon?", ""),
             ("Fish Finder Pro", ""),
         ] {

@@ -155,7 +155,7 @@ impl Index {
                     let gain = match self.name_word(named, source, term) {
                         NameWord::No => term.mass * factor * (body + title),
                         NameWord::Own => term.mass * (1.0 + TITLE_WEIGHT),
-                        NameWord::Others => continue,
+                        NameWord::Others | NameWord::Beside => continue,
                     };
                     let entry = best.entry(posting.unit).or_default();
                     *entry = entry.max(gain);

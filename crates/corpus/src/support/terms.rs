@@ -54,6 +54,12 @@ pub fn terms(text: &str) -> Vec<Term> {
     found
 }
 
+/// What says nothing within a phrase either, as "of" in "way of paying"; "set" and
+/// "up" do in "set up".
+const PARTICLES: [&str; 19] = [
+    "to", "of", "with", "in", "the", "my", "is", "get", "for", "not", "on", "at", "me", "am",
+    "are", "your", "no", "from", "as",
+];
 /// What stands between the parts of "send it back".
 const PRONOUNS: [&str; 4] = ["it", "them", "this", "that"];
 
@@ -84,8 +90,7 @@ fn mark_english(terms: &mut [Term]) {
         for place in &parts[..length] {
             let term = &mut terms[*place];
             term.concept = Some(concept);
-            term.content |=
-                length > 1 && !["to", "of", "with", "in", "the"].contains(&term.word.as_str());
+            term.content |= length > 1 && !PARTICLES.contains(&term.word.as_str());
         }
         start = parts[length - 1] + 1;
     }

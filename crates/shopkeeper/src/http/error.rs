@@ -40,6 +40,7 @@ pub enum Code {
     AlreadyDone,
     PersonAnswers,
     ShuttingDown,
+    DiskFull,
     OfferRefused(RefusalCode),
     Internal,
 }
@@ -113,6 +114,7 @@ impl Code {
         Self::AlreadyDone,
         Self::PersonAnswers,
         Self::ShuttingDown,
+        Self::DiskFull,
         Self::OfferRefused(RefusalCode::VoucherNotFound),
         Self::OfferRefused(RefusalCode::VoucherNotActive),
         Self::OfferRefused(RefusalCode::VoucherExpired),
@@ -184,6 +186,7 @@ impl Code {
             Self::AlreadyDone => row("already_done", S::CONFLICT, REFUSAL, "It was done before and not again."),
             Self::PersonAnswers => row("person_answers", S::CONFLICT, CONFLICT, "POST to /take or /resume first."),
             Self::ShuttingDown => row("shutting_down", S::SERVICE_UNAVAILABLE, UNAVAILABLE, "Ask again after the seconds in Retry-After."),
+            Self::DiskFull => row("disk_full", S::INSUFFICIENT_STORAGE, UNAVAILABLE, "Free some space on the disk of the data folder and send it again; nothing of this request was kept."),
             Self::OfferRefused(refusal) => refused(refusal),
             Self::Internal => row("internal_error", S::INTERNAL_SERVER_ERROR, API, "It is our fault: report it with the X-Request-Id."),
         }
@@ -249,6 +252,14 @@ impl ApiError {
         Self::new(Code::Internal, "the server failed on this request")
     }
 
+    /// The system did not write what it should.
+    pub fn disk(error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            return Self::new(Code::DiskFull, "the disk is full");
+        }
+        Self::internal(error)
+    }
+
     /// Too much is going on.
     pub fn overloaded(what: &str) -> Self {
         Self::new(Code::Overloaded, format!("the queue of {what} is full"))
@@ -305,6 +316,14 @@ mod tests {
             assert!(code.status().as_u16() >= 400);
             assert!(code.remedy().ends_with('.'), "{}", code.name());
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_ours() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert_eq!(ApiError::disk(&full).code, Code::DiskFull);
+        let other = std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert_eq!(ApiError::disk(&other).code, Code::Internal);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use store::{Appended, Entry, NewEntry};
 
 use super::authorise::Caller;
 use super::endpoint::Endpoint;
-use super::error::ApiError;
+use super::error::{ApiError, Code};
 use super::extract::JsonBody;
 use super::idempotency::key_of;
 use super::openapi::schema;
@@ -169,5 +169,8 @@ fn new_entry(key: Option<&Id>, index: usize, record: Record) -> NewEntry {
 
 /// The store's refusals: what the operator has to mend is said as it is.
 pub fn store_error(error: store::StoreError) -> ApiError {
-    ApiError::internal(error)
+    match error {
+        store::StoreError::DiskFull(_) => ApiError::new(Code::DiskFull, "the disk is full"),
+        error => ApiError::internal(error),
+    }
 }

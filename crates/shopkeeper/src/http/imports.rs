@@ -9,7 +9,7 @@ use axum::extract::{Path as PathParameter, State};
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shop::Kind;
+use shop::{Id, Kind};
 use tokio::io::AsyncWriteExt;
 
 use super::accepted;
@@ -17,9 +17,9 @@ use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::openapi::schema;
 use super::tasks::begin;
-use crate::app::{App, TaskProgress, fresh_id, now};
+use crate::app::{App, Task, TaskProgress, fresh_id, now};
 use crate::config::Scope;
-use crate::ingest::{ImportOptions, import};
+use crate::ingest::{ImportOptions, IngestError, import};
 
 /// The most that one upload may hold.
 const MAXIMUM_UPLOAD_BYTES: u64 = 8 << 30;
@@ -39,6 +39,9 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+/// Ends the name of a file that is still being received.
+const UNFINISHED: &str = "part";
+
 /// A file that is gone when nobody needs it any more.
 struct Upload(PathBuf);
 
@@ -54,10 +57,55 @@ async fn upload(
     PathParameter(kind): PathParameter<String>,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let as_kind = kind_of(&kind)?;
-    let folder = app.store.folder().join("work").join("uploads");
-    let upload = receive(&folder, body).await?;
-    let task = begin(&app, "import", false, |id| {
+    kind_of(&kind)?;
+    let (id, folder) = (fresh_id(), uploads(&app));
+    let part = receive(&folder, &id, body).await?;
+    let whole = folder.join(format!("{id}.{kind}"));
+    keep(&folder, part, &whole)
+        .await
+        .map_err(|error| ApiError::disk(&error))?;
+    Ok(accepted(json!(begin_import(&app, id, whole)?)))
+}
+
+/// Imports what was acknowledged before the server ended: rows that are stored
+/// already change nothing. What had not been received whole is deleted.
+pub fn resume(app: &Arc<App>) {
+    let Ok(files) = std::fs::read_dir(uploads(app)) else {
+        return;
+    };
+    let mut files: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
+    // Ids are in the order of time.
+    files.sort_unstable();
+    for file in files {
+        let id = file.file_stem().and_then(|id| Id::new(id.to_str()?).ok());
+        let kind = file.extension().and_then(|kind| kind.to_str());
+        match (id, kind.map(kind_of)) {
+            (Some(id), Some(Ok(_))) => {
+                tracing::info!(task = %id, "an import goes on that the last end cut off");
+                // Imports do not stand alone: nothing refuses them.
+                let _ = begin_import(app, id, file);
+            }
+            _ => drop(Upload(file)),
+        }
+    }
+}
+
+fn uploads(app: &App) -> PathBuf {
+    app.store.folder().join("work").join("uploads")
+}
+
+/// Puts a received file where it is found again after a crash.
+async fn keep(folder: &Path, part: Upload, whole: &Path) -> std::io::Result<()> {
+    tokio::fs::rename(&part.0, whole).await?;
+    let folder = tokio::fs::File::open(folder).await?;
+    folder.sync_all().await
+}
+
+/// Begins to import a file whose name holds the kind of its rows.
+fn begin_import(app: &Arc<App>, id: Id, file: PathBuf) -> Result<Task, ApiError> {
+    let kind = file.extension().and_then(|kind| kind.to_str());
+    let as_kind = kind_of(kind.unwrap_or_default())?;
+    begin(app, id, "import", false, |id| {
         let (store, tasks) = (app.store.clone(), app.tasks.clone());
         let currency = Some(app.config.currency);
         async move {
@@ -72,22 +120,27 @@ async fn upload(
                 id,
                 stage: Mutex::default(),
             };
-            let report = import(&store, &upload.0, &options, &rejected_file, &progress).await;
-            // The file has a name of ours that says nothing to the caller.
+            let report = import(&store, &file, &options, &rejected_file, &progress).await;
             match report {
                 Ok(report) => {
+                    drop(Upload(file));
                     let mut report = json!(report);
+                    // The file has a name of ours that says nothing to the caller.
                     report["file"] = json!("upload");
                     Ok(report)
                 }
+                // The rows are good and could not be stored: they wait.
+                Err(error @ IngestError::Store(_)) => Err(format!(
+                    "{error}; the upload is kept and imported when the server starts again"
+                )),
                 Err(error) => {
-                    let name = upload.0.display().to_string();
+                    let name = file.display().to_string();
+                    drop(Upload(file));
                     Err(error.to_string().replace(&name, "the upload"))
                 }
             }
         }
-    })?;
-    Ok(accepted(json!(task)))
+    })
 }
 
 /// The kind that the path names; `auto` finds it by content.
@@ -104,15 +157,13 @@ fn kind_of(name: &str) -> Result<Option<Kind>, ApiError> {
     })
 }
 
-/// Writes the body to a file piece by piece, whatever its length.
-async fn receive(folder: &Path, mut body: Body) -> Result<Upload, ApiError> {
-    tokio::fs::create_dir_all(folder)
-        .await
-        .map_err(ApiError::internal)?;
-    let upload = Upload(folder.join(fresh_id().as_str()));
-    let mut file = tokio::fs::File::create(&upload.0)
-        .await
-        .map_err(ApiError::internal)?;
+/// Writes the body to a file piece by piece, whatever its length, and to the
+/// disk.
+async fn receive(folder: &Path, id: &Id, mut body: Body) -> Result<Upload, ApiError> {
+    let full = |error: std::io::Error| ApiError::disk(&error);
+    tokio::fs::create_dir_all(folder).await.map_err(full)?;
+    let upload = Upload(folder.join(format!("{id}.{UNFINISHED}")));
+    let mut file = tokio::fs::File::create(&upload.0).await.map_err(full)?;
     let mut length = 0_u64;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -129,8 +180,9 @@ async fn receive(folder: &Path, mut body: Body) -> Result<Upload, ApiError> {
             let message = format!("the upload is longer than {MAXIMUM_UPLOAD_BYTES} bytes");
             return Err(ApiError::new(Code::BodyTooLarge, message));
         }
-        file.write_all(&data).await.map_err(ApiError::internal)?;
+        file.write_all(&data).await.map_err(full)?;
     }
-    file.flush().await.map_err(ApiError::internal)?;
+    file.flush().await.map_err(full)?;
+    file.sync_all().await.map_err(full)?;
     Ok(upload)
 }

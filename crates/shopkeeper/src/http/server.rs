@@ -4,7 +4,7 @@ use std::time::Duration;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
-use super::router;
+use super::{imports, router};
 use crate::app::App;
 
 /// How long requests that have begun may take after shutdown was asked for.
@@ -34,6 +34,7 @@ pub async fn serve(
             tracing::debug!(%error, "a connection keeps its delay");
         }
     });
+    imports::resume(&app);
     let serving = axum::serve(listener, router(app.clone())).with_graceful_shutdown(stopping);
     let late = async move {
         // An error means that serving ended without being asked to.

@@ -61,6 +61,7 @@ async fn tasks(State(app): State<Arc<App>>) -> Json<Value> {
 /// Notes a task and runs it beside the request that asked for it.
 pub fn begin<W>(
     app: &Arc<App>,
+    id: Id,
     kind: &'static str,
     alone: bool,
     work: impl FnOnce(Id) -> W,
@@ -68,7 +69,6 @@ pub fn begin<W>(
 where
     W: Future<Output = Result<Value, String>> + Send + 'static,
 {
-    let id = fresh_id();
     let task = app
         .tasks
         .begin(id.clone(), kind, alone, now())
@@ -121,7 +121,7 @@ async fn train(
         resume: true,
         promote: true,
     };
-    let task = begin(&app, "train", true, |id| {
+    let task = begin(&app, fresh_id(), "train", true, |id| {
         let (store, tasks) = (app.store.clone(), app.tasks.clone());
         async move {
             let stop = tasks.stop_flag();

@@ -1,7 +1,9 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
+use shop::Id;
 
+use super::super::imports;
 use super::Shop;
 
 async fn ended(shop: &Shop, task: &Value) -> Value {
@@ -42,6 +44,24 @@ async fn an_upload_is_imported_and_its_bad_rows_are_listed() {
     // Uploads are not kept.
     let uploads = shop.app.store.folder().join("work").join("uploads");
     assert_eq!(std::fs::read_dir(uploads).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_was_cut_off_is_taken_up_again() {
+    let shop = Shop::open(&[]).await;
+    let folder = shop.app.store.folder().join("work").join("uploads");
+    std::fs::create_dir_all(&folder).unwrap();
+    let id = crate::app::fresh_id();
+    let row = |id: &str| format!("{{\"id\": \"{id}\", \"title\": \"Lamp\"}}\n");
+    std::fs::write(folder.join(format!("{id}.products")), row("whole")).unwrap();
+    std::fs::write(folder.join("unfinished.part"), row("half")).unwrap();
+    imports::resume(&shop.app);
+    let task = ended(&shop, &json!({"id": id})).await;
+    assert_eq!(task["result"]["accepted"], 1, "{task}");
+    let snapshot = shop.app.store.snapshot();
+    let has = |id: &str| snapshot.catalogue.by_id(&Id::new(id).unwrap()).is_some();
+    assert!(has("whole") && !has("half"));
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
 }
 
 #[tokio::test]

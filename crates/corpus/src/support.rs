@@ -15,6 +15,7 @@ mod pairs;
 mod passages;
 mod question;
 mod retrieve;
+mod sentences;
 mod terms;
 mod thesaurus;
 mod wants;

@@ -122,8 +122,8 @@ pub struct Calibration {
 impl Default for Calibration {
     /// What holds before a shop has data of its own: set by hand, the bias
     /// and the weight of `value` chosen on the questions of one public policy
-    /// collection (tau2 retail), that of `foreign` on four. `beyond` starts without a say: that
-    /// collection shows no use of it.
+    /// collection (tau2 retail), that of `foreign` on four, those of `silent` and
+    /// `uncalled` on six. `beyond` starts without a say: that collection shows no use of it.
     fn default() -> Self {
         Self {
             weights: PRIOR.to_vec(),

@@ -104,3 +104,26 @@ pub(super) fn concepts() -> &'static Concepts {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phrase_of_the_table_can_be_met() {
+        let table = concepts();
+        let mut seen = std::collections::BTreeSet::new();
+        let lines = CONCEPTS.lines().filter(|line| !line.starts_with('#'));
+        for (number, line) in lines.enumerate() {
+            let (head, words) = line.split_once(": ").unwrap();
+            let (english, han) = words.split_once(';').unwrap_or((words, ""));
+            for phrase in english.split(',').chain(han.split(',')).map(str::trim) {
+                assert!(phrase.is_empty() || seen.insert(phrase), "twice: {phrase}");
+                let words = phrase.split(' ').count();
+                assert!(words <= LONGEST_PHRASE, "too long: {phrase}");
+            }
+            let is_kind = head.contains('<');
+            assert_eq!(table.wider[number].is_some(), is_kind, "{head}");
+        }
+    }
+}

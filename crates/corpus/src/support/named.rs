@@ -98,7 +98,7 @@ impl Index {
     /// Whether all sources that hold a word have it in their titles.
     pub(super) fn is_own(&self, word: u32) -> bool {
         let word = word as usize;
-        self.title_postings[word].len() == self.source_postings[word].len()
+        self.title_postings[word].len() >= self.source_postings[word].len()
     }
 
     /// Whether a source is the guide of one thing, and its title is the name.

@@ -62,6 +62,9 @@ pub struct App {
     pub lanes: Lanes,
     /// Imports and training.
     pub tasks: Arc<Tasks>,
+    /// Uploads are imported one after another, in the order they came: of two
+    /// with the same product the later one stays.
+    pub imports: Arc<tokio::sync::Mutex<()>>,
     /// Answers to writes, for those who ask twice.
     pub answers: Answers,
     /// What support may do for a customer.
@@ -118,6 +121,7 @@ impl App {
                 insight: Lane::new("insight", threads, WAITING),
             },
             tasks: Arc::new(Tasks::default()),
+            imports: Arc::default(),
             answers: Answers::default(),
             started: Instant::now(),
             loaded: ArcSwap::from_pointee(Loaded::default()),

@@ -254,7 +254,8 @@ impl ApiError {
 
     /// The system did not write what it should.
     pub fn disk(error: &std::io::Error) -> Self {
-        if error.kind() == std::io::ErrorKind::StorageFull {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        if [StorageFull, QuotaExceeded].contains(&error.kind()) {
             return Self::new(Code::DiskFull, "the disk is full");
         }
         Self::internal(error)

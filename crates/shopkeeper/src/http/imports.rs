@@ -1,7 +1,9 @@
 //! `POST /v1/import/{kind}`: a file in the body, imported after the answer.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -10,6 +12,7 @@ use axum::http::StatusCode;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shop::{Id, Kind};
+use store::StoreError;
 use tokio::io::AsyncWriteExt;
 
 use super::accepted;
@@ -17,9 +20,9 @@ use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::openapi::schema;
 use super::tasks::begin;
-use crate::app::{App, Task, TaskProgress, fresh_id, now};
+use crate::app::{App, TaskProgress, fresh_id, now};
 use crate::config::Scope;
-use crate::ingest::{ImportOptions, IngestError, import};
+use crate::ingest::{ImportOptions, ImportReport, IngestError, import};
 
 /// The most that one upload may hold.
 const MAXIMUM_UPLOAD_BYTES: u64 = 8 << 30;
@@ -39,6 +42,10 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+/// How long an import waits for a disk that cannot take it.
+const DISK_WAIT: Duration = Duration::from_secs(3);
+/// How often an import that was cut off is taken up again.
+const MOST_TRIES: u32 = 5;
 /// Ends the name of a file that is still being received.
 const UNFINISHED: &str = "part";
 
@@ -61,14 +68,26 @@ async fn upload(
     let (id, folder) = (fresh_id(), uploads(&app));
     let part = receive(&folder, &id, body).await?;
     let whole = folder.join(format!("{id}.{kind}"));
-    keep(&folder, part, &whole)
-        .await
-        .map_err(|error| ApiError::disk(&error))?;
-    Ok(accepted(json!(begin_import(&app, id, whole)?)))
+    if let Err(error) = keep(&folder, part, &whole).await {
+        drop(Upload(whole));
+        return Err(ApiError::disk(&error));
+    }
+    let task = begin(&app, id, "import", false, |id| {
+        let (app, file) = (app.clone(), whole.clone());
+        async move {
+            let turn = app.imports.clone();
+            let _turn = turn.lock().await;
+            import_upload(&app, &id, &file).await
+        }
+    });
+    if task.is_err() {
+        drop(Upload(whole));
+    }
+    Ok(accepted(json!(task?)))
 }
 
-/// Imports what was acknowledged before the server ended: rows that are stored
-/// already change nothing. What had not been received whole is deleted.
+/// Imports what was acknowledged before the server ended, in its order and
+/// before what comes now. What had not been received whole is deleted.
 pub fn resume(app: &Arc<App>) {
     let Ok(files) = std::fs::read_dir(uploads(app)) else {
         return;
@@ -76,22 +95,63 @@ pub fn resume(app: &Arc<App>) {
     let mut files: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
     // Ids are in the order of time.
     files.sort_unstable();
+    let mut cut_off: Vec<(Id, PathBuf)> = Vec::new();
     for file in files {
-        let id = file.file_stem().and_then(|id| Id::new(id.to_str()?).ok());
-        let kind = file.extension().and_then(|kind| kind.to_str());
-        match (id, kind.map(kind_of)) {
-            (Some(id), Some(Ok(_))) => {
-                tracing::info!(task = %id, "an import goes on that the last end cut off");
-                // Imports do not stand alone: nothing refuses them.
-                let _ = begin_import(app, id, file);
-            }
-            _ => drop(Upload(file)),
+        let (Some((id, tries)), Ok(_)) = (id_and_tries(&file), named_kind(&file)) else {
+            drop(Upload(file));
+            continue;
+        };
+        app.tasks.begin(id.clone(), "import", false, now());
+        match once_more(&file, &id, tries) {
+            Ok(file) => cut_off.push((id, file)),
+            Err(reason) => app.tasks.finish(&id, Err(reason), now()),
         }
     }
+    let Ok(turn) = app.imports.clone().try_lock_owned() else {
+        return;
+    };
+    let app = app.clone();
+    tokio::spawn(async move {
+        let _turn = turn;
+        for (id, file) in cut_off {
+            tracing::info!(task = %id, "an import goes on that was cut off");
+            let outcome = import_upload(&app, &id, &file).await;
+            app.tasks.finish(&id, outcome, now());
+        }
+    });
 }
 
 fn uploads(app: &App) -> PathBuf {
     app.store.folder().join("work").join("uploads")
+}
+
+/// The id of the task, which an upload is named after, how often it was taken up
+/// again …
+fn id_and_tries(file: &Path) -> Option<(Id, u32)> {
+    let name = file.file_stem()?.to_str()?;
+    let (id, tries) = name.split_once('~').unwrap_or((name, "0"));
+    Some((Id::new(id).ok()?, tries.parse().ok()?))
+}
+
+/// Notes in its name that an upload is taken up once more. What took the server
+/// down each time is left alone.
+fn once_more(file: &Path, id: &Id, tries: u32) -> Result<PathBuf, String> {
+    if tries >= MOST_TRIES {
+        let file = file.display();
+        return Err(format!(
+            "the server ended {tries} times while it imported this upload: look at {file}"
+        ));
+    }
+    let mut name = file.with_file_name(format!("{id}~{}", tries + 1));
+    name.set_extension(file.extension().unwrap_or_default());
+    std::fs::rename(file, &name).map_err(|error| error.to_string())?;
+    Ok(name)
+}
+
+/// … and the kind of its rows, which ends its name.
+fn named_kind(file: &Path) -> Result<Option<Kind>, ApiError> {
+    let kind = file.extension().and_then(|kind| kind.to_str());
+    kind_of(kind.unwrap_or_default())
 }
 
 /// Puts a received file where it is found again after a crash.
@@ -101,46 +161,55 @@ async fn keep(folder: &Path, part: Upload, whole: &Path) -> std::io::Result<()> 
     folder.sync_all().await
 }
 
-/// Begins to import a file whose name holds the kind of its rows.
-fn begin_import(app: &Arc<App>, id: Id, file: PathBuf) -> Result<Task, ApiError> {
-    let kind = file.extension().and_then(|kind| kind.to_str());
-    let as_kind = kind_of(kind.unwrap_or_default())?;
-    begin(app, id, "import", false, |id| {
-        let (store, tasks) = (app.store.clone(), app.tasks.clone());
-        let currency = Some(app.config.currency);
-        async move {
-            let options = ImportOptions {
-                as_kind,
-                now: now(),
-                currency,
-            };
-            let rejected_file = store.folder().join("rejected.jsonl");
-            let progress = TaskProgress {
-                tasks,
-                id,
-                stage: Mutex::default(),
-            };
-            let report = import(&store, &file, &options, &rejected_file, &progress).await;
-            match report {
-                Ok(report) => {
-                    drop(Upload(file));
-                    let mut report = json!(report);
-                    // The file has a name of ours that says nothing to the caller.
-                    report["file"] = json!("upload");
-                    Ok(report)
-                }
-                // The rows are good and could not be stored: they wait.
-                Err(error @ IngestError::Store(_)) => Err(format!(
-                    "{error}; the upload is kept and imported when the server starts again"
-                )),
-                Err(error) => {
-                    let name = file.display().to_string();
-                    drop(Upload(file));
-                    Err(error.to_string().replace(&name, "the upload"))
+/// Imports an upload and deletes it. Where the disk cannot take it, it waits:
+/// the rows are good, and were acknowledged.
+async fn import_upload(app: &App, id: &Id, file: &Path) -> Result<Value, String> {
+    let stop = app.tasks.stop_flag();
+    loop {
+        let report = import_once(app, id, file).await;
+        use StoreError::{Closed, Disk, DiskFull};
+        let waits = matches!(
+            report,
+            Err(IngestError::Store(DiskFull(_) | Disk { .. } | Closed)
+                | IngestError::RejectedFile { .. })
+        );
+        match report {
+            Err(error) if waits => {
+                app.tasks.progress(id, format!("waits: {error}"));
+                tokio::time::sleep(DISK_WAIT).await;
+                if stop.load(Ordering::Relaxed) {
+                    return Err(format!("{error}; it goes on when the server starts again"));
                 }
             }
+            Err(error) => {
+                drop(Upload(file.to_owned()));
+                let name = file.display().to_string();
+                return Err(error.to_string().replace(&name, "the upload"));
+            }
+            Ok(report) => {
+                drop(Upload(file.to_owned()));
+                let mut report = json!(report);
+                // The file has a name of ours that says nothing to the caller.
+                report["file"] = json!("upload");
+                return Ok(report);
+            }
         }
-    })
+    }
+}
+
+async fn import_once(app: &App, id: &Id, file: &Path) -> Result<ImportReport, IngestError> {
+    let options = ImportOptions {
+        as_kind: named_kind(file).unwrap_or_default(),
+        now: now(),
+        currency: Some(app.config.currency),
+    };
+    let rejected_file = app.store.folder().join("rejected.jsonl");
+    let progress = TaskProgress {
+        tasks: app.tasks.clone(),
+        id: id.clone(),
+        stage: Mutex::default(),
+    };
+    import(&app.store, file, &options, &rejected_file, &progress).await
 }
 
 /// The kind that the path names; `auto` finds it by content.

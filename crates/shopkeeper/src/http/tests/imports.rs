@@ -51,17 +51,28 @@ async fn an_upload_that_was_cut_off_is_taken_up_again() {
     let shop = Shop::open(&[]).await;
     let folder = shop.app.store.folder().join("work").join("uploads");
     std::fs::create_dir_all(&folder).unwrap();
-    let id = crate::app::fresh_id();
-    let row = |id: &str| format!("{{\"id\": \"{id}\", \"title\": \"Lamp\"}}\n");
-    std::fs::write(folder.join(format!("{id}.products")), row("whole")).unwrap();
-    std::fs::write(folder.join("unfinished.part"), row("half")).unwrap();
+    let ids: Vec<Id> = (0..4).map(|_| crate::app::fresh_id()).collect();
+    let row = |id: &str, title: &str| format!("{{\"id\": \"{id}\", \"title\": \"{title}\"}}\n");
+    let write = |name: String, rows: String| std::fs::write(folder.join(name), rows).unwrap();
+    write(format!("{}.products", ids[0]), row("whole", "Lamp"));
+    write(
+        format!("{}~1.products", ids[1]),
+        row("whole", "Brighter lamp"),
+    );
+    write(format!("{}~5.products", ids[2]), row("whole", "Fatal lamp"));
+    write(format!("{}.part", ids[3]), row("half", "Lamp"));
     imports::resume(&shop.app);
-    let task = ended(&shop, &json!({"id": id})).await;
-    assert_eq!(task["result"]["accepted"], 1, "{task}");
+    for (id, status) in [(0, "succeeded"), (1, "succeeded"), (2, "failed")] {
+        let task = ended(&shop, &json!({"id": ids[id]})).await;
+        assert_eq!(task["status"], status, "{task}");
+    }
     let snapshot = shop.app.store.snapshot();
     let has = |id: &str| snapshot.catalogue.by_id(&Id::new(id).unwrap()).is_some();
     assert!(has("whole") && !has("half"));
-    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+    let whole = snapshot.catalogue.by_id(&Id::new("whole").unwrap());
+    assert_eq!(whole.unwrap().title, "Brighter lamp");
+    // What took the server down five times is left to be looked at.
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
 }
 
 #[tokio::test]

@@ -31,8 +31,10 @@ give go goes going happen happens hold holds possible question wonder wondering 
 pub(super) struct Concepts {
     /// Concept by its stemmed English words, joined by spaces.
     pub phrases: BTreeMap<String, u16>,
-    /// Chinese phrases with their concepts, longest first.
-    pub chinese: Vec<(String, u16)>,
+    /// Chinese phrases with their concepts, by their first characters.
+    pub chinese: BTreeMap<char, Vec<(String, u16)>>,
+    /// By concept: its name.
+    names: Vec<&'static str>,
     /// By concept: the wider one that it is a kind of.
     pub wider: Vec<Option<u16>>,
     stop_words: std::collections::BTreeSet<&'static str>,
@@ -53,16 +55,26 @@ pub(super) fn concept_of(word: &str) -> Option<u16> {
     concepts().phrases.get(&super::terms::stem(word)).copied()
 }
 
-/// The wider concept that a concept is a kind of.
-pub(super) fn wider(concept: u16) -> Option<u16> {
-    concepts().wider.get(usize::from(concept)).copied()?
+/// What a concept is called.
+pub(super) fn name(concept: u16) -> &'static str {
+    concepts()
+        .names
+        .get(usize::from(concept))
+        .copied()
+        .unwrap_or_default()
+}
+
+/// The wider concepts that a concept is a kind of, the nearest first.
+pub(super) fn wider(concept: u16) -> impl Iterator<Item = u16> {
+    let next = |concept: &u16| concepts().wider.get(usize::from(*concept)).copied()?;
+    std::iter::successors(next(&concept), next)
 }
 
 pub(super) fn concepts() -> &'static Concepts {
     static TABLE: OnceLock<Concepts> = OnceLock::new();
     TABLE.get_or_init(|| {
         let mut phrases = BTreeMap::new();
-        let mut chinese = Vec::new();
+        let mut chinese: BTreeMap<char, Vec<(String, u16)>> = BTreeMap::new();
         let head = |line: &'static str| line.split_once(':').map_or("", |(head, _)| head);
         let lines: Vec<&'static str> = CONCEPTS
             .lines()
@@ -79,7 +91,7 @@ pub(super) fn concepts() -> &'static Concepts {
             let place = names.iter().position(|(name, _)| Some(*name) == *wider)?;
             u16::try_from(place).ok()
         });
-        let wider = wider.collect();
+        let wider: Vec<Option<u16>> = wider.collect();
         for (number, line) in (0_u16..).zip(&lines) {
             let words = line.split_once(": ").map_or("", |(_, words)| words);
             let (english, han) = words.split_once(';').unwrap_or((words, ""));
@@ -92,13 +104,15 @@ pub(super) fn concepts() -> &'static Concepts {
                 .map(str::trim)
                 .filter(|phrase| !phrase.is_empty())
             {
-                chinese.push((phrase.to_owned(), number));
+                let first = phrase.chars().next().unwrap_or_default();
+                let list = chinese.entry(first).or_default();
+                list.push((phrase.to_owned(), number));
             }
         }
-        chinese.sort_by_key(|(phrase, number)| (std::cmp::Reverse(phrase.len()), *number));
         Concepts {
             phrases,
             chinese,
+            names: names.into_iter().map(|(name, _)| name).collect(),
             wider,
             stop_words: STOP_WORDS.split_whitespace().collect(),
         }
@@ -121,6 +135,12 @@ mod tests {
                 assert!(phrase.is_empty() || seen.insert(phrase), "twice: {phrase}");
                 let words = phrase.split(' ').count();
                 assert!(words <= LONGEST_PHRASE, "too long: {phrase}");
+                if phrase.is_ascii() && !phrase.is_empty() {
+                    let stems: Vec<String> =
+                        phrase.split(' ').map(super::super::terms::stem).collect();
+                    let concept = usize::from(table.phrases[&stems.join(" ")]);
+                    assert_eq!(concept, number, "another line has the stem of {phrase}");
+                }
             }
             let is_kind = head.contains('<');
             assert_eq!(table.wider[number].is_some(), is_kind, "{head}");

@@ -45,6 +45,8 @@ pub struct Index {
     pub(super) asked_postings: Vec<Vec<(u32, f32)>>,
     /// By word: sources whose title holds it.
     pub(super) title_postings: Vec<Vec<u32>>,
+    /// By word: whether it may be part of a name.
+    pub(super) names: Vec<bool>,
     /// By source: summed rarity of its title's words, and of those among them
     /// that are used of nothing else.
     pub(super) title_mass: Vec<f32>,
@@ -125,7 +127,7 @@ impl Index {
         let title = source.title.as_deref().map(index_keys).unwrap_or_default();
         for word in &title {
             let word = self.word(word) as usize;
-            if self.title_postings[word].last() != Some(&place) {
+            if !units.is_empty() && self.title_postings[word].last() != Some(&place) {
                 self.title_postings[word].push(place);
             }
         }
@@ -195,24 +197,24 @@ impl Index {
         self.unknown_idf = idf(0.0);
         self.mean_length = self.flat.iter().map(|unit| unit.length).sum::<f32>() / count.max(1.0);
         let mut is_said = vec![true; self.postings.len()];
-        let mut names = is_said.clone();
+        self.names = is_said.clone();
         for (word, number) in &self.vocabulary {
             is_said[*number as usize] = !word.starts_with(LOOSE_MARK);
-            names[*number as usize] = is_word(word) && !is_measure(word);
+            self.names[*number as usize] = is_word(word) && !is_measure(word);
         }
-        let is_rule = |source: &u32| !self.sources[*source as usize].is_guide;
-        let rules = self.source_postings.iter();
-        self.in_rules = rules.map(|list| list.iter().any(is_rule)).collect();
         self.title_mass = vec![0.0; self.units.len()];
         self.own_mass = vec![0.0; self.units.len()];
         for (word, titled) in self.title_postings.iter().enumerate() {
-            for source in titled.iter().filter(|_| names[word]) {
+            for source in titled.iter().filter(|_| self.names[word]) {
                 self.title_mass[*source as usize] += self.idf[word];
                 if self.is_own(word as u32) {
                     self.own_mass[*source as usize] += self.idf[word];
                 }
             }
         }
+        let is_rule = |source: &u32| !self.sources[*source as usize].is_guide;
+        let rules = self.source_postings.iter();
+        self.in_rules = rules.map(|list| list.iter().any(is_rule)).collect();
         for (word, list) in self.postings.iter().enumerate() {
             for posting in list.iter().filter(|posting| posting.count > 0.0) {
                 if is_said[word] {
@@ -224,7 +226,8 @@ impl Index {
 }
 
 pub(super) fn concept_key(concept: u16) -> String {
-    format!("§{concept}")
+    // By name: the numbers change with the table, and models keep the keys.
+    format!("§{}", super::concepts::name(concept))
 }
 
 /// Whether a word of a title is a small number or a unit ("50 ml"), which customers
@@ -260,7 +263,7 @@ pub(super) fn keys(text: &str) -> Vec<String> {
     for term in terms(text) {
         if term.concept.is_some() && term.concept != last_concept {
             found.extend(term.concept.map(concept_key));
-            found.extend(term.concept.and_then(wider).map(concept_key));
+            found.extend(term.concept.into_iter().flat_map(wider).map(concept_key));
         }
         last_concept = term.concept;
         if term.content {

@@ -72,7 +72,7 @@ impl Index {
         set("lacking", (tally.stranger / rarest).min(3.0) / 3.0);
         let news = (unit.length - tally.met).clamp(0.0, MUCH_NEWS) / MUCH_NEWS;
         set("news", news);
-        let is_uncalled = tally.beyond >= tally.total && self.is_guide(unit.source);
+        let is_uncalled = tally.beyond >= tally.total && self.is_named_guide(unit.source);
         set("uncalled", f32::from(u8::from(is_uncalled)));
         set("open", f32::from(u8::from(unit.is_open)));
         features.set("value", unit.values.fit(question.wants));

@@ -113,7 +113,7 @@ impl Index {
             mended = word.is_some();
         }
         let groups = groups_of(&term.word).iter().map(|group| group_key(*group));
-        let wider = term.concept.and_then(wider).map(concept_key);
+        let wider = term.concept.into_iter().flat_map(wider).map(concept_key);
         let groups: Vec<u32> = groups
             .chain(wider)
             .filter_map(|key| held(self.vocabulary.get(&key).copied()))

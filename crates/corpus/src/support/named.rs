@@ -21,8 +21,6 @@ const OWN_SHARE: f32 = 0.55;
 pub(super) struct Named {
     /// Places of the sources that it calls.
     called: Vec<u32>,
-    /// Places of others whose titles share a word with such a name.
-    rivals: Vec<u32>,
     /// The words of the question that are part of a name.
     words: Vec<u32>,
 }
@@ -61,8 +59,10 @@ impl Index {
     /// where one of its words is used of nothing else: "Gift cards" is a topic
     /// that many texts speak of.
     pub(super) fn named(&self, matches: &[TermMatch]) -> Named {
+        let words = || matches.iter().filter_map(|term| term.word);
+        let name_words = || words().filter(|word| self.names[*word as usize]);
         let mut called: FxHashMap<u32, Called> = FxHashMap::default();
-        for word in matches.iter().filter_map(|term| term.word) {
+        for word in name_words() {
             let is_own = self.is_own(word);
             for source in &self.title_postings[word as usize] {
                 let entry = called.entry(*source).or_default();
@@ -82,16 +82,13 @@ impl Index {
             ..Named::default()
         };
         named.called.sort_unstable();
-        for word in matches.iter().filter_map(|term| term.word) {
+        for word in name_words() {
             let titled = &self.title_postings[word as usize];
             if titled.iter().any(|source| named.contains(*source)) {
                 named.words.push(word);
-                named.rivals.extend(titled);
             }
         }
         named.words.sort_unstable();
-        named.rivals.sort_unstable();
-        named.rivals.dedup();
         named
     }
 
@@ -102,7 +99,7 @@ impl Index {
     }
 
     /// Whether a source is the guide of one thing, and its title is the name.
-    pub(super) fn is_guide(&self, source: u32) -> bool {
+    pub(super) fn is_named_guide(&self, source: u32) -> bool {
         let source = source as usize;
         let has_name = self.own_mass[source] >= OWN_SHARE * self.title_mass[source];
         self.sources[source].is_guide && self.title_mass[source] > 0.0 && has_name
@@ -119,9 +116,11 @@ impl Index {
             let is_own = titled.binary_search(&source).is_ok();
             return if is_own { NameWord::Own } else { NameWord::No };
         }
-        let is_rival =
-            named.rivals.binary_search(&source).is_ok() || self.sources[source as usize].is_guide;
-        if is_rival {
+        let shares = |word: &u32| {
+            let titled = &self.title_postings[*word as usize];
+            titled.binary_search(&source).is_ok()
+        };
+        if self.sources[source as usize].is_guide || named.words.iter().any(shares) {
             NameWord::Others
         } else {
             NameWord::Beside

@@ -362,13 +362,16 @@ impl Splitter<'_> {
     fn sentences(&mut self, start: usize, end: usize, heading: &Option<String>) {
         let spans = sentence_spans(&self.text[start..end]);
         let mut above = heading.clone();
+        let mut after_question = false;
         for (place, (first, last)) in spans.iter().enumerate() {
             let said = &self.text[start + first..start + last];
             let goes_on = place + 1 < spans.len();
             if goes_on && said.ends_with(['?', '？']) {
-                above = below(heading, said);
+                above = below(if after_question { &above } else { heading }, said);
+                after_question = true;
                 continue;
             }
+            after_question = false;
             self.push(start + first, start + last, &above);
             if let Some(label) = label(said).filter(|_| goes_on && place == 0) {
                 above = below(heading, label);

@@ -80,9 +80,12 @@ impl Index {
             .flat_map(|(term, weight)| self.term_matches(term, *weight))
             .collect();
         let named = self.named(&matches);
-        let (units, bm25) = self.gather(&matches, &named);
-        let by_source = self.source_coverage(&matches);
         let asked = self.asked_coverage(&matches);
+        let bm25 = self.gather(&matches, &named);
+        let mut units: Vec<u32> = bm25.keys().chain(asked.keys()).copied().collect();
+        units.sort_unstable();
+        units.dedup();
+        let by_source = self.source_coverage(&matches);
         let stays = |source: u32| keep(source as usize, &self.sources[source as usize]);
         let best_source = by_source
             .iter()
@@ -139,8 +142,8 @@ impl Index {
             .collect()
     }
 
-    /// Units that share a word or a concept with the question, with their BM25.
-    fn gather(&self, matches: &[TermMatch], named: &Named) -> (Vec<u32>, FxHashMap<u32, f32>) {
+    /// The BM25 of the units that share a word or a concept with the question.
+    fn gather(&self, matches: &[TermMatch], named: &Named) -> FxHashMap<u32, f32> {
         let mut bm25: FxHashMap<u32, f32> = FxHashMap::default();
         for term in matches {
             let mut best: FxHashMap<u32, f32> = FxHashMap::default();
@@ -165,11 +168,7 @@ impl Index {
                 *bm25.entry(unit).or_default() += gain;
             }
         }
-        let mut units: Vec<u32> = bm25.keys().copied().collect();
-        units.extend(self.asked_coverage(matches).into_keys());
-        units.sort_unstable();
-        units.dedup();
-        (units, bm25)
+        bm25
     }
 
     /// By source: the share of what was asked that it holds anywhere.

@@ -66,8 +66,7 @@ fn is_abbreviation(before: &str, mark: char) -> bool {
     mark == '.'
         && (word.contains('.')
             || [
-                "Mr", "Mrs", "Ms", "Dr", "No", "St", "vs", "etc", "approx", "max", "min", "i.e",
-                "e.g",
+                "Mr", "Mrs", "Ms", "Dr", "No", "St", "vs", "etc", "approx", "max", "min",
             ]
             .contains(&word)
             || (!word.is_empty() && word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit())))
@@ -75,7 +74,8 @@ fn is_abbreviation(before: &str, mark: char) -> bool {
 
 /// The few words before a colon that a sentence starts with.
 pub(super) fn label(sentence: &str) -> Option<&str> {
-    let (label, _) = sentence.split_once([':', '：'])?;
+    let mark = sentence.find(": ").or_else(|| sentence.find('：'))?;
+    let label = &sentence[..mark];
     LABEL_CHARACTERS
         .contains(&label.chars().count())
         .then_some(label)

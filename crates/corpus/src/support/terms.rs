@@ -32,8 +32,9 @@ pub(super) fn stem(word: &str) -> String {
 pub fn terms(text: &str) -> Vec<Term> {
     let table = concepts();
     // The sign is no word, and yet it says what kind of an "off" it is.
-    let text = if text.contains("% off") {
-        &text.replace("% off", " percent off")
+    let lower = text.to_lowercase();
+    let text = if lower.contains("% off") {
+        &lower.replace("% off", " percent off")
     } else {
         text
     };
@@ -60,8 +61,8 @@ const PARTICLES: [&str; 19] = [
     "to", "of", "with", "in", "the", "my", "is", "get", "for", "not", "on", "at", "me", "am",
     "are", "your", "no", "from", "as",
 ];
-/// What stands between the parts of "send it back".
-const PRONOUNS: [&str; 4] = ["it", "them", "this", "that"];
+/// What stands between the parts of "send it back", as stems.
+const PRONOUNS: [&str; 6] = ["it", "them", "this", "that", "someth", "anyth"];
 
 /// Longest phrases first, so that "gift card" is not read as a card.
 fn mark_english(terms: &mut [Term]) {
@@ -116,18 +117,39 @@ fn unit_of(word: &str) -> Option<u16> {
     concepts().phrases.get(unit).copied()
 }
 
+/// The phrases of the table that a text holds, longest first.
+fn chinese_phrases_in(text: &str) -> Vec<&'static (String, u16)> {
+    let mut characters: Vec<char> = text.chars().filter(|one| is_han(*one)).collect();
+    characters.sort_unstable();
+    characters.dedup();
+    let by_first = &concepts().chinese;
+    let begun = characters.iter().filter_map(|first| by_first.get(first));
+    let held = begun
+        .flatten()
+        .filter(|(phrase, _)| text.contains(phrase.as_str()));
+    let mut found: Vec<&(String, u16)> = held.collect();
+    found.sort_by_key(|(phrase, number)| (std::cmp::Reverse(phrase.len()), *number));
+    found
+}
+
 /// Phrases are found in the text itself: the dictionary may cut them in two.
 fn mark_chinese(text: &str, terms: &mut Vec<Term>) {
     let mut rest = text.to_owned();
-    for (phrase, concept) in &concepts().chinese {
+    for (phrase, concept) in chinese_phrases_in(text) {
         if !rest.contains(phrase.as_str()) {
+            continue;
+        }
+        // A single character is a word where the dictionary cuts it out alone:
+        // there is no weight in "夹克".
+        let is_word = phrase.chars().nth(1).is_some();
+        if !is_word && terms.iter().all(|term| term.word != *phrase) {
             continue;
         }
         rest = rest.replace(phrase.as_str(), " ");
         let mut known = false;
         for term in terms.iter_mut() {
             let part = term.word.chars().all(is_han)
-                && (phrase.contains(&term.word) || term.word.contains(phrase.as_str()));
+                && (phrase.contains(&term.word) || is_word && term.word.contains(phrase.as_str()));
             if part && (term.concept.is_none() || term.word == *phrase) {
                 term.concept = Some(*concept);
                 term.content |= term.word == *phrase;
@@ -163,7 +185,9 @@ mod tests {
             ("swap it", "An exchange is free."),
             ("money back", "refunds take 5 days"),
             ("Any discounts?", "10 % off your first order"),
+            ("Any discounts?", "20% OFF today"),
             ("can I send it back?", "Returns are free."),
+            ("to bring something back", "Returns are free."),
             ("how many grams?", "350g, in black"),
             ("does it hold a litre?", "a 2L bottle"),
             ("运费怎么算？", "单笔订单不满88元，每单收取10元邮费"),

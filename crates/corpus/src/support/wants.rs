@@ -33,7 +33,8 @@ const LENGTHS: &[&str] = &[
     "how many months",
     "how many years",
     "how many hours",
-    "how fast",
+    "how fast do you",
+    "how fast will",
     "how quickly",
     "多快",
     "多少小时",
@@ -43,7 +44,6 @@ const LENGTHS: &[&str] = &[
     "多长时间",
 ];
 const MOMENTS: &[&str] = &[
-    "what time ",
     "until when",
     "by when",
     "what day",
@@ -167,8 +167,6 @@ const TIMES: &[&str] = &[
     "minute",
     "immediately",
     "o'clock",
-    " am ",
-    " pm ",
     "a.m.",
     "p.m.",
     "天",
@@ -226,6 +224,18 @@ const PEOPLE: &[&str] = &[
     "人", "商家",
 ];
 
+/// Whether a text holds an hour of the day as "6 pm" or "9am".
+fn has_clock(lower: &str) -> bool {
+    ["am", "pm"].into_iter().any(|half| {
+        lower.match_indices(half).any(|(at, _)| {
+            let before = lower[..at].trim_end_matches(' ');
+            let after = lower[at + half.len()..].chars().next();
+            before.ends_with(|c: char| c.is_ascii_digit())
+                && after.is_none_or(|c| !c.is_alphanumeric())
+        })
+    })
+}
+
 /// How far a number without a currency is the sum of money that is wanted …
 const BARE_NUMBER: f64 = 0.4;
 /// … and a condition the time that is wanted.
@@ -240,7 +250,7 @@ impl Values {
         let items = lower.lines().filter(|line| !line.trim().is_empty()).count();
         Self {
             digit: lower.chars().any(|c| c.is_ascii_digit()) || has(NUMBERS),
-            time: has(TIMES),
+            time: has(TIMES) || has_clock(&lower),
             money: has(MONEY),
             condition: has(CONDITIONS),
             often: has(REPEATS),
@@ -328,5 +338,11 @@ mod tests {
         assert!(better(Wants::Money, "4.90 USD", "38 countries"));
         assert!(better(Wants::Moment, "in 5 days", "once it has left"));
         assert!(better(Wants::Person, "you pay", "protect yourself"));
+        assert!(better(
+            Wants::Moment,
+            "We close at 6 pm.",
+            "an amount, if any"
+        ));
+        assert!(better(Wants::Moment, "9am-6pm", "3 amazing colours"));
     }
 }

@@ -227,7 +227,8 @@ pub(crate) fn route(message: &str, orders_known: bool) -> Route {
         return Route::Question;
     }
     let numbers = order_numbers(message, has(ORDER_WORDS));
-    let is_late = has(LATE) && has(ORDER_WORDS);
+    let own = has(&["my ", "#", "我", "快递", "包裹"]);
+    let is_late = has(LATE) && has(ORDER_WORDS) && own;
     let asks_status = (has(STATUS) || is_late) && !has(RULES);
     if asks_status || (!numbers.is_empty() && !has(RULES)) {
         return Route::Orders(numbers);
@@ -302,7 +303,7 @@ mod tests {
             ("where's my parcel", orders(&[])),
             ("my parcel is late, what now?", orders(&[])),
             ("快递好几天没动静了", orders(&[])),
-            ("Is the shop always late?", Route::Question),
+            ("The delivery is late, is that refunded?", Route::Question),
             ("What happens if a parcel is late?", Route::Question),
             ("我的订单到哪了", orders(&[])),
             ("订单 A-10023 发货了吗", orders(&["A-10023"])),

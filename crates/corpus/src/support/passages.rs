@@ -456,7 +456,7 @@ mod tests {
 
     #[test]
     fn a_question_and_a_label_stand_above_what_follows_them() {
-        let text = "# Orders\n\nAdd items? Never. Place another.\n\nWrong item: we send a label. Keep the box.\n\n问：退款退到哪里？\n答：原路退回。实时到账。";
+        let text = "# Orders\n\nAdd items? Never. Place another.\n\nNeed help? Lost one? Write to us.\n\nWrong item: we send a label. Keep the box.\n\nOpen at 9:30. Closed on Sundays.\n\n问：退款退到哪里？\n答：原路退回。实时到账。";
         let said: Vec<(&str, &str)> = split(text)
             .iter()
             .map(|unit| {
@@ -469,8 +469,11 @@ mod tests {
         let expected = [
             ("Orders: Add items?", "Never."),
             ("Orders: Add items?", "Place another."),
+            ("Orders: Need help?: Lost one?", "Write to us."),
             ("Orders", "Wrong item: we send a label."),
             ("Orders: Wrong item", "Keep the box."),
+            ("Orders", "Open at 9:30."),
+            ("Orders", "Closed on Sundays."),
             ("问：退款退到哪里？", "答：原路退回。"),
             ("问：退款退到哪里？", "实时到账。"),
         ];

@@ -197,6 +197,7 @@ mod tests {
             assert!(shared(first, second), "{first} / {second}");
         }
         assert!(!shared("gift card", "credit card"));
+        assert!(!shared("这件夹克好看", "净重500克"));
     }
 
     #[test]

@@ -304,6 +304,7 @@ mod tests {
             ("my parcel is late, what now?", orders(&[])),
             ("快递好几天没动静了", orders(&[])),
             ("The delivery is late, is that refunded?", Route::Question),
+            ("My reply is late, sorry", Route::Question),
             ("What happens if a parcel is late?", Route::Question),
             ("我的订单到哪了", orders(&[])),
             ("订单 A-10023 发货了吗", orders(&["A-10023"])),

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use shop::{
-    Conversation, Document, Id, Labelled, Product, Properties, Records, Review, Role, Timestamp,
+    Conversation, Document, Id, Labelled, Message, Product, Properties, Records, Review, Role,
+    Timestamp,
 };
 
 use crate::deduplicate::{Candidate, Deduplicator, Duplicate};
@@ -446,7 +447,12 @@ impl Preparation<'_> {
     fn talk(&self, talk: &Conversation) -> Talk {
         let mut found = BTreeMap::new();
         let mut turns = Vec::with_capacity(talk.messages.len());
-        for message in &talk.messages {
+        // What our own assistant said teaches nothing: a price of then would be
+        // an answer of now.
+        let is_own = |message: &&Message| {
+            message.role == Role::Agent && message.properties.contains_key("decision_id")
+        };
+        for message in talk.messages.iter().filter(|message| !is_own(message)) {
             let redacted = redact(message.text.trim());
             for (kind, count) in redacted.found {
                 *found.entry(kind).or_default() += count;

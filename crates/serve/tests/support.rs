@@ -314,6 +314,14 @@ fn department_store() -> Snapshot {
 }
 
 #[test]
+fn the_rules_answer_for_goods_that_they_do_not_name() {
+    let shop = department_store();
+    let reply = ask(&shop, "How long do I have to return a bike?", None);
+    let source = reply.citations.first().map(|one| one.source.as_str());
+    assert_eq!(source, Some("document:returns"), "{reply:?}");
+}
+
+#[test]
 fn who_asks_for_goods_is_told_of_goods() {
     let shop = department_store();
     for (question, exact, found) in [

@@ -253,6 +253,19 @@ fn a_declared_side_is_kept_and_repetitions_leave_training() {
 }
 
 #[test]
+fn what_the_assistant_said_teaches_nothing() {
+    let talk = json!({"id": "a", "messages": [
+        {"role": "customer", "text": "Do you have lamps?"},
+        {"role": "agent", "text": "A lamp for 5 USD.", "decision_id": "d1"},
+        {"role": "customer", "text": "Any other?"},
+        {"role": "agent", "text": "The arc lamp."}]});
+    let corpus = prepare(&records(&[(Kind::Conversations, talk)]), &options());
+    let turns = corpus.dialogues[0].turns.iter();
+    let said: Vec<&str> = turns.map(|(_, text)| text.as_str()).collect();
+    assert_eq!(said, ["Do you have lamps?", "Any other?", "The arc lamp."]);
+}
+
+#[test]
 fn files_round_trip_and_are_guarded() {
     let corpus = prepare(&small_shop(), &options());
     let files = corpus.to_files();

@@ -77,6 +77,17 @@ impl Question {
         question
     }
 
+    /// The same, with words that `is_such` is true of at a share of their weight.
+    #[must_use]
+    pub fn lightened(mut self, share: f32, is_such: impl Fn(&Term) -> bool) -> Self {
+        for (term, weight) in &mut self.terms {
+            if is_such(term) {
+                *weight *= share;
+            }
+        }
+        self
+    }
+
     /// Whether it asks for what a title announces and for nothing in
     /// particular, as "What is the return policy?" does under "Returns".
     pub fn is_topic_of(&self, title: &str) -> bool {

@@ -26,6 +26,9 @@ const MOST_PARTS: usize = 6;
 /// A sentence with fewer content words asks nothing by itself.
 const FEWEST_WORDS: usize = 2;
 
+/// How much the name of a kind of goods counts where the rules are asked.
+const GOODS_SHARE: f32 = 0.3;
+
 /// A message that is about a product says at least this share of itself with its name.
 const ABOUT_PRODUCT: f32 = 0.3;
 
@@ -51,10 +54,14 @@ impl Turn<'_> {
             return draft;
         }
         let index = self.knowledge.index.clone();
+        // "Can I return a lamp?" asks the rules, which speak of no lamps.
+        let shelf = self.knowledge.shelf.clone();
+        let of_rules = question.clone();
+        let of_rules = of_rules.lightened(GOODS_SHARE, |term| shelf.is_kind(&term.word));
         // What the shop stands by comes before what an agent once said.
         self.near = self.meaning(earlier.as_deref());
         let threshold = self.calibration().threshold;
-        let mut scored = self.score(&index, &question, |source| {
+        let mut scored = self.score(&index, &of_rules, |source| {
             source.kind == SourceKind::Document
         });
         if scored

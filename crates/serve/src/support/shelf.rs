@@ -72,6 +72,12 @@ impl Shelf {
         numbers
     }
 
+    /// Whether the shop files products under the word (a stem).
+    pub fn is_kind(&self, word: &str) -> bool {
+        let number = self.numbers.get(word).map(|number| *number as usize);
+        number.is_some_and(|number| !self.filed_under[number].is_empty())
+    }
+
     /// The products that are known by all of the words (stems), and where a
     /// kind is named are filed under it. No words: every product.
     pub fn find(&self, words: &[String], kind: Option<&str>) -> Vec<ProductIndex> {

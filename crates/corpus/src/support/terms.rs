@@ -32,9 +32,8 @@ pub(super) fn stem(word: &str) -> String {
 pub fn terms(text: &str) -> Vec<Term> {
     let table = concepts();
     // The sign is no word, and yet it says what kind of an "off" it is.
-    let lower = text.to_lowercase();
-    let text = if lower.contains("% off") {
-        &lower.replace("% off", " percent off")
+    let text = if text.contains('%') {
+        &text.to_lowercase().replace("% off", " percent off")
     } else {
         text
     };

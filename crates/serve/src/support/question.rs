@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use corpus::support::{Calibration, Index, Question, SourceKind, terms};
+use corpus::support::{Calibration, Index, Question, SourceKind, Term, terms};
 use serde_json::json;
 use shop::Product;
 
@@ -54,10 +54,7 @@ impl Turn<'_> {
             return draft;
         }
         let index = self.knowledge.index.clone();
-        // "Can I return a lamp?" asks the rules, which speak of no lamps.
-        let shelf = self.knowledge.shelf.clone();
-        let of_rules = question.clone();
-        let of_rules = of_rules.lightened(GOODS_SHARE, |term| shelf.is_kind(&term.word));
+        let of_rules = self.of_rules(&question);
         // What the shop stands by comes before what an agent once said.
         self.near = self.meaning(earlier.as_deref());
         let threshold = self.calibration().threshold;
@@ -114,6 +111,13 @@ impl Turn<'_> {
         }
     }
 
+    /// The question as the rules are asked it: "Can I return a lamp?" is for
+    /// texts that speak of no lamps.
+    fn of_rules(&self, question: &Question) -> Question {
+        let is_kind = |term: &Term| self.knowledge.shelf.is_kind(&term.word);
+        question.clone().lightened(GOODS_SHARE, is_kind)
+    }
+
     /// A message of several sentences may hold a question between others that
     /// no source speaks of: each is asked by itself, and the best is answered.
     fn answered_in_part(&mut self, threshold: f64) -> Option<Draft> {
@@ -130,7 +134,8 @@ impl Turn<'_> {
             let question = Question::read(&part, None);
             self.message = part;
             self.near = self.meaning(None);
-            let scored = self.score(&index, &question, |source| {
+            let of_rules = self.of_rules(&question);
+            let scored = self.score(&index, &of_rules, |source| {
                 source.kind == SourceKind::Document
             });
             let probability = scored.first().map_or(0.0, |one| one.probability);

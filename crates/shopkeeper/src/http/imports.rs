@@ -95,17 +95,14 @@ pub fn resume(app: &Arc<App>) {
     let mut files: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
     // Ids are in the order of time.
     files.sort_unstable();
-    let mut cut_off: Vec<(Id, PathBuf)> = Vec::new();
+    let mut cut_off: Vec<(Id, u32, PathBuf)> = Vec::new();
     for file in files {
         let (Some((id, tries)), Ok(_)) = (id_and_tries(&file), named_kind(&file)) else {
             drop(Upload(file));
             continue;
         };
         app.tasks.begin(id.clone(), "import", false, now());
-        match once_more(&file, &id, tries) {
-            Ok(file) => cut_off.push((id, file)),
-            Err(reason) => app.tasks.finish(&id, Err(reason), now()),
-        }
+        cut_off.push((id, tries, file));
     }
     let Ok(turn) = app.imports.clone().try_lock_owned() else {
         return;
@@ -113,9 +110,18 @@ pub fn resume(app: &Arc<App>) {
     let app = app.clone();
     tokio::spawn(async move {
         let _turn = turn;
-        for (id, file) in cut_off {
+        for (id, tries, file) in cut_off {
             tracing::info!(task = %id, "an import goes on that was cut off");
-            let outcome = import_upload(&app, &id, &file).await;
+            // What only waited for its turn has not taken the server down.
+            let outcome = match once_more(&file, &id, tries) {
+                Ok(tried) => {
+                    let outcome = import_upload(&app, &id, &tried).await;
+                    // Still there, it was asked to stop: that is no try either.
+                    let _ = std::fs::rename(&tried, &file);
+                    outcome
+                }
+                Err(reason) => Err(reason),
+            };
             app.tasks.finish(&id, outcome, now());
         }
     });
@@ -133,6 +139,12 @@ fn id_and_tries(file: &Path) -> Option<(Id, u32)> {
     Some((Id::new(id).ok()?, tries.parse().ok()?))
 }
 
+/// … and the kind of its rows, which ends its name.
+fn named_kind(file: &Path) -> Result<Option<Kind>, ApiError> {
+    let kind = file.extension().and_then(|kind| kind.to_str());
+    kind_of(kind.unwrap_or_default())
+}
+
 /// Notes in its name that an upload is taken up once more. What took the server
 /// down each time is left alone.
 fn once_more(file: &Path, id: &Id, tries: u32) -> Result<PathBuf, String> {
@@ -148,12 +160,6 @@ fn once_more(file: &Path, id: &Id, tries: u32) -> Result<PathBuf, String> {
     Ok(name)
 }
 
-/// … and the kind of its rows, which ends its name.
-fn named_kind(file: &Path) -> Result<Option<Kind>, ApiError> {
-    let kind = file.extension().and_then(|kind| kind.to_str());
-    kind_of(kind.unwrap_or_default())
-}
-
 /// Puts a received file where it is found again after a crash.
 async fn keep(folder: &Path, part: Upload, whole: &Path) -> std::io::Result<()> {
     tokio::fs::rename(&part.0, whole).await?;
@@ -164,10 +170,10 @@ async fn keep(folder: &Path, part: Upload, whole: &Path) -> std::io::Result<()> 
 /// Imports an upload and deletes it. Where the disk cannot take it, it waits:
 /// the rows are good, and were acknowledged.
 async fn import_upload(app: &App, id: &Id, file: &Path) -> Result<Value, String> {
+    use StoreError::{Closed, Disk, DiskFull};
     let stop = app.tasks.stop_flag();
     loop {
         let report = import_once(app, id, file).await;
-        use StoreError::{Closed, Disk, DiskFull};
         let waits = matches!(
             report,
             Err(IngestError::Store(DiskFull(_) | Disk { .. } | Closed)

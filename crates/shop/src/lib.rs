@@ -21,6 +21,7 @@ mod offer;
 mod order;
 mod place;
 mod product;
+mod progress;
 mod record;
 mod records;
 mod review;
@@ -50,6 +51,7 @@ pub use offer::{
 pub use order::{Order, OrderLine};
 pub use place::{PLACE_FIELDS, Place, places_of};
 pub use product::{Availability, Product};
+pub use progress::Progress;
 pub use record::{Kind, Properties, Record, RecordError};
 pub use records::Records;
 pub use review::Review;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shop::{Kind, Service};
 
-use crate::bench::BenchCommand;
+use bench::BenchCommand;
 
 /// Trains language models on a shop's own data and serves support,
 /// recommendation, search and insight with them.

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use ::train::Progress;
 use anyhow::Context;
 use evaluate::simulator::{Simulated, Simulation, simulate};
 use serde::{Deserialize, Serialize};
+use shop::Progress;
 use shop::{Id, Kind, OfferCommand, Record, Records, Service, Timestamp};
 use store::{Entry, NewEntry, Store};
 
-use crate::config::Config;
-use crate::jobs::{self, Outcome, TrainRequest};
+use server::config::Config;
+use server::jobs::{self, Outcome, TrainRequest};
 
 /// How many records go to the log at once.
 const BATCH: usize = 2_000;

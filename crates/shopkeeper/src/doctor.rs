@@ -6,7 +6,7 @@ use serde::Serialize;
 use shop::Service;
 use store::Store;
 
-use crate::config::Config;
+use server::config::Config;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]

@@ -3,20 +3,10 @@
 //! insight, with offers on top.
 #![forbid(unsafe_code)]
 
-mod app;
-mod bases;
-mod bench;
 mod cli;
-mod config;
+mod commands;
 mod demo;
 mod doctor;
-mod http;
-mod ingest;
-mod jobs;
-mod pages;
-mod progress;
-mod table;
-mod verbs;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,7 +35,7 @@ fn main() -> ExitCode {
     };
     let measuring = matches!(cli.verb, Verb::Bench(_));
     let json = cli.json;
-    match runtime.block_on(verbs::run(cli)) {
+    match runtime.block_on(commands::run(cli)) {
         Ok(done) => {
             if json {
                 println!("{}", done.json);

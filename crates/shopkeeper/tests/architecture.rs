@@ -80,8 +80,8 @@ fn crates_use_what_the_table_allows_and_nothing_else() {
     let allowed = allowed();
     assert_eq!(
         allowed.len(),
-        9,
-        "the table of ARCHITECTURE.md names nine crates"
+        12,
+        "the table of ARCHITECTURE.md names twelve crates"
     );
     assert_eq!(actual(), allowed);
 }
@@ -102,4 +102,67 @@ fn only_the_engine_may_hold_unsafe_code() {
             main.display()
         );
     }
+}
+
+/// Whether Rust sources under `folder` speak of the crate `name`.
+fn speaks_of(folder: &Path, name: &str) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return speaks_of(&path, name);
+        }
+        let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+        is_rust
+            && std::fs::read_to_string(&path).unwrap().lines().any(|line| {
+                let code = line.split("//").next().unwrap_or_default();
+                code.match_indices(name).any(|(at, _)| {
+                    let before = code[..at].chars().next_back();
+                    let after = &code[at + name.len()..];
+                    let whole = !before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+                    whole
+                        && (after.starts_with("::")
+                            || after.starts_with(';')
+                            || after.starts_with(" as "))
+                })
+            })
+    })
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let workspace: toml::Table = std::fs::read_to_string(root().join("Cargo.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
+    let declared = workspace["workspace"]["dependencies"].as_table().unwrap();
+    let mut named = BTreeSet::new();
+    let mut unused = Vec::new();
+    for package in allowed().keys() {
+        let folder = root().join("crates").join(package);
+        let manifest: toml::Table = std::fs::read_to_string(folder.join("Cargo.toml"))
+            .unwrap()
+            .parse()
+            .unwrap();
+        for table in ["dependencies", "dev-dependencies"] {
+            let Some(dependencies) = manifest.get(table).and_then(|value| value.as_table()) else {
+                continue;
+            };
+            for name in dependencies.keys() {
+                named.insert(name.clone());
+                if !speaks_of(&folder, &name.replace('-', "_")) {
+                    unused.push(format!("{package}: {name}"));
+                }
+            }
+        }
+    }
+    unused.extend(
+        declared
+            .keys()
+            .filter(|name| !named.contains(*name) && !allowed().contains_key(*name))
+            .map(|name| format!("the workspace: {name}")),
+    );
+    assert_eq!(unused, Vec::<String>::new(), "nothing uses these");
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
-use shop::Metric;
+use shop::{Metric, Progress};
 
 /// How much effort a model is worth: sets width, depth and steps together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -16,16 +16,6 @@ pub enum Size {
     Small,
     /// As long as the data is worth.
     Base,
-}
-
-/// Who watches a training run: a terminal or a log.
-pub trait Progress: Sync {
-    /// A stage begins; `total` steps will follow (0 when unknown).
-    fn begin(&self, stage: &str, total: u64);
-    /// `done` steps of the stage are done.
-    fn advance(&self, done: u64, message: &str);
-    /// The stage is over.
-    fn end(&self, message: &str);
 }
 
 /// What every training run is given.

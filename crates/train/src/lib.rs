@@ -8,5 +8,5 @@ pub mod recommend;
 pub mod search;
 pub mod support;
 
-pub use job::{Job, Progress, Size, TrainError, Trained};
+pub use job::{Job, Size, TrainError, Trained};
 pub use shop::Metric;

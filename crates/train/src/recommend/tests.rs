@@ -5,7 +5,8 @@ use corpus::TimeSplit;
 use shop::Product;
 
 use super::*;
-use crate::{Progress, Size};
+use crate::Size;
+use shop::Progress;
 
 /// Asks the run to stop after so many advances.
 struct StopAfter<'a> {

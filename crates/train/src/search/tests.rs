@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicBool;
 use shop::{Id, Product, Timestamp};
 
 use super::*;
-use crate::Progress;
+use shop::Progress;
 
 struct Silent;
 

@@ -5,7 +5,8 @@ use corpus::support::{Segment, TEXT_TOKEN};
 use models::published::{Publication, write_hugging_face};
 
 use super::*;
-use crate::{Progress, Size};
+use crate::Size;
+use shop::Progress;
 
 /// Asks the run to stop after so many steps of the language model.
 struct StopAfter<'a> {

@@ -1,0 +1,212 @@
+//! A file into the store: parsed on one thread, appended on another, each
+//! batch durable before the next is asked for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::json;
+use shop::Kind;
+use shop::Progress;
+use store::{Appended, NewEntry, Store};
+use tokio::sync::mpsc;
+
+use super::{Batch, Format, ImportOptions, IngestError, ReadSummary, Rejected, read_file};
+
+/// Batches that may wait for the disk.
+const QUEUE: usize = 4;
+/// Rejected rows that people are shown.
+const SHOWN: usize = 5;
+
+/// What became of a file.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImportReport {
+    /// Which file.
+    pub file: PathBuf,
+    /// What it was written in.
+    pub format: Format,
+    /// Good rows by kind.
+    pub kinds: BTreeMap<Kind, u64>,
+    /// Rows that were stored.
+    pub accepted: u64,
+    /// Good rows that the shop had already.
+    pub unchanged: u64,
+    /// Bad rows.
+    pub rejected: u64,
+    /// The first of them.
+    pub first_rejected: Vec<Rejected>,
+    /// Where all of them were written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected_file: Option<PathBuf>,
+    /// Whether the file ended before its time.
+    pub cut_short: bool,
+    /// What deserves a sentence though nothing is wrong.
+    pub warnings: Vec<String>,
+}
+
+impl fmt::Display for ImportReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<String> = self
+            .kinds
+            .iter()
+            .map(|(kind, count)| format!("{count} {}", kind.name()))
+            .collect();
+        let kinds = if kinds.is_empty() {
+            "no good rows".to_owned()
+        } else {
+            kinds.join(", ")
+        };
+        write!(
+            f,
+            "{} ({}): {kinds}; {} stored, {} unchanged, {} rejected",
+            self.file.display(),
+            self.format.name(),
+            self.accepted,
+            self.unchanged,
+            self.rejected,
+        )?;
+        for warning in &self.warnings {
+            write!(f, "\n  note: {warning}")?;
+        }
+        for row in self.first_rejected.iter().take(SHOWN) {
+            write!(f, "\n  line {}, {}: {}", row.line, row.field, row.reason)?;
+        }
+        if let Some(file) = &self.rejected_file {
+            write!(
+                f,
+                "\n  all rejected rows with their reasons: {}",
+                file.display()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Imports a file. Bad rows are appended to `rejected_file`; good ones are
+/// on the disk when this returns, and those before an error or an
+/// interruption are as well: a second run finds them unchanged.
+pub async fn import(
+    store: &Store,
+    path: &Path,
+    options: &ImportOptions,
+    rejected_file: &Path,
+    progress: &dyn Progress,
+) -> Result<ImportReport, IngestError> {
+    let (sender, mut receiver) = mpsc::channel::<Batch>(QUEUE);
+    let reading = spawn_reader(path.to_owned(), *options, sender);
+    let total = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let mut rejects = RejectedFile::new(rejected_file, path);
+    let (mut accepted, mut unchanged, mut rejected) = (0_u64, 0_u64, 0_u64);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    progress.begin(&format!("import {name}"), total);
+    while let Some(batch) = receiver.recv().await {
+        let position = batch.position;
+        rejected += batch.rejected.len() as u64;
+        rejects.write(&batch.rejected)?;
+        if !batch.records.is_empty() {
+            let entries = batch.records.into_iter().map(NewEntry::from).collect();
+            for appended in store.append(entries).await? {
+                match appended {
+                    Appended::New(_) => accepted += 1,
+                    Appended::Duplicate => unchanged += 1,
+                }
+            }
+        }
+        let message = format!("{accepted} stored, {unchanged} unchanged, {rejected} rejected");
+        progress.advance(position.min(total), &message);
+    }
+    let summary = match reading.await {
+        Ok(summary) => summary?,
+        Err(_) => return Err(IngestError::Ended(path.to_owned())),
+    };
+    progress.end(&format!(
+        "{accepted} stored, {unchanged} unchanged, {} rejected",
+        summary.rejected
+    ));
+    Ok(ImportReport {
+        file: path.to_owned(),
+        format: summary.format,
+        warnings: summary.warnings(),
+        accepted,
+        unchanged: unchanged + summary.repeated,
+        rejected: summary.rejected,
+        rejected_file: (summary.rejected > 0).then(|| rejected_file.to_owned()),
+        kinds: summary.kinds,
+        first_rejected: summary.first_rejected,
+        cut_short: summary.cut_short,
+    })
+}
+
+/// Reads on a thread of its own; when nobody listens any more (the import was
+/// dropped), it ends at its next batch.
+fn spawn_reader(
+    path: PathBuf,
+    options: ImportOptions,
+    sender: mpsc::Sender<Batch>,
+) -> tokio::task::JoinHandle<Result<ReadSummary, IngestError>> {
+    tokio::task::spawn_blocking(move || {
+        let mut sink = |batch: Batch| match sender.blocking_send(batch) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        };
+        read_file(&path, &options, &mut sink)
+    })
+}
+
+/// `rejected.jsonl`: opened when the first bad row comes.
+struct RejectedFile<'a> {
+    path: &'a Path,
+    source: String,
+    file: Option<std::fs::File>,
+}
+
+impl<'a> RejectedFile<'a> {
+    fn new(path: &'a Path, source: &Path) -> Self {
+        Self {
+            path,
+            source: source.display().to_string(),
+            file: None,
+        }
+    }
+
+    fn write(&mut self, rejected: &[Rejected]) -> Result<(), IngestError> {
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for row in rejected {
+            let line = json!({
+                "file": self.source,
+                "line": row.line,
+                "field": row.field,
+                "reason": row.reason,
+                "row": row.row,
+            });
+            lines.extend_from_slice(line.to_string().as_bytes());
+            lines.push(b'\n');
+        }
+        self.append(&lines)
+            .map_err(|reason| IngestError::RejectedFile {
+                path: self.path.to_owned(),
+                reason,
+            })
+    }
+
+    fn append(&mut self, lines: &[u8]) -> std::io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let file = OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(self.path)?;
+                self.file.insert(file)
+            }
+        };
+        file.write_all(lines)
+    }
+}

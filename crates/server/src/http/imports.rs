@@ -1,0 +1,263 @@
+//! `POST /v1/import/{kind}`: a file in the body, imported after the answer.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path as PathParameter, State};
+use axum::http::StatusCode;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use shop::{Id, Kind};
+use store::StoreError;
+use tokio::io::AsyncWriteExt;
+
+use super::accepted;
+use super::endpoint::Endpoint;
+use super::error::{ApiError, Code};
+use super::openapi::schema;
+use super::tasks::begin;
+use crate::app::{App, TaskProgress, fresh_id, now};
+use crate::config::Scope;
+use ingest::{ImportOptions, ImportReport, IngestError, import};
+
+/// The most that one upload may hold.
+const MAXIMUM_UPLOAD_BYTES: u64 = 8 << 30;
+
+/// The routes of this file.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post(
+            "/v1/import/{kind}",
+            Some(Scope::Write),
+            "Imports a file (JSON Lines, CSV, TSV, XML; plain, gzip or Zstandard) of one kind, or `auto`; \
+             the task lists rejected rows",
+            upload,
+        )
+        .body(json!({"type": "string", "format": "binary"}))
+        .answers(schema("Task")),
+    ]
+}
+
+/// How long an import waits for a disk that cannot take it.
+const DISK_WAIT: Duration = Duration::from_secs(3);
+/// How often an import that was cut off is taken up again.
+const MOST_TRIES: u32 = 5;
+/// Ends the name of a file that is still being received.
+const UNFINISHED: &str = "part";
+
+/// A file that is gone when nobody needs it any more.
+struct Upload(PathBuf);
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // What cannot be deleted now is deleted with the folder.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn upload(
+    State(app): State<Arc<App>>,
+    PathParameter(kind): PathParameter<String>,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    kind_of(&kind)?;
+    let (id, folder) = (fresh_id(), uploads(&app));
+    let part = receive(&folder, &id, body).await?;
+    let whole = folder.join(format!("{id}.{kind}"));
+    if let Err(error) = keep(&folder, part, &whole).await {
+        drop(Upload(whole));
+        return Err(ApiError::disk(&error));
+    }
+    let task = begin(&app, id, "import", false, |id| {
+        let (app, file) = (app.clone(), whole.clone());
+        async move {
+            let turn = app.imports.clone();
+            let _turn = turn.lock().await;
+            import_upload(&app, &id, &file).await
+        }
+    });
+    if task.is_err() {
+        drop(Upload(whole));
+    }
+    Ok(accepted(json!(task?)))
+}
+
+/// Imports what was acknowledged before the server ended, in its order and
+/// before what comes now. What had not been received whole is deleted.
+pub fn resume(app: &Arc<App>) {
+    let Ok(files) = std::fs::read_dir(uploads(app)) else {
+        return;
+    };
+    let mut files: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
+    // Ids are in the order of time.
+    files.sort_unstable();
+    let mut cut_off: Vec<(Id, u32, PathBuf)> = Vec::new();
+    for file in files {
+        let (Some((id, tries)), Ok(_)) = (id_and_tries(&file), named_kind(&file)) else {
+            drop(Upload(file));
+            continue;
+        };
+        app.tasks.begin(id.clone(), "import", false, now());
+        cut_off.push((id, tries, file));
+    }
+    let Ok(turn) = app.imports.clone().try_lock_owned() else {
+        return;
+    };
+    let app = app.clone();
+    tokio::spawn(async move {
+        let _turn = turn;
+        for (id, tries, file) in cut_off {
+            tracing::info!(task = %id, "an import goes on that was cut off");
+            // What only waited for its turn has not taken the server down.
+            let outcome = match once_more(&file, &id, tries) {
+                Ok(tried) => {
+                    let outcome = import_upload(&app, &id, &tried).await;
+                    // Still there, it was asked to stop: that is no try either.
+                    let _ = std::fs::rename(&tried, &file);
+                    outcome
+                }
+                Err(reason) => Err(reason),
+            };
+            app.tasks.finish(&id, outcome, now());
+        }
+    });
+}
+
+fn uploads(app: &App) -> PathBuf {
+    app.store.folder().join("work").join("uploads")
+}
+
+/// The id of the task, which an upload is named after, how often it was taken up
+/// again …
+fn id_and_tries(file: &Path) -> Option<(Id, u32)> {
+    let name = file.file_stem()?.to_str()?;
+    let (id, tries) = name.split_once('~').unwrap_or((name, "0"));
+    Some((Id::new(id).ok()?, tries.parse().ok()?))
+}
+
+/// … and the kind of its rows, which ends its name.
+fn named_kind(file: &Path) -> Result<Option<Kind>, ApiError> {
+    let kind = file.extension().and_then(|kind| kind.to_str());
+    kind_of(kind.unwrap_or_default())
+}
+
+/// Notes in its name that an upload is taken up once more. What took the server
+/// down each time is left alone.
+fn once_more(file: &Path, id: &Id, tries: u32) -> Result<PathBuf, String> {
+    if tries >= MOST_TRIES {
+        let file = file.display();
+        return Err(format!(
+            "the server ended {tries} times while it imported this upload: look at {file}"
+        ));
+    }
+    let mut name = file.with_file_name(format!("{id}~{}", tries + 1));
+    name.set_extension(file.extension().unwrap_or_default());
+    std::fs::rename(file, &name).map_err(|error| error.to_string())?;
+    Ok(name)
+}
+
+/// Puts a received file where it is found again after a crash.
+async fn keep(folder: &Path, part: Upload, whole: &Path) -> std::io::Result<()> {
+    tokio::fs::rename(&part.0, whole).await?;
+    let folder = tokio::fs::File::open(folder).await?;
+    folder.sync_all().await
+}
+
+/// Imports an upload and deletes it. Where the disk cannot take it, it waits:
+/// the rows are good, and were acknowledged.
+async fn import_upload(app: &App, id: &Id, file: &Path) -> Result<Value, String> {
+    use StoreError::{Closed, Disk, DiskFull};
+    let stop = app.tasks.stop_flag();
+    loop {
+        let report = import_once(app, id, file).await;
+        let waits = matches!(
+            report,
+            Err(IngestError::Store(DiskFull(_) | Disk { .. } | Closed)
+                | IngestError::RejectedFile { .. })
+        );
+        match report {
+            Err(error) if waits => {
+                app.tasks.progress(id, format!("waits: {error}"));
+                tokio::time::sleep(DISK_WAIT).await;
+                if stop.load(Ordering::Relaxed) {
+                    return Err(format!("{error}; it goes on when the server starts again"));
+                }
+            }
+            Err(error) => {
+                drop(Upload(file.to_owned()));
+                let name = file.display().to_string();
+                return Err(error.to_string().replace(&name, "the upload"));
+            }
+            Ok(report) => {
+                drop(Upload(file.to_owned()));
+                let mut report = json!(report);
+                // The file has a name of ours that says nothing to the caller.
+                report["file"] = json!("upload");
+                return Ok(report);
+            }
+        }
+    }
+}
+
+async fn import_once(app: &App, id: &Id, file: &Path) -> Result<ImportReport, IngestError> {
+    let options = ImportOptions {
+        as_kind: named_kind(file).unwrap_or_default(),
+        now: now(),
+        currency: Some(app.config.currency),
+    };
+    let rejected_file = app.store.folder().join("rejected.jsonl");
+    let progress = TaskProgress {
+        tasks: app.tasks.clone(),
+        id: id.clone(),
+        stage: Mutex::default(),
+    };
+    import(&app.store, file, &options, &rejected_file, &progress).await
+}
+
+/// The kind that the path names; `auto` finds it by content.
+fn kind_of(name: &str) -> Result<Option<Kind>, ApiError> {
+    if name == "auto" {
+        return Ok(None);
+    }
+    Kind::from_name(name).map(Some).ok_or_else(|| {
+        let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        ApiError::field(
+            "kind",
+            format!("{name:?} is none of auto, {}", names.join(", ")),
+        )
+    })
+}
+
+/// Writes the body to a file piece by piece, whatever its length, and to the
+/// disk.
+async fn receive(folder: &Path, id: &Id, mut body: Body) -> Result<Upload, ApiError> {
+    let full = |error: std::io::Error| ApiError::disk(&error);
+    tokio::fs::create_dir_all(folder).await.map_err(full)?;
+    let upload = Upload(folder.join(format!("{id}.{UNFINISHED}")));
+    let mut file = tokio::fs::File::create(&upload.0).await.map_err(full)?;
+    let mut length = 0_u64;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            ApiError::new(
+                Code::MalformedJson,
+                format!("the upload broke off: {error}"),
+            )
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        length += data.len() as u64;
+        if length > MAXIMUM_UPLOAD_BYTES {
+            let message = format!("the upload is longer than {MAXIMUM_UPLOAD_BYTES} bytes");
+            return Err(ApiError::new(Code::BodyTooLarge, message));
+        }
+        file.write_all(&data).await.map_err(full)?;
+    }
+    file.flush().await.map_err(full)?;
+    file.sync_all().await.map_err(full)?;
+    Ok(upload)
+}

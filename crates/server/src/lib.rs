@@ -1,0 +1,12 @@
+//! The shop as a server: what is loaded and shared between requests, HTTP,
+//! pages, jobs, configuration and the folder of base models.
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod bases;
+pub mod config;
+pub mod http;
+pub mod jobs;
+pub mod pages;
+pub mod progress;
+pub mod table;

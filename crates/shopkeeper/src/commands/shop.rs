@@ -1,0 +1,101 @@
+//! The shop's data: `init`, `doctor`, `import`, `prepare`.
+
+use serde_json::json;
+
+use super::{Done, Setting, make_folder};
+use crate::cli::ImportArguments;
+use crate::doctor as examination;
+use ingest::{ImportOptions, import as import_file};
+use server::app::now;
+use server::config::Config;
+use server::{jobs, progress, table};
+
+/// Exit status of an import that refused rows.
+const SOME_REJECTED: u8 = 3;
+
+pub fn init(setting: &Setting) -> anyhow::Result<Done> {
+    make_folder(&setting.folder)?;
+    let path = &setting.config_path;
+    if path.exists() {
+        setting.say(format!(
+            "{} is there already and was left as it is",
+            path.display()
+        ));
+    } else {
+        std::fs::write(path, Config::template())?;
+        setting.say(format!("wrote {}", path.display()));
+        setting.say("next: shopkeeper import FILE…, then shopkeeper train");
+    }
+    let policy = setting.folder.join("policy.toml");
+    if !policy.exists() {
+        std::fs::write(&policy, serve::support::DEFAULT_POLICY)?;
+        setting.say(format!("wrote {}", policy.display()));
+    }
+    Ok(Done::with(json!({"config": path, "policy": policy})))
+}
+
+pub async fn doctor(setting: &Setting) -> anyhow::Result<Done> {
+    let checks = examination::examine(&setting.folder, &setting.config_path).await;
+    let mut shown = table::with_headings(&["", "looked at", "found"]);
+    for check in &checks {
+        let mark = if check.ok { "ok" } else { "mend" };
+        shown.add_row([mark, &check.name, &check.found]);
+    }
+    setting.say(shown);
+    let status = u8::from(checks.iter().any(|check| !check.ok));
+    Ok(Done {
+        status,
+        json: json!({"ok": status == 0, "checks": checks}),
+    })
+}
+
+pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::Result<Done> {
+    let config = setting.config()?;
+    let store = setting.store().await?;
+    let rejected_file = setting.folder.join("rejected.jsonl");
+    let progress = progress::for_stderr();
+    let mut reports = Vec::new();
+    let mut failures = Vec::new();
+    for file in &arguments.files {
+        let options = ImportOptions {
+            as_kind: arguments.as_kind,
+            now: now(),
+            currency: Some(config.currency),
+        };
+        match import_file(&store, file, &options, &rejected_file, &*progress).await {
+            Ok(report) => {
+                setting.say(&report);
+                reports.push(report);
+            }
+            // The other files are not to blame.
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                failures.push(json!({"file": file, "error": format!("{error:#}")}));
+            }
+        }
+    }
+    let rejected: u64 = reports.iter().map(|report| report.rejected).sum();
+    let status = match (failures.is_empty(), rejected) {
+        (false, _) => 1,
+        (true, 0) => 0,
+        (true, _) => SOME_REJECTED,
+    };
+    let sum = |count: fn(&ingest::ImportReport) -> u64| -> u64 { reports.iter().map(count).sum() };
+    let json = json!({
+        "accepted": sum(|report| report.accepted),
+        "unchanged": sum(|report| report.unchanged),
+        "rejected": rejected,
+        "files": reports,
+        "failed": failures,
+    });
+    Ok(Done { status, json })
+}
+
+pub async fn prepare(setting: &Setting) -> anyhow::Result<Done> {
+    let config = setting.config()?;
+    let store = setting.existing_store().await?;
+    let progress = progress::for_stderr();
+    let (corpus, version) = jobs::prepare(&store, config.seed, &*progress).await?;
+    setting.say(serde_json::to_string_pretty(&corpus.card)?);
+    Ok(Done::with(json!({"version": version, "card": corpus.card})))
+}

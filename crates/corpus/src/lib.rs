@@ -20,6 +20,9 @@ pub mod search;
 mod sequence;
 mod split;
 pub mod support;
+#[cfg(test)]
+#[path = "../../test_data.rs"]
+mod test_data;
 mod words;
 
 pub use card::{DataCard, Period, Shard, SourceCard};

@@ -7,10 +7,9 @@ use corpus::search::analysis::Analyser;
 use serde_json::Value;
 use shop::{Id, Product};
 
-const CASES: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../../shared/data/golden/ranking/bm25.json"
-);
+#[path = "../../test_data.rs"]
+mod test_data;
+
 const FACTOR: f64 = 1.2 + 1.0;
 
 fn words(list: &Value) -> Vec<&str> {
@@ -20,8 +19,7 @@ fn words(list: &Value) -> Vec<&str> {
 
 #[test]
 fn bm25_agrees_with_other_programs() {
-    let Ok(text) = std::fs::read_to_string(CASES) else {
-        println!("skipped: {CASES} is not here");
+    let Some(text) = test_data::shared_text("golden/ranking/bm25.json") else {
         return;
     };
     let file: Value = serde_json::from_str(&text).unwrap();

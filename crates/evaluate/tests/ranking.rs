@@ -4,15 +4,12 @@
 use evaluate::metrics;
 use serde_json::Value;
 
-const CASES: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../../shared/data/golden/ranking/trec_eval.json"
-);
+#[path = "../../test_data.rs"]
+mod test_data;
 
 #[test]
 fn metrics_agree_with_trec_eval() {
-    let Ok(text) = std::fs::read_to_string(CASES) else {
-        println!("skipped: {CASES} is not here");
+    let Some(text) = test_data::shared_text("golden/ranking/trec_eval.json") else {
         return;
     };
     let file: Value = serde_json::from_str(&text).unwrap();

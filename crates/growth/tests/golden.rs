@@ -5,14 +5,11 @@
 use serde_json::Value;
 use shop::{Coupon, Currency, Discount, Id, Money};
 
-const CASES: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../../shared/data/golden/promotions_ruby_python/cases.json"
-);
+#[path = "../../test_data.rs"]
+mod test_data;
 
 fn cases() -> Vec<Value> {
-    let Ok(text) = std::fs::read_to_string(CASES) else {
-        println!("skipped: {CASES} is not here");
+    let Some(text) = test_data::shared_text("golden/promotions_ruby_python/cases.json") else {
         return Vec::new();
     };
     let file: Value = serde_json::from_str(&text).unwrap();

@@ -47,4 +47,7 @@ pub use segment::segment_events;
 pub const MAX_ROW_BYTES: usize = 16 << 20;
 
 #[cfg(test)]
+#[path = "../../test_data.rs"]
+mod test_data;
+#[cfg(test)]
 mod tests;

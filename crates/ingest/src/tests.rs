@@ -1,14 +1,13 @@
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proptest::strategy::Strategy;
 use serde_json::{Value, json};
 use shop::{Availability, EventKind, Kind, Record, Timestamp};
 
 use super::*;
-
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+use crate::test_data::shared;
 
 fn now() -> Timestamp {
     "2026-05-01T00:00:00Z".parse().unwrap()
@@ -33,15 +32,6 @@ fn parse_rows(kind: Kind, body: &[u8], now: Timestamp) -> (Vec<Record>, Vec<Reje
         };
         assert!(read.is_ok());
     })
-}
-
-fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(DATA).join(path);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: {} is not there", path.display());
-    None
 }
 
 /// Everything that a file holds.

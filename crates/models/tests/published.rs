@@ -1,7 +1,8 @@
 //! Published models: real ones, where their parts are there, and the way out
 //! and back for each family.
 
-mod parts;
+#[path = "../../test_data.rs"]
+mod test_data;
 
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use models::published::{Encoding, Family, FourBitGroup, Message, PublishedModel,
 use serde_json::Value;
 
 fn read(name: &str) -> Option<PublishedModel> {
-    let path = parts::model(name)?;
+    let path = test_data::published_model(name)?;
     let start = Instant::now();
     let model = PublishedModel::read(&path).expect("a published model");
     println!("{name}: read in {:?}", start.elapsed());
@@ -324,22 +325,17 @@ fn streams_say_what_decoding_says() {
 /// Tokens that Hugging Face's library gave, where that file is there.
 #[test]
 fn tokens_are_those_of_hugging_face() {
-    let folder = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/data/golden/tokenizers"
-    );
-    let Ok(encodings) = std::fs::read_to_string(format!("{folder}/encodings.json")) else {
-        println!("skipped: no golden tokens in {folder}");
+    let Some(folder) = test_data::shared("golden/tokenizers") else {
         return;
     };
+    let encodings = std::fs::read_to_string(folder.join("encodings.json")).expect("tokens");
     let encodings = &data(&encodings)["encodings"];
     let ids = |case: &Value| -> Vec<u32> {
         let ids = case["ids"].as_array().expect("ids").iter();
         ids.map(|id| id.as_u64().expect("an id") as u32).collect()
     };
     let cases = |name: &str| encodings[name].as_array().expect(name).clone();
-    let json =
-        std::fs::read_to_string(format!("{folder}/bytelevel_bpe_800.json")).expect("a tokenizer");
+    let json = std::fs::read_to_string(folder.join("bytelevel_bpe_800.json")).expect("a tokenizer");
     let tokenizer = Tokenizer::from_json(&json).expect("a tokenizer");
     for case in cases("bytelevel_bpe_800") {
         let text = case["text"].as_str().expect("a text");

@@ -1,7 +1,8 @@
 //! Published models say here what they say in PyTorch and in llama.cpp. How
 //! the reference numbers were made stands in the scripts beside them.
 
-mod parts;
+#[path = "../../test_data.rs"]
+mod test_data;
 
 use std::sync::Arc;
 
@@ -137,7 +138,7 @@ fn greedy(model: Transformer, reference: &Reference) -> Vec<(usize, Option<f32>)
 
 /// Compares so many of the texts and of the continuations.
 fn check(part: &str, reference: &str, exact: &str, count: usize) {
-    let Some(path) = parts::model(part) else {
+    let Some(path) = test_data::published_model(part) else {
         return;
     };
     let mut reference: Reference = serde_json::from_str(reference).expect("a reference");
@@ -224,7 +225,7 @@ struct Embedded {
 
 #[test]
 fn minilm() {
-    let Some(path) = parts::model("minilm") else {
+    let Some(path) = test_data::published_model("minilm") else {
         return;
     };
     let reference: Embeddings =

@@ -22,13 +22,11 @@ const FILES: [(&str, u64); 9] = [
 ];
 const REVIEWS: (&str, u64) = ("womens-clothing/reviews.jsonl.gz", 22_641);
 
+#[path = "../../test_data.rs"]
+mod test_data;
+
 fn shared() -> Option<PathBuf> {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
-    if folder.join("MANIFEST.json").exists() {
-        return Some(folder.to_owned());
-    }
-    println!("skipped: the shared data folder is not there");
-    None
+    test_data::shared("")
 }
 
 /// Runs the program in a folder of its own and returns its JSON object.

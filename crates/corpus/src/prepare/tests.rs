@@ -1,5 +1,4 @@
 use std::io::Read;
-use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use shop::{EventKind, Kind, Record};
@@ -311,15 +310,10 @@ fn an_empty_shop_is_an_empty_corpus() {
 
 /// The records of shared files.
 fn shared(files: &[(&str, Kind)]) -> Option<Records> {
-    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
     let now = "2026-05-01T00:00:00Z".parse().unwrap();
     let mut records = Records::default();
     for (file, kind) in files {
-        let path = data.join(file);
-        let Ok(packed) = std::fs::File::open(&path) else {
-            println!("skipped: {} is not there", path.display());
-            return None;
-        };
+        let packed = std::fs::File::open(crate::test_data::shared(file)?).unwrap();
         let mut text = String::new();
         flate2::read::MultiGzDecoder::new(packed)
             .read_to_string(&mut text)

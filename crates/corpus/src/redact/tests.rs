@@ -1,10 +1,7 @@
-use std::path::Path;
-
 use serde_json::Value;
 
 use super::*;
-
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+use crate::test_data;
 
 fn kinds(text: &str) -> Vec<PersonalData> {
     find(text).into_iter().map(|(_, kind)| kind).collect()
@@ -161,11 +158,7 @@ fn bytes_of(text: &str, start: usize, end: usize) -> Range<usize> {
 }
 
 fn golden(path: &str) -> Option<Value> {
-    let path = Path::new(DATA).join(path);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is not there", path.display());
-        return None;
-    };
+    let text = test_data::shared_text(path)?;
     Some(serde_json::from_str(&text).unwrap())
 }
 

@@ -1,9 +1,9 @@
 //! `bench search`: judged queries on a catalogue, stage by stage, and what a
-//! slip of the finger costs.
+//! typo of the finger costs.
 
 mod read;
 mod simulated;
-mod slips;
+mod typos;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ use train::{Job, Size};
 
 pub(super) use read::read;
 use read::{Judged, read_judged, read_judgements, read_products};
-use slips::{Slip, with_slips};
+use typos::{Typo, with_typos};
 
 /// How often the timed queries are asked.
 const ROUNDS: usize = 5;
@@ -38,8 +38,8 @@ const MOST_TIMED: usize = 400;
 const RESAMPLINGS: usize = 10_000;
 /// Parts of the queries, each measured by a model that was trained on the others.
 const FOLDS: u64 = 5;
-/// How often slips are drawn.
-const SLIPS: u64 = 10;
+/// How often typos are drawn.
+const TYPO_DRAWS: u64 = 10;
 const SEED: u64 = 20_260_501;
 
 /// Search on judged queries.
@@ -60,7 +60,7 @@ pub struct SearchArguments {
     /// truth is known: English beside Chinese, and what shares no word.
     #[arg(long, value_name = "N", conflicts_with_all = ["products", "judgements", "train"])]
     pub simulated: Option<usize>,
-    /// Write what each query got here, as it is and with each slip: JSON Lines.
+    /// Write what each query got here, as it is and with each typo: JSON Lines.
     #[arg(long, value_name = "FILE")]
     pub details: Option<PathBuf>,
 }
@@ -107,7 +107,7 @@ impl Shop {
 
 /// The fold of a query, by its text alone.
 fn fold(query: &str) -> u64 {
-    corpus::search::meaning::token(query, false) % FOLDS
+    corpus::search::encoder_input::token(query, false) % FOLDS
 }
 
 /// How good the answers of one stage are, query by query.
@@ -163,17 +163,17 @@ pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
         result[name] = json!({"mean": mean, "low_95": low, "high_95": high});
     }
     let whole = mean(&quality[2].ndcg).max(f64::MIN_POSITIVE);
-    for (name, slip) in [
-        ("ndcg@10_kept_after_one_typo", Slip::LongWord),
-        ("ndcg@10_kept_after_one_typo_in_any_word", Slip::AnyWord),
-        ("ndcg@10_kept_after_a_moved_space", Slip::Space),
+    for (name, typo) in [
+        ("ndcg@10_kept_after_one_typo", Typo::LongWord),
+        ("ndcg@10_kept_after_one_typo_in_any_word", Typo::AnyWord),
+        ("ndcg@10_kept_after_a_moved_space", Typo::Space),
     ] {
         let mut kept = 0.0;
-        for draw in 0..SLIPS {
-            let slipped = with_slips(&judged, slip, SEED + draw);
-            let quality = measure(&shop, Stage::Full, &slipped)?;
-            kept += mean(&quality.ndcg) / whole / SLIPS as f64;
-            details.add(name, &judged, &slipped, &quality);
+        for draw in 0..TYPO_DRAWS {
+            let mistyped = with_typos(&judged, typo, SEED + draw);
+            let quality = measure(&shop, Stage::Full, &mistyped)?;
+            kept += mean(&quality.ndcg) / whole / TYPO_DRAWS as f64;
+            details.add(name, &judged, &mistyped, &quality);
         }
         result[name] = json!(kept);
     }
@@ -335,7 +335,7 @@ fn table(result: &Value) {
         );
     }
     eprintln!(
-        "kept of ndcg@10 with one random slip in a longer word {:.1} %, in any word {:.1} %, \
+        "kept of ndcg@10 with one random typo in a longer word {:.1} %, in any word {:.1} %, \
          with two words joined or one split {:.1} %",
         100.0 * number(&result["ndcg@10_kept_after_one_typo"]),
         100.0 * number(&result["ndcg@10_kept_after_one_typo_in_any_word"]),

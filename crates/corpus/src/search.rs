@@ -4,16 +4,18 @@
 
 pub mod analysis;
 mod collection;
+pub mod constraints;
+pub mod encoder_input;
 pub mod features;
-pub mod meaning;
-mod measure;
+mod gazetteer;
+mod quantities;
 mod query;
-pub mod said;
-mod titles;
-pub mod understanding;
+pub mod term_coverage;
+mod title_postings;
 mod vocabulary;
 
-pub use collection::{Collection, Document, Field, Term, TermEntry, exact_key, query_key};
+pub use collection::{Collection, Document, Field, TermEntry, TermId, exact_key, query_key};
 pub use features::{Circumstances, FEATURES, Features, Ranker};
+pub use gazetteer::Gazetteer;
 pub use query::{Alternative, Origin, Query, QueryWord};
 pub use vocabulary::{Correction, Vocabulary, distance};

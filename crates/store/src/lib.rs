@@ -4,13 +4,14 @@
 #![forbid(unsafe_code)]
 
 mod artifact;
-mod asked;
+
 mod database;
 mod draft;
 mod entry;
 mod error;
 mod ledger;
 mod log;
+mod query_log;
 mod replay;
 mod snapshot;
 mod store;
@@ -19,9 +20,9 @@ mod trends;
 mod writer;
 
 pub use artifact::Manifest;
-pub use asked::{Asked, AskedQuery, FEWEST_ASKERS};
 pub use entry::{Appended, Entry, LogEntry, NewEntry, RegistryEntry, Settlement};
 pub use error::StoreError;
+pub use query_log::{MIN_DISTINCT_USERS, QueryLog, QueryStatistics};
 pub use snapshot::{
     Actor, Catalogue, Counts, History, Interaction, MAX_INTERACTIONS, Outcomes, ProductIndex,
     Snapshot,

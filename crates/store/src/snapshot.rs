@@ -8,7 +8,7 @@ use shop::{
     Kind, Labelled, Order, Product, Record, Review, SearchRule, Service, Synonyms, Timestamp,
 };
 
-use crate::asked::Asked;
+use crate::query_log::QueryLog;
 use crate::trends::{Trends, is_internal};
 use crate::{Entry, LogEntry, RegistryEntry};
 
@@ -184,7 +184,7 @@ pub struct Snapshot {
     /// Words that mean the same to search, by id.
     pub synonyms: Arc<BTreeMap<Id, Arc<Synonyms>>>,
     /// What is looked for, and by how many.
-    pub asked: Asked,
+    pub query_log: QueryLog,
     /// The last decisions, for joining events to them, without their reasons:
     /// [`Store::decision`](crate::Store::decision) has those.
     pub decisions: HashTrieMapSync<Id, Arc<DecisionRecord>>,
@@ -412,7 +412,7 @@ impl Snapshot {
                 });
             }
         }
-        self.asked
+        self.query_log
             .note(query, event, actors.iter().flatten().next());
         let interest = event.kind.interest();
         if let (Some(product), true) = (product, interest != 0.0) {

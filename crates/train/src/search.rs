@@ -87,7 +87,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         ranker
     };
     let ranker = Ranker {
-        least_said: cutoff::least_said(&learn, ranker.least_said),
+        minimum_should_match: cutoff::minimum_should_match(&learn, ranker.minimum_should_match),
         ..ranker
     };
     // The figures are those of the encoder that the ranker learnt beside: what
@@ -105,7 +105,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         "trees": trees.len(),
         "lists_learnt_from": learn.len(),
         "lists_held_out": held_out.len(),
-        "least_said": ranker.least_said,
+        "minimum_should_match": ranker.minimum_should_match,
         "weights": FEATURES.iter().zip(&ranker.weights).collect::<BTreeMap<_, _>>(),
     });
     let file = |value: &serde_json::Value| {

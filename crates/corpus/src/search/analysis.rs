@@ -15,7 +15,7 @@ use rust_stemmers::{Algorithm, Stemmer};
 use rustc_hash::FxHashMap;
 use unicode_normalization::char::decompose_compatible;
 
-use super::measure;
+use super::quantities;
 use crate::words::jieba;
 
 /// A piece of text between spaces and punctuation.
@@ -330,7 +330,7 @@ pub fn grams(characters: &[Piece]) -> impl Iterator<Item = Token> + '_ {
 
 /// Cuts a text into its units.
 pub fn units(text: &str) -> Vec<Unit> {
-    measure::joined(text, words_and_runs(text))
+    quantities::joined(text, words_and_runs(text))
 }
 
 fn words_and_runs(text: &str) -> Vec<Unit> {
@@ -392,7 +392,7 @@ fn push_word(text: &str, start: usize, found: &mut Vec<Unit>) {
     }
     parts.retain(|part| !part.text.is_empty());
     let sides = match parts.as_slice() {
-        [only] => measure::dimensions(only),
+        [only] => quantities::dimensions(only),
         _ => None,
     };
     let measured = sides.is_some();

@@ -10,12 +10,12 @@ use serde_json::Value;
 use shop::Product;
 
 use super::analysis::folded;
-use super::titles::TitlePostings;
+use super::title_postings::TitlePostings;
 use super::vocabulary::Vocabulary;
 use builder::Builder;
 
 /// A term's place in the dictionary of a [`Collection`].
-pub type Term = u32;
+pub type TermId = u32;
 
 /// BM25's saturation of repeated terms (Robertson and Zaragoza, 2009).
 const SATURATION: f32 = 1.2;
@@ -98,18 +98,18 @@ fn named_number(name: &str, value: &Value) -> Option<String> {
 #[derive(Debug, Clone, Default)]
 pub struct Document {
     /// The words of the title in their order.
-    pub title: Vec<Term>,
+    pub title: Vec<TermId>,
     /// How many of them stand before the first preposition: `case for ipad` is
     /// no ipad.
     pub head: usize,
     /// Words and grams of the title, sorted.
-    pub title_terms: Vec<Term>,
+    pub title_terms: Vec<TermId>,
     /// Words and grams of the brand, sorted.
-    pub brand_terms: Vec<Term>,
+    pub brand_terms: Vec<TermId>,
     /// Words and grams of the category path, sorted.
-    pub category_terms: Vec<Term>,
+    pub category_terms: Vec<TermId>,
     /// Every term with how often it occurs, sorted by term.
-    pub counts: Vec<(Term, u16)>,
+    pub counts: Vec<(TermId, u16)>,
     /// How many words there are in all fields.
     pub words: u32,
     /// How many grams there are in all fields.
@@ -118,7 +118,7 @@ pub struct Document {
 
 impl Document {
     /// How often `term` occurs.
-    pub fn count(&self, term: Term) -> u16 {
+    pub fn count(&self, term: TermId) -> u16 {
         self.counts
             .binary_search_by_key(&term, |(term, _)| *term)
             .map_or(0, |at| self.counts[at].1)
@@ -139,7 +139,7 @@ pub struct TermEntry {
 #[derive(Clone)]
 pub struct Collection {
     core: Arc<Core>,
-    fresh: Arc<Part>,
+    delta: Arc<Part>,
     vocabulary: Vocabulary,
 }
 
@@ -147,7 +147,7 @@ pub struct Collection {
 #[derive(Default)]
 struct Part {
     documents: Vec<Document>,
-    dictionary: [FxHashMap<String, Term>; 2],
+    dictionary: [FxHashMap<String, TermId>; 2],
     entries: Vec<TermEntry>,
     /// Of each entry: BM25's inverse document frequency.
     rarities: Vec<f32>,
@@ -161,7 +161,7 @@ struct Core {
     mean_words: f32,
     mean_grams: f32,
     titles: TitlePostings,
-    pinyin: FxHashMap<String, Vec<Term>>,
+    pinyin: FxHashMap<String, Vec<TermId>>,
 }
 
 impl Collection {
@@ -176,7 +176,7 @@ impl Collection {
     /// The same with `products` after the others, in the place of what was
     /// added before. What is known of terms stays: a few products do not
     /// change how rare a word is.
-    pub fn with_fresh(&self, products: &[&Product]) -> Self {
+    pub fn with_delta(&self, products: &[&Product]) -> Self {
         let mut builder = Builder::beside(self.core.clone());
         builder.analyse(products, 1);
         builder.finish_beside(&self.vocabulary)
@@ -193,13 +193,13 @@ impl Collection {
         let number = number as usize;
         documents
             .get(number)
-            .or_else(|| self.fresh.documents.get(number - documents.len()))
+            .or_else(|| self.delta.documents.get(number - documents.len()))
     }
 
     /// The documents that were added later, with their numbers.
-    pub fn fresh_documents(&self) -> impl Iterator<Item = (u32, &Document)> {
+    pub fn delta_documents(&self) -> impl Iterator<Item = (u32, &Document)> {
         let first = self.core.part.documents.len() as u32;
-        (first..).zip(&self.fresh.documents)
+        (first..).zip(&self.delta.documents)
     }
 
     /// The languages of the products, sorted.
@@ -214,7 +214,7 @@ impl Collection {
 
     /// How many terms there are.
     pub fn terms(&self) -> usize {
-        self.core.part.entries.len() + self.fresh.entries.len()
+        self.core.part.entries.len() + self.delta.entries.len()
     }
 
     /// The mean number of words of a product.
@@ -223,23 +223,23 @@ impl Collection {
     }
 
     /// The number of a stem (or of a gram), if any product has it.
-    pub fn term(&self, text: &str, gram: bool) -> Option<Term> {
+    pub fn term(&self, text: &str, gram: bool) -> Option<TermId> {
         let known = |part: &Part| part.dictionary[usize::from(gram)].get(text).copied();
-        known(&self.core.part).or_else(|| known(&self.fresh))
+        known(&self.core.part).or_else(|| known(&self.delta))
     }
 
     /// The part that has a term, and the term's place there.
-    fn part_of(&self, term: Term) -> (&Part, usize) {
+    fn part_of(&self, term: TermId) -> (&Part, usize) {
         let (term, known) = (term as usize, self.core.part.entries.len());
         if term < known {
             (&self.core.part, term)
         } else {
-            (&self.fresh, term - known)
+            (&self.delta, term - known)
         }
     }
 
     /// The stem or gram that `term` is the number of.
-    pub fn text(&self, term: Term) -> &str {
+    pub fn text(&self, term: TermId) -> &str {
         let (part, place) = self.part_of(term);
         part.texts.get(place).map_or("", |text| text)
     }
@@ -250,25 +250,25 @@ impl Collection {
     }
 
     /// The Chinese words that are spelt so in pinyin, without tones.
-    pub fn with_pinyin(&self, letters: &str) -> &[Term] {
+    pub fn with_pinyin(&self, letters: &str) -> &[TermId] {
         self.core.pinyin.get(letters).map_or(&[], Vec::as_slice)
     }
 
     /// What is known about `term`.
-    pub fn entry(&self, term: Term) -> Option<TermEntry> {
+    pub fn entry(&self, term: TermId) -> Option<TermEntry> {
         let (part, place) = self.part_of(term);
         part.entries.get(place).copied()
     }
 
     /// How rare `term` is: BM25's inverse document frequency.
-    pub fn rarity(&self, term: Term) -> f32 {
+    pub fn rarity(&self, term: TermId) -> f32 {
         let (part, place) = self.part_of(term);
         let unknown = || rarity(0, self.core.part.documents.len());
         part.rarities.get(place).copied().unwrap_or_else(unknown)
     }
 
     /// The BM25 score of one term in one document.
-    pub fn bm25(&self, term: Term, document: &Document) -> f32 {
+    pub fn bm25(&self, term: TermId, document: &Document) -> f32 {
         let count = f32::from(document.count(term));
         if count == 0.0 {
             return 0.0;

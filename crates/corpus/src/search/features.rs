@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Collection, Document, Term};
+use super::collection::{Collection, Document, TermId};
 use super::query::{Query, QueryWord};
 
 /// One number for each of [`FEATURES`].
@@ -116,12 +116,12 @@ pub fn price_position(price: Option<i64>, prices: &[i64]) -> f32 {
 }
 
 /// Whether all of `terms` are in `sorted`.
-fn holds(sorted: &[Term], terms: &[Term]) -> bool {
+fn holds(sorted: &[TermId], terms: &[TermId]) -> bool {
     terms.iter().all(|term| sorted.binary_search(term).is_ok())
 }
 
 /// How surely a word of the query is in one sorted field; 0 when it is not.
-pub fn strength(word: &QueryWord, sorted: &[Term]) -> f32 {
+pub fn strength(word: &QueryWord, sorted: &[TermId]) -> f32 {
     let found = word
         .alternatives
         .iter()
@@ -252,7 +252,7 @@ fn pairs_in_title(query: &Query, document: &Document) -> f32 {
     let pairs = query.words.windows(2);
     let wanted = pairs.len();
     let found = pairs.filter(|pair| {
-        let beside = |two: &[Term]| stands_for(&pair[0], two[0]) && stands_for(&pair[1], two[1]);
+        let beside = |two: &[TermId]| stands_for(&pair[0], two[0]) && stands_for(&pair[1], two[1]);
         document.title.windows(2).any(beside)
     });
     found.count() as f32 / wanted.max(1) as f32
@@ -260,7 +260,7 @@ fn pairs_in_title(query: &Query, document: &Document) -> f32 {
 
 /// How near to the title's beginning a word of the query stands.
 fn title_start(query: &Query, document: &Document) -> f32 {
-    let asked_for = |term: &Term| query.words.iter().any(|word| stands_for(word, *term));
+    let asked_for = |term: &TermId| query.words.iter().any(|word| stands_for(word, *term));
     let before = document.title.iter().position(asked_for);
     before.map_or(0.0, |before| 1.0 / (1.0 + before as f32))
 }
@@ -274,7 +274,7 @@ fn accessory(query: &Query, document: &Document) -> f32 {
     if tail.is_empty() {
         return 0.0;
     }
-    let has = |terms: &[Term], word: &QueryWord| terms.iter().any(|term| stands_for(word, *term));
+    let has = |terms: &[TermId], word: &QueryWord| terms.iter().any(|term| stands_for(word, *term));
     let (mut all, mut only_after) = (0.0, 0.0);
     for word in &query.words {
         all += word.rarity;
@@ -304,7 +304,7 @@ fn title_covered(query: &Query, document: &Document) -> f32 {
     if document.title.is_empty() {
         return 0.0;
     }
-    let spoken_of = |term: &Term| {
+    let spoken_of = |term: &TermId| {
         query.words.iter().any(|word| {
             word.alternatives
                 .iter()
@@ -315,14 +315,14 @@ fn title_covered(query: &Query, document: &Document) -> f32 {
     covered as f32 / document.title.len() as f32
 }
 
-fn stands_for(word: &QueryWord, term: Term) -> bool {
+fn stands_for(word: &QueryWord, term: TermId) -> bool {
     word.alternatives
         .iter()
         .any(|other| other.weight >= 0.5 && other.terms == [term])
 }
 
 /// Whether the query's words (at least two) stand side by side in the title.
-fn phrase(query: &Query, title: &[Term]) -> bool {
+fn phrase(query: &Query, title: &[TermId]) -> bool {
     let wanted = query.words.len();
     wanted >= 2
         && title.windows(wanted).any(|terms| {
@@ -355,15 +355,15 @@ pub struct Ranker {
     /// How much meaning counts beside BM25 where nothing else is looked at.
     #[serde(default = "default_fusion")]
     pub fusion: f32,
-    /// What has less than this share of what was asked for is not shown.
-    #[serde(default = "default_least_said")]
-    pub least_said: f32,
+    /// What covers less than this share of the terms that the best covers is not shown.
+    #[serde(alias = "least_said", default = "default_minimum_should_match")]
+    pub minimum_should_match: f32,
 }
 
 /// Of graded pairs with a smaller share fewer than one in twenty was right
 /// (57 queries of Chorus, and a simulated shop, words weighed by their rarity
 /// alone); with more it is one in ten and soon one in three.
-fn default_least_said() -> f32 {
+fn default_minimum_should_match() -> f32 {
     0.35
 }
 
@@ -398,7 +398,7 @@ impl Default for Ranker {
             features: FEATURES.map(str::to_owned).to_vec(),
             weights,
             fusion: default_fusion(),
-            least_said: default_least_said(),
+            minimum_should_match: default_minimum_should_match(),
         }
     }
 }

@@ -1,19 +1,19 @@
 //! A query as terms: what each of its words may stand for in the catalogue.
 
-mod channel;
+mod compound_splitting;
+mod error_model;
 mod function_words;
-mod likelihood;
-mod reader;
-mod spaces;
+mod interpreter;
+mod prior;
 mod spelling;
 mod synonyms;
 
 use shop::Synonyms;
 
 use super::analysis::Piece;
-use super::collection::{Collection, Term};
+use super::collection::{Collection, TermId};
 use function_words::FUNCTION_WORDS;
-use reader::Reader;
+use interpreter::Interpreter;
 
 /// Words beyond these are not looked at: nobody types them, programs do.
 const MAX_WORDS: usize = 32;
@@ -45,7 +45,7 @@ pub enum Origin {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alternative {
     /// All of these.
-    pub terms: Vec<Term>,
+    pub terms: Vec<TermId>,
     /// How sure that is; 1 for the word itself.
     pub weight: f32,
     /// How it came about.
@@ -77,7 +77,7 @@ impl QueryWord {
     pub fn is_a_guess(&self) -> bool {
         let surest = self.alternatives.first();
         surest.is_some_and(|one| match one.origin {
-            Origin::Corrected => channel::is_unlikely(&self.text, &one.text),
+            Origin::Corrected => error_model::is_unlikely(&self.text, &one.text),
             Origin::Split => one.text.replace(' ', "") != self.text,
             _ => false,
         })
@@ -89,17 +89,17 @@ impl QueryWord {
 pub struct Query {
     /// Its words in their order.
     pub words: Vec<QueryWord>,
-    /// What was typed with its mistyped words mended, where there were any.
+    /// What was typed with its mistyped words corrections, where there were any.
     pub corrected: Option<String>,
     /// As [`super::exact_key`] of what was typed.
     pub exact: String,
 }
 
 /// One word on the way to a [`QueryWord`].
-struct Draft {
+struct TokenReading {
     piece: Piece,
     alternatives: Vec<Alternative>,
-    /// A word of its own: may be mended, be a prefix, join its neighbour.
+    /// A word of its own: may be corrections, be a prefix, join its neighbour.
     plain: bool,
 }
 
@@ -118,32 +118,32 @@ impl Query {
         synonyms: impl IntoIterator<Item = &'s Synonyms>,
     ) -> Self {
         let text = shortened(text);
-        let reader = Reader::new(collection, language);
-        let mut drafts = reader.drafts(text);
-        drop_function_words(&mut drafts);
-        drafts.truncate(MAX_WORDS);
-        let mut mended = Mended::new();
-        reader.add_synonyms(&mut drafts, synonyms);
-        reader.mend_spaces(&mut drafts, &mut mended);
-        let last = drafts.len().saturating_sub(1);
-        for at in 0..drafts.len() {
-            if !drafts[at].plain {
+        let reader = Interpreter::new(collection, language);
+        let mut readings = reader.readings(text);
+        drop_function_words(&mut readings);
+        readings.truncate(MAX_WORDS);
+        let mut corrections = Corrections::new();
+        reader.add_synonyms(&mut readings, synonyms);
+        reader.split_and_join_compounds(&mut readings, &mut corrections);
+        let last = readings.len().saturating_sub(1);
+        for at in 0..readings.len() {
+            if !readings[at].plain {
                 continue;
             }
-            let typing = at == last && text[drafts[at].piece.end..].is_empty();
-            let neighbours = reader.neighbours(&drafts, at);
-            let draft = &mut drafts[at];
+            let typing = at == last && text[readings[at].piece.end..].is_empty();
+            let neighbours = reader.neighbours(&readings, at);
+            let reading = &mut readings[at];
             if typing {
-                reader.complete(draft, &neighbours);
+                reader.complete(reading, &neighbours);
             }
-            reader.spell(draft, &neighbours, &mut mended);
+            reader.spell(reading, &neighbours, &mut corrections);
         }
         Self {
             exact: super::exact_key(text),
-            corrected: mend(text, mended),
-            words: drafts
+            corrected: mend(text, corrections),
+            words: readings
                 .into_iter()
-                .map(|draft| reader.finish(draft))
+                .map(|reading| reader.finish(reading))
                 .collect(),
         }
     }
@@ -182,29 +182,30 @@ fn shortened(text: &str) -> &str {
     &text[..end]
 }
 
-fn drop_function_words(drafts: &mut Vec<Draft>) {
-    let is_function_word = |draft: &Draft| FUNCTION_WORDS.contains(&draft.piece.text.as_str());
-    if !drafts.iter().all(is_function_word) {
-        drafts.retain(|draft| !is_function_word(draft));
+fn drop_function_words(readings: &mut Vec<TokenReading>) {
+    let is_function_word =
+        |reading: &TokenReading| FUNCTION_WORDS.contains(&reading.piece.text.as_str());
+    if !readings.iter().all(is_function_word) {
+        readings.retain(|reading| !is_function_word(reading));
     }
 }
 
 /// From where to where something else was meant, and what.
-type Mended = Vec<(usize, usize, String)>;
+type Corrections = Vec<(usize, usize, String)>;
 
 /// `text` with the mistyped words replaced.
-fn mend(text: &str, mut mended: Mended) -> Option<String> {
-    mended.sort_unstable();
-    mended.dedup_by(|next, last| next.0 < last.1);
+fn mend(text: &str, mut corrections: Corrections) -> Option<String> {
+    corrections.sort_unstable();
+    corrections.dedup_by(|next, last| next.0 < last.1);
     let mut result = String::with_capacity(text.len());
     let mut from = 0;
-    for (start, end, word) in &mended {
+    for (start, end, word) in &corrections {
         result.push_str(&text[from..*start]);
         result.push_str(word);
         from = *end;
     }
     result.push_str(&text[from..]);
-    (!mended.is_empty()).then(|| result.trim().to_owned())
+    (!corrections.is_empty()).then(|| result.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -315,14 +316,14 @@ mod tests {
     #[test]
     fn the_mended_query_keeps_the_rest_as_it_was() {
         let collection = collection(&["Wireless guitar 24", "Bluetooth"]);
-        for (text, mended) in [
+        for (text, corrections) in [
             ("Wireles  guitra, 24", Some("wireless  guitar, 24")),
             ("bleutooth", Some("bluetooth")),
             ("wireless", None),
             ("24", None),
         ] {
             let query = Query::interpret(&collection, text, None);
-            assert_eq!(query.corrected.as_deref(), mended, "{text}");
+            assert_eq!(query.corrected.as_deref(), corrections, "{text}");
         }
     }
 

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
     known: Arc<Words>,
-    fresh: Arc<Words>,
+    delta: Arc<Words>,
 }
 
 /// Words in alphabetical order.
@@ -45,22 +45,22 @@ impl Vocabulary {
     pub(super) fn new(words: FxHashMap<String, u32>) -> Self {
         Self {
             known: Arc::new(Words::new(words)),
-            fresh: Arc::default(),
+            delta: Arc::default(),
         }
     }
 
     /// The same with those of `words` that it did not have, in the place of
     /// what was added before.
-    pub(super) fn with_fresh(&self, mut words: FxHashMap<String, u32>) -> Self {
+    pub(super) fn with_delta(&self, mut words: FxHashMap<String, u32>) -> Self {
         words.retain(|word, _| self.known.get(word).is_none());
         Self {
             known: self.known.clone(),
-            fresh: Arc::new(Words::new(words)),
+            delta: Arc::new(Words::new(words)),
         }
     }
 
     fn parts(&self) -> impl Iterator<Item = &Words> {
-        [&*self.known, &*self.fresh].into_iter()
+        [&*self.known, &*self.delta].into_iter()
     }
 
     /// How many words there are.

@@ -1,24 +1,24 @@
 //! A request becomes an answer, stage by stage.
 
-mod gather;
+mod candidate_generation;
 
 use std::collections::BTreeMap;
 
-use corpus::search::understanding::Understanding;
+use corpus::search::constraints::ParsedQuery;
 use corpus::search::{Query, Ranker, query_key};
 use shop::{Filter, ModelVersion, Service};
 use store::{ProductIndex, Snapshot};
 
 use super::cursor::Cursor;
 use super::facet::FacetCount;
-use super::hits::{self, Found, Shown};
 use super::index::{DocumentNumber, Index};
 use super::model::Model;
+use super::presentation::{self, Found, Shown};
 use super::query::{SearchRequest, SearchResults};
 use super::rank::{self, Behaviour, Candidate, Scoring};
-use super::rules::{Applied, Boost};
+use super::rules::{AppliedRules, Boost};
 use super::sort::{self, Sort};
-use super::{complete, facet, fields, page, rules};
+use super::{facet, fields, full_match, page, rules};
 use crate::{Context, Decision, ServeError, Stages};
 
 /// Which part of search decides the order.
@@ -69,10 +69,10 @@ struct Search<'a> {
     request: &'a SearchRequest,
     ordering: Ordering,
     cursor: Cursor,
-    understanding: Understanding,
+    parsed: ParsedQuery,
     query: Query,
     behaviour: Behaviour,
-    rules: Applied,
+    rules: AppliedRules,
     /// What the query means, where meaning is looked at.
     vector: Option<Vec<f32>>,
 }
@@ -91,13 +91,13 @@ fn answer(
     let ranker = model.map_or(&default, Model::ranker);
     let mut stages = Stages::default();
     let language = request.language.as_deref().filter(|code| !code.is_empty());
-    let (understanding, query) = stages.run("interpret", || {
+    let (parsed, query) = stages.run("interpret", || {
         index.interpret(snapshot, &request.q, language)
     });
     let behaviour = Behaviour::new(snapshot, request, &query);
     let rules = match ordering {
-        Ordering::Full => Applied::new(snapshot, request, &behaviour, context.now),
-        Ordering::Lexical | Ordering::Hybrid => Applied::default(),
+        Ordering::Full => AppliedRules::new(snapshot, request, &behaviour, context.now),
+        Ordering::Lexical | Ordering::Hybrid => AppliedRules::default(),
     };
     let mut search = Search {
         cursor: Cursor::of(request)?,
@@ -109,7 +109,7 @@ fn answer(
         ranker,
         request,
         ordering,
-        understanding,
+        parsed,
         query,
         vector: None,
     };
@@ -145,7 +145,7 @@ fn answer(
     });
     let best = candidates.iter().take(10);
     let best = best.filter_map(|one| index.place(one.document));
-    let related = index.asked.related(&query_key(&request.q), best);
+    let related = index.query_log.related(&query_key(&request.q), best);
     Ok(Decision {
         decision_id: context.decision_id.clone(),
         content: SearchResults {
@@ -158,9 +158,9 @@ fn answer(
             redirect: search.rules.redirect(),
             banners: search.rules.banners(),
             rules: search.rules.ids(),
-            interpreted: hits::interpretation(
+            interpreted: presentation::interpretation(
                 &search.query,
-                search.understanding.wishes,
+                search.parsed.constraints,
                 &search.behaviour,
                 request,
                 Found {
@@ -291,7 +291,7 @@ impl Search<'_> {
             ranker: self.ranker,
             // They were grown on what was found for words.
             trees: (self.model.filter(|_| !self.browsing())).map(|model| &*model.trees),
-            wishes: &self.understanding.wishes,
+            constraints: &self.parsed.constraints,
             semantic_ratio: self.request.semantic_ratio,
             vector: self.vector.as_deref(),
             boosts,
@@ -312,7 +312,7 @@ impl Search<'_> {
         }
         let filter = &self.request.filter;
         let complete =
-            complete::is_complete(self.index, self.snapshot, filter, &self.query, candidates);
+            full_match::is_full_match(self.index, self.snapshot, filter, &self.query, candidates);
         complete.map(|complete| !complete)
     }
 

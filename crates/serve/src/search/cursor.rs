@@ -20,26 +20,26 @@ pub(super) struct Cursor {
     /// Which of the words every product has to have, a bit for each; none
     /// where those with any of them are looked for.
     pub required: u64,
-    /// What was enough of what was asked for.
-    pub enough: Enough,
+    /// The term coverage below which nothing is shown.
+    pub threshold: CoverageThreshold,
     /// Hashes of what was shown, sorted.
     pub shown: Vec<u64>,
 }
 
-/// How much each word of a query says, and how much of it is enough to be
+/// The weight of each term of a query, and the coverage that is enough to be
 /// shown: what the first page found by is what the last one finds by, however
 /// rare the words have become.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub(super) struct Enough {
-    /// Of each word, in thousandths of all; of words beyond these nothing.
-    pub words: Vec<u64>,
+pub(super) struct CoverageThreshold {
+    /// Of each term, in thousandths of all; terms beyond these weigh nothing.
+    pub term_weights: Vec<u64>,
     /// The sum below which nothing is shown, in thousandths.
-    pub least: u64,
+    pub minimum: u64,
 }
 
 /// What a cursor knows a product or a group by.
 pub(super) fn hash(text: &str) -> u64 {
-    corpus::search::meaning::token(text, false) & BITS
+    corpus::search::encoder_input::token(text, false) & BITS
 }
 
 /// What a cursor holds on to: the same words, filter and order.
@@ -73,9 +73,9 @@ impl Cursor {
         let numbers = bytes(text).and_then(|bytes| numbers(&bytes));
         let numbers = numbers.ok_or_else(foreign)?;
         let head = numbers.split_first_chunk().ok_or_else(foreign)?;
-        let (&[own, required, least, words], rest) = head;
-        let words = usize::try_from(words).unwrap_or(usize::MAX);
-        let (words, steps) = rest.split_at_checked(words).ok_or_else(foreign)?;
+        let (&[own, required, minimum, weights], rest) = head;
+        let weights = usize::try_from(weights).unwrap_or(usize::MAX);
+        let (weights, steps) = rest.split_at_checked(weights).ok_or_else(foreign)?;
         if steps.len() > MOST_SHOWN {
             return Err(foreign());
         }
@@ -92,9 +92,9 @@ impl Cursor {
         Ok(Self {
             request,
             required,
-            enough: Enough {
-                words: words.to_vec(),
-                least,
+            threshold: CoverageThreshold {
+                term_weights: weights.to_vec(),
+                minimum,
             },
             shown: shown.collect(),
         })
@@ -122,15 +122,15 @@ impl Cursor {
             last = *hash;
             step
         });
-        let words = &self.enough.words;
+        let weights = &self.threshold.term_weights;
         let head = [
             self.request,
             self.required,
-            self.enough.least,
-            words.len() as u64,
+            self.threshold.minimum,
+            weights.len() as u64,
         ];
         // Sorted numbers are near to each other: their differences are short.
-        for mut number in head.into_iter().chain(words.iter().copied()).chain(steps) {
+        for mut number in head.into_iter().chain(weights.iter().copied()).chain(steps) {
             while number >= u64::from(GOES_ON) {
                 bytes.push(number as u8 | GOES_ON);
                 number >>= 7;
@@ -199,9 +199,9 @@ mod tests {
             let mut cursor = Cursor {
                 request: hash("red shoes"),
                 required: count * 3,
-                enough: Enough {
-                    words: (0..count % 5).map(|word| 90 * word).collect(),
-                    least: 350,
+                threshold: CoverageThreshold {
+                    term_weights: (0..count % 5).map(|word| 90 * word).collect(),
+                    minimum: 350,
                 },
                 shown: Vec::new(),
             };

@@ -1,5 +1,5 @@
 use corpus::search::analysis::Analyser;
-use corpus::search::{Collection, Field, Query, Term};
+use corpus::search::{Collection, Field, Query, TermId};
 
 /// How much of a description is shown, in characters.
 const SNIPPET: usize = 160;
@@ -35,12 +35,12 @@ pub(super) fn find(
     text: &str,
     analyser: &Analyser,
 ) -> Matches {
-    let mut numbered: Vec<(Option<Term>, usize, usize)> = Vec::new();
+    let mut numbered: Vec<(Option<TermId>, usize, usize)> = Vec::new();
     analyser.visit(text, |term, gram, start, end| {
         numbered.push((collection.term(term, gram), start, end));
     });
-    let has = |term: &Term| numbered.iter().any(|(other, ..)| *other == Some(*term));
-    let mut wanted: Vec<Term> = Vec::new();
+    let has = |term: &TermId| numbered.iter().any(|(other, ..)| *other == Some(*term));
+    let mut wanted: Vec<TermId> = Vec::new();
     let words: Vec<bool> = query
         .words
         .iter()

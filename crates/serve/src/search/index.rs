@@ -1,21 +1,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use corpus::search::understanding::{Names, Understanding, understand};
-use corpus::search::{Collection, Document, Query, exact_key};
+use corpus::search::constraints::{ParsedQuery, parse_constraints};
+use corpus::search::{Collection, Document, Gazetteer, Query, exact_key};
 use models::coarse::CoarseVectors;
 use rustc_hash::FxHashMap;
 use shop::Product;
 use store::{Catalogue, ProductIndex, Snapshot};
 
 use super::Model;
-use super::asked::AskedTable;
+use super::delta_index::{self, DeltaIndex};
+use super::dense_retrieval::VectorIndex;
 use super::facet::{FacetCounts, FacetTable};
 use super::fields::FieldTable;
-use super::fresh::{self, Fresh};
-use super::meaning::Meaning;
+use super::inverted_index::{InvertedIndex, Match};
+use super::query_log_index::QueryLogIndex;
 use super::suggest::SuggestionTable;
-use super::word_index::{Match, WordIndex};
 use crate::ServeError;
 
 /// A product's number in the index: its rank by id among those that were there
@@ -31,8 +31,8 @@ pub struct Index {
     base: Arc<Base>,
     revision: u64,
     collection: Collection,
-    fresh: Fresh,
-    pub(super) asked: Arc<AskedTable>,
+    delta: DeltaIndex,
+    pub(super) query_log: Arc<QueryLogIndex>,
 }
 
 /// The products as they were when the index was built.
@@ -48,9 +48,9 @@ pub(super) struct Base {
     facets: FacetTable,
     fields: FieldTable,
     suggestions: SuggestionTable,
-    words: WordIndex,
-    meaning: Option<Meaning>,
-    names: Names,
+    words: InvertedIndex,
+    meaning: Option<VectorIndex>,
+    names: Gazetteer,
     build_time: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Base {
     /// The vectors of what a collection got later.
     pub fn vectors_of(&self, collection: &Collection) -> Option<CoarseVectors> {
         let meaning = self.meaning.as_ref();
-        meaning.map(|meaning| meaning.of_fresh(collection))
+        meaning.map(|meaning| meaning.of_delta(collection))
     }
 
     /// The document of a place, and what its product was.
@@ -93,15 +93,15 @@ impl Index {
         let encoder = model.and_then(|model| model.encoder.clone());
         // The inverted index is written by one thread; the rest is made beside it.
         let mut base = std::thread::scope(|scope| -> Result<Base, ServeError> {
-            let words = scope.spawn(|| WordIndex::build(&collection));
+            let words = scope.spawn(|| InvertedIndex::build(&collection));
             let (titles, facets) = (titles_of(&products, 0), FacetTable::build(&products));
             let suggestions = SuggestionTable::of_products(&places, &products);
-            let meaning = encoder.map(|encoder| Meaning::build(&collection, encoder, threads));
+            let meaning = encoder.map(|encoder| VectorIndex::build(&collection, encoder, threads));
             Ok(Base {
                 titles,
                 facets,
                 fields: FieldTable::build(&products),
-                names: Names::of(&products),
+                names: Gazetteer::of(&products),
                 suggestions,
                 meaning,
                 words: words.join().unwrap_or_else(|_| {
@@ -119,8 +119,8 @@ impl Index {
             base: Arc::new(base),
             revision: catalogue.revision,
             collection,
-            fresh: Fresh::default(),
-            asked: Arc::default(),
+            delta: DeltaIndex::default(),
+            query_log: Arc::default(),
         })
     }
 
@@ -128,24 +128,24 @@ impl Index {
     /// was indexed stands beside the rest. `None` where nothing has changed.
     pub fn refreshed(&self, snapshot: &Snapshot) -> Option<Self> {
         let same = self.revision == snapshot.catalogue.revision;
-        let asked_same = self.asked.revision() == snapshot.asked.revision;
-        if same && asked_same {
+        let same_queries = self.query_log.revision() == snapshot.query_log.revision;
+        if same && same_queries {
             return None;
         }
-        let (collection, fresh) = if same {
-            (self.collection.clone(), self.fresh.clone())
+        let (collection, delta) = if same {
+            (self.collection.clone(), self.delta.clone())
         } else {
-            Fresh::build(&self.base, &self.collection, &snapshot.catalogue)
+            DeltaIndex::build(&self.base, &self.collection, &snapshot.catalogue)
         };
         Some(Self {
             base: self.base.clone(),
             revision: snapshot.catalogue.revision,
             collection,
-            fresh,
-            asked: if asked_same {
-                self.asked.clone()
+            delta,
+            query_log: if same_queries {
+                self.query_log.clone()
             } else {
-                Arc::new(AskedTable::build(snapshot))
+                Arc::new(QueryLogIndex::build(snapshot))
             },
         })
     }
@@ -157,11 +157,11 @@ impl Index {
 
     /// How many products stand beside the rest, or are gone from it.
     pub fn changes(&self) -> usize {
-        self.fresh.changes()
+        self.delta.changes()
     }
 
     /// Whether so much has changed that everything should be indexed anew.
-    pub fn is_worn(&self) -> bool {
+    pub fn needs_merge(&self) -> bool {
         const MANY: usize = 500;
         const SHARE: usize = 50;
         self.changes() > MANY.max(self.base.products.len() / SHARE)
@@ -173,30 +173,30 @@ impl Index {
         snapshot: &Snapshot,
         text: &str,
         language: Option<&str>,
-    ) -> (Understanding, Query) {
+    ) -> (ParsedQuery, Query) {
         let read = |words: &str| {
             let synonyms = snapshot.synonyms.values().map(|one| &**one);
             Query::interpret_with(&self.collection, words, language, synonyms)
         };
-        let mut understanding = understand(&self.base.names, text);
-        let mut query = read(&understanding.words);
-        if understanding.words != text {
+        let mut parsed = parse_constraints(&self.base.names, text);
+        let mut query = read(&parsed.words);
+        if parsed.words != text {
             // A wrong guess must not hide what is called so.
             if query.is_unknown() {
-                understanding.words = text.to_owned();
+                parsed.words = text.to_owned();
                 query = read(text);
             }
             query.exact = exact_key(text);
         }
-        for name in &understanding.names {
+        for name in &parsed.names {
             query.join_name(name);
         }
-        (understanding, query)
+        (parsed, query)
     }
 
     /// Whether the products have their vectors by the encoder of `model`.
     pub fn is_for(&self, model: Option<&Model>) -> bool {
-        let own = self.base.meaning.as_ref().map(Meaning::encoder);
+        let own = self.base.meaning.as_ref().map(VectorIndex::encoder);
         match (own, model.and_then(|model| model.encoder.as_ref())) {
             (None, None) => true,
             (Some(own), Some(other)) => Arc::ptr_eq(own, other),
@@ -206,7 +206,7 @@ impl Index {
 
     /// How many products are in it.
     pub fn len(&self) -> usize {
-        self.base.products.len() + self.fresh.products.len() - self.fresh.replaced.len()
+        self.base.products.len() + self.delta.products.len() - self.delta.replaced.len()
     }
 
     /// Whether there is none.
@@ -233,10 +233,10 @@ impl Index {
     /// that another document has superseded.
     pub(super) fn place(&self, document: DocumentNumber) -> Option<ProductIndex> {
         match self.base.places.get(document as usize) {
-            Some(place) => (!self.fresh.replaced.contains(&document)).then_some(*place),
+            Some(place) => (!self.delta.replaced.contains(&document)).then_some(*place),
             None => {
                 let own = document as usize - self.base.places.len();
-                self.fresh.places.get(own).copied()
+                self.delta.places.get(own).copied()
             }
         }
     }
@@ -244,17 +244,17 @@ impl Index {
     /// The document of a product.
     pub(super) fn document(&self, place: ProductIndex) -> Option<DocumentNumber> {
         let first = self.base.places.len() as DocumentNumber;
-        if let Some(at) = self.fresh.places.iter().position(|own| *own == place) {
+        if let Some(at) = self.delta.places.iter().position(|own| *own == place) {
             return Some(first + at as DocumentNumber);
         }
         let (document, _) = self.base.at(place)?;
-        (!self.fresh.replaced.contains(&document)).then_some(document)
+        (!self.delta.replaced.contains(&document)).then_some(document)
     }
 
     /// Whether the product at a place is another one, or none, since everything
     /// was indexed.
     pub(super) fn is_superseded(&self, place: ProductIndex) -> bool {
-        let replaced = &self.fresh.replaced;
+        let replaced = &self.delta.replaced;
         !replaced.is_empty()
             && self
                 .base
@@ -267,15 +267,15 @@ impl Index {
         let known = self.base.places.len();
         match (document as usize).checked_sub(known) {
             None => u64::from(document) << 32 | u64::from(u32::MAX),
-            Some(own) => self.fresh.orders.get(own).copied().unwrap_or(u64::MAX),
+            Some(own) => self.delta.orders.get(own).copied().unwrap_or(u64::MAX),
         }
     }
 
     /// Every document that is not superseded.
     pub(super) fn all(&self) -> impl Iterator<Item = DocumentNumber> {
-        let all = self.base.products.len() + self.fresh.products.len();
+        let all = self.base.products.len() + self.delta.products.len();
         let all = 0..all as DocumentNumber;
-        all.filter(|document| !self.fresh.replaced.contains(document))
+        all.filter(|document| !self.delta.replaced.contains(document))
     }
 
     /// The documents whose title is the query.
@@ -284,8 +284,8 @@ impl Index {
             titles.get(exact).cloned().unwrap_or_default()
         };
         let mut all = of(&self.base.titles);
-        all.retain(|document| !self.fresh.replaced.contains(document));
-        all.extend(of(&self.fresh.titles));
+        all.retain(|document| !self.delta.replaced.contains(document));
+        all.extend(of(&self.delta.titles));
         all.into_iter()
     }
 
@@ -297,11 +297,11 @@ impl Index {
     ) -> FacetCounts {
         let mut counts = FacetCounts::new(asked);
         let known = self.base.places.len() as DocumentNumber;
-        let split = |fresh: bool| documents.iter().filter(move |d| (**d >= known) == fresh);
+        let split = |delta: bool| documents.iter().filter(move |d| (**d >= known) == delta);
         counts.add(&self.base.facets, split(false).map(|d| *d as usize));
-        if !self.fresh.products.is_empty() {
+        if !self.delta.products.is_empty() {
             let own = split(true).map(|d| (*d - known) as usize);
-            counts.add(&self.fresh.facets, own);
+            counts.add(&self.delta.facets, own);
         }
         counts
     }
@@ -309,12 +309,12 @@ impl Index {
     /// The fields that products have; those of products that are gone stay
     /// until everything is indexed anew.
     pub(super) fn fields(&self) -> [&FieldTable; 2] {
-        [&self.base.fields, &self.fresh.fields]
+        [&self.base.fields, &self.delta.fields]
     }
 
     /// What may be suggested of products.
     pub(super) fn suggestions(&self) -> [&SuggestionTable; 2] {
-        [&self.base.suggestions, &self.fresh.suggestions]
+        [&self.base.suggestions, &self.delta.suggestions]
     }
 
     pub(super) fn has_meaning(&self) -> bool {
@@ -333,10 +333,10 @@ impl Index {
             return Vec::new();
         };
         let mut cosines = meaning.vectors.products(vector);
-        if let Some(fresh) = &self.fresh.vectors {
-            cosines.extend(fresh.products(vector));
+        if let Some(delta) = &self.delta.vectors {
+            cosines.extend(delta.products(vector));
         }
-        for document in &self.fresh.replaced {
+        for document in &self.delta.replaced {
             cosines[*document as usize] = 0.0;
         }
         cosines
@@ -350,7 +350,7 @@ impl Index {
                 self.base.meaning.as_ref().map(|one| &one.vectors),
                 document as usize,
             ),
-            Some(own) => (self.fresh.vectors.as_ref(), own),
+            Some(own) => (self.delta.vectors.as_ref(), own),
         };
         vectors.map_or(0.0, |vectors| vectors.product(row, vector))
     }
@@ -363,7 +363,7 @@ impl Index {
     ) -> Result<Vec<(DocumentNumber, f32)>, ServeError> {
         let mut found = self.base.words.with_all_words(&self.collection, query)?;
         self.drop_replaced(&mut found, |(document, _)| *document);
-        found.extend(fresh::with_all_words(&self.collection, query));
+        found.extend(delta_index::with_all_words(&self.collection, query));
         Ok(found)
     }
 
@@ -377,13 +377,13 @@ impl Index {
         let words = &self.base.words;
         let mut found = words.with_any_word(&self.collection, query, weights)?;
         self.drop_replaced(&mut found, |one| one.document);
-        found.extend(fresh::with_any_word(&self.collection, query, weights));
+        found.extend(delta_index::with_any_word(&self.collection, query, weights));
         Ok(found)
     }
 
     fn drop_replaced<T>(&self, found: &mut Vec<T>, document: impl Fn(&T) -> DocumentNumber) {
-        if !self.fresh.replaced.is_empty() {
-            found.retain(|one| !self.fresh.replaced.contains(&document(one)));
+        if !self.delta.replaced.is_empty() {
+            found.retain(|one| !self.delta.replaced.contains(&document(one)));
         }
     }
 }

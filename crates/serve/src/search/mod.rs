@@ -8,32 +8,31 @@
 //! ranks lower but is shown, unless the filter says otherwise.
 
 mod answer;
-mod asked;
-mod complete;
 mod cursor;
+mod delta_index;
+mod dense_retrieval;
 mod facet;
 mod fields;
-mod fresh;
-mod gaps;
+mod full_match;
 mod highlight;
-mod hits;
 mod index;
-mod meaning;
+mod inverted_index;
 mod model;
 mod page;
+mod presentation;
 mod query;
+mod query_log_index;
 mod rank;
 mod rules;
 mod sort;
 mod suggest;
 #[cfg(test)]
 mod tests;
-mod word_index;
+mod zero_result_queries;
 
 pub use answer::{search, search_by_words_and_meaning, search_lexically};
 pub use facet::FacetCount;
 pub use fields::check_filter;
-pub use gaps::{Gap, Proposal, gaps};
 pub use index::Index;
 pub use model::Model;
 pub use query::{
@@ -42,3 +41,4 @@ pub use query::{
 };
 pub use sort::Sort;
 pub use suggest::{SuggestRequest, Suggestion, SuggestionKind, Suggestions, suggest};
+pub use zero_result_queries::{SynonymProposal, ZeroResultQuery, zero_result_queries};

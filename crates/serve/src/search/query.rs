@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use corpus::search::understanding::Wish;
+use corpus::search::constraints::QueryConstraint;
 use corpus::search::{Field, Origin};
 use serde::{Deserialize, Deserializer, Serialize};
 use shop::{Filter, Id, Product};
@@ -270,8 +270,8 @@ pub struct Interpretation {
     pub words: Vec<InterpretedWord>,
     /// What it says beside them: a price, what must not be, a brand, … They
     /// bring products forward or send them back and hide none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub wishes: Vec<Wish>,
+    #[serde(default, alias = "wishes", skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<QueryConstraint>,
     /// The language that its words were read in.
     pub language: Option<String>,
     /// Whether no product has all of what was asked for, so that the hits are

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use corpus::search::analysis::folded;
+use corpus::search::constraints::QueryConstraint;
 use corpus::search::features::{bm25, click_share, features, place, relative_to_best, taste};
-use corpus::search::understanding::Wish;
 use corpus::search::{Circumstances, FEATURES, Features, Query, Ranker, query_key};
 use models::boosted_trees::BoostedTrees;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -27,17 +27,17 @@ pub(super) struct Candidate {
     /// Of equals the lower comes first: the order of ids.
     pub order: u64,
     pub lexical: f32,
-    /// How much of what was asked for its words say, in thousandths.
-    pub said: u64,
+    /// Its term coverage, in thousandths.
+    pub coverage: u64,
     /// Whether it is here whatever words it has: by its meaning, because it
     /// was chosen after this query, or because a rule says so.
-    pub beside_words: bool,
+    pub beyond_terms: bool,
     /// The cosine to the query; 0 where no encoder looked.
     pub meaning: f32,
     pub score: f32,
     /// What the ranker saw; `None` beyond its window.
     pub features: Option<Box<Features>>,
-    /// What was added to the score for wishes beside the words.
+    /// What was added to the score for constraints beside the words.
     pub granted: f32,
     /// What the shop's rules added to it.
     pub boosted: f32,
@@ -189,7 +189,7 @@ fn wanted_language(snapshot: &Snapshot, request: &SearchRequest) -> Option<Strin
 pub(super) struct Scoring<'a> {
     pub ranker: &'a Ranker,
     pub trees: Option<&'a BoostedTrees>,
-    pub wishes: &'a [Wish],
+    pub constraints: &'a [QueryConstraint],
     /// One half is as it was learnt.
     pub semantic_ratio: Option<f32>,
     /// What the query means, where meaning is looked at.
@@ -247,7 +247,7 @@ impl Scoring<'_> {
         for (name, part) in [
             ("trees", learnt * trees),
             ("semantic_ratio", meaning * features[place::MEANING]),
-            ("wishes", candidate.granted),
+            ("constraints", candidate.granted),
             ("rules", candidate.boosted),
         ] {
             if part != 0.0 {
@@ -262,7 +262,7 @@ impl Scoring<'_> {
 fn granted(
     index: &Index,
     snapshot: &Snapshot,
-    wishes: &[Wish],
+    constraints: &[QueryConstraint],
     candidate: &Candidate,
     features: &Features,
 ) -> f32 {
@@ -280,16 +280,16 @@ fn granted(
         return 0.0;
     };
     let same = |left: &str, right: &str| left == right || folded(left) == folded(right);
-    let of = |wish: &Wish| match wish {
-        Wish::Price { min, max, .. } => {
+    let of = |constraint: &QueryConstraint| match constraint {
+        QueryConstraint::Price { min, max, .. } => {
             let inside = product.price.is_some_and(|price| {
                 min.is_none_or(|min| price.amount >= min)
                     && max.is_none_or(|max| price.amount <= max)
             });
             if inside { IN_PRICE } else { 0.0 }
         }
-        Wish::Cheap { .. } => CHEAP * (1.0 - features[place::PRICE]),
-        Wish::Without { word } => {
+        QueryConstraint::Cheap { .. } => CHEAP * (1.0 - features[place::PRICE]),
+        QueryConstraint::Without { word } => {
             let names = [Some(product.title.as_str()), product.brand.as_deref()];
             let names = names.into_iter().flatten();
             let has = |text: &str| {
@@ -304,15 +304,15 @@ fn granted(
                     .any(has);
             if excluded { EXCLUDED } else { 0.0 }
         }
-        Wish::Brand { value } => match &product.brand {
+        QueryConstraint::Brand { value } => match &product.brand {
             Some(brand) if same(brand, value) => NAMED,
             _ => 0.0,
         },
-        Wish::Category { value } => {
+        QueryConstraint::Category { value } => {
             let inside = product.category.iter().any(|part| same(part, value));
             if inside { NAMED } else { 0.0 }
         }
-        Wish::Attribute { name, value } => match product.attributes.get(name) {
+        QueryConstraint::Attribute { name, value } => match product.attributes.get(name) {
             Some(serde_json::Value::String(own)) if same(own, value) => NAMED,
             Some(serde_json::Value::Array(all)) => {
                 let held = all.iter().filter_map(serde_json::Value::as_str);
@@ -325,7 +325,7 @@ fn granted(
             _ => 0.0,
         },
     };
-    wishes.iter().map(of).sum()
+    constraints.iter().map(of).sum()
 }
 
 /// Puts the candidates in the order of the ranker: the lexically best are
@@ -370,8 +370,8 @@ pub(super) fn rank(
     let mut lowest = f32::MAX;
     for (candidate, features) in window.iter_mut().zip(list) {
         candidate.score = scoring.score(&features);
-        if !scoring.wishes.is_empty() {
-            candidate.granted = granted(index, snapshot, scoring.wishes, candidate, &features);
+        if !scoring.constraints.is_empty() {
+            candidate.granted = granted(index, snapshot, scoring.constraints, candidate, &features);
         }
         candidate.boosted = boosted(index, snapshot, scoring.boosts, candidate);
         candidate.score += candidate.granted + candidate.boosted;

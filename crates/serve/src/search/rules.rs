@@ -13,7 +13,7 @@ use super::rank::{Behaviour, Candidate};
 
 /// The rules that a search meets, the weightiest first.
 #[derive(Default)]
-pub(super) struct Applied {
+pub(super) struct AppliedRules {
     rules: Vec<Arc<SearchRule>>,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Boost<'a> {
     pub by: f32,
 }
 
-impl Applied {
+impl AppliedRules {
     pub(super) fn new(
         snapshot: &Snapshot,
         request: &SearchRequest,

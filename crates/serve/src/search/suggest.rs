@@ -252,17 +252,17 @@ fn collect(
         }
     }
     let asked_for = |query: &str| {
-        let asked = snapshot.asked.get(query);
+        let asked = snapshot.query_log.get(query);
         asked.map_or(0.0, |asked| asked.interest + 0.1 * asked.searches as f32)
     };
     if prefix.is_empty() {
-        for query in &index.asked.popular {
+        for query in &index.query_log.popular {
             let weight = Weight::new(SuggestionKind::Query, 0, asked_for(query), query.len());
             found.push((Reverse(weight), query, SuggestionKind::Query, None));
         }
     }
     let tables = index.suggestions();
-    let tables = [&index.asked.queries, tables[0], tables[1]];
+    let tables = [&index.query_log.queries, tables[0], tables[1]];
     for (place, table) in tables.into_iter().enumerate() {
         let common = place == 0;
         for (entry, at) in table.with_prefix(prefix) {

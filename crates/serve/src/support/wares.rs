@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use corpus::contains_han;
-use corpus::search::understanding::{Names, Wish, understand};
+use corpus::search::Gazetteer;
+use corpus::search::constraints::{QueryConstraint, parse_constraints};
 use corpus::support::terms;
 use serde_json::json;
 use shop::{Filter, Id, Product, Role};
@@ -346,9 +347,9 @@ impl Wanted {
         // Some products tell what a unit of the shop's money is.
         let some = snapshot.catalogue.iter().take(LOOKED_AT);
         let some: Vec<&Product> = some.map(|(_, product)| &**product).collect();
-        let understood = understand(&Names::of(&some), said);
-        let price = understood.wishes.iter().find_map(|wish| match wish {
-            Wish::Price { min, max, .. } => Some((*min, *max)),
+        let understood = parse_constraints(&Gazetteer::of(&some), said);
+        let price = understood.constraints.iter().find_map(|one| match one {
+            QueryConstraint::Price { min, max, .. } => Some((*min, *max)),
             _ => None,
         });
         let (least, most) = price.unwrap_or_default();

@@ -194,7 +194,7 @@ async fn refresh_index(
         return changed;
     };
     let model = part.model.as_ref().map(|model| model.model.clone());
-    let outdated = part.index.is_worn() || !part.index.is_for(model.as_deref());
+    let outdated = part.index.needs_merge() || !part.index.is_for(model.as_deref());
     if outdated && refreshing.rebuilding.is_none() {
         let (snapshot, model) = (snapshot.clone(), model.clone());
         refreshing.rebuilding = Some(tokio::task::spawn_blocking(move || {

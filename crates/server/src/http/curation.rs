@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serve::search::{SearchRequest, gaps};
+use serve::search::{SearchRequest, zero_result_queries};
 use serve::{Context, Decision};
 use shop::{Curation, CurationError, Id, SearchRule, Service, Synonyms};
 use store::{Entry, NewEntry, Snapshot};
@@ -199,7 +199,7 @@ async fn remove_synonyms(State(app): State<Arc<App>>, Path(id): Path<String>) ->
 async fn list_gaps(State(app): State<Arc<App>>, parameters: Parameters) -> Answered {
     let limit = parameters.number("limit", 50, 1..=500)?;
     let found = look(&app, Service::Search, move |context| {
-        Ok(gaps(context.snapshot, limit))
+        Ok(zero_result_queries(context.snapshot, limit))
     })
     .await?;
     Ok(Json(json!({"gaps": found})))

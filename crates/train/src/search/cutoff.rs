@@ -12,7 +12,7 @@ const MOST: f32 = 0.5;
 
 /// The greatest share below which at most one graded pair in twenty was right;
 /// the default where too few pairs lie below any.
-pub(super) fn least_said(lists: &[List], default: f32) -> f32 {
+pub(super) fn minimum_should_match(lists: &[List], default: f32) -> f32 {
     let mut pairs: Vec<(f32, bool)> = lists.iter().flat_map(|list| list.graded.clone()).collect();
     pairs.sort_by(|left, right| left.0.total_cmp(&right.0));
     let (mut right, mut learnt, mut enough) = (0_usize, 0.0, false);
@@ -52,18 +52,18 @@ mod tests {
             (0.45, true, 60),
             (0.45, false, 60),
         ]);
-        assert_eq!(least_said(&lists, 0.1), 0.45);
+        assert_eq!(minimum_should_match(&lists, 0.1), 0.45);
     }
 
     #[test]
     fn where_one_word_is_often_enough_nothing_is_cut_off() {
         let lists = lists(&[(0.1, true, 90), (0.1, false, 90), (0.4, false, 20)]);
-        assert_eq!(least_said(&lists, 0.35), 0.0);
+        assert_eq!(minimum_should_match(&lists, 0.35), 0.0);
     }
 
     #[test]
     fn few_pairs_teach_nothing() {
-        assert_eq!(least_said(&lists(&[(0.2, true, 90)]), 0.35), 0.35);
-        assert_eq!(least_said(&[], 0.35), 0.35);
+        assert_eq!(minimum_should_match(&lists(&[(0.2, true, 90)]), 0.35), 0.35);
+        assert_eq!(minimum_should_match(&[], 0.35), 0.35);
     }
 }

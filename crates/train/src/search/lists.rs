@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
+use corpus::search::encoder_input::{document_tokens, query_tokens};
 use corpus::search::features::{
     bm25, click_share, features, place, price_position, relative_to_best, taste,
 };
-use corpus::search::meaning::{document_tokens, query_tokens};
-use corpus::search::said::{said, weights};
-use corpus::search::{Circumstances, Collection, Features, Query, Term, exact_key};
+use corpus::search::term_coverage::{term_coverage, term_weights};
+use corpus::search::{Circumstances, Collection, Features, Query, TermId, exact_key};
 use corpus::{Corpus, InteractionSequence, QueryClick, Split};
 use models::index::{Scored, top};
 use models::static_encoder::{StaticEncoder, product};
@@ -233,16 +233,16 @@ impl<'a> Retriever<'a> {
 
     /// Of the graded products of a list: what they have of what was asked for.
     fn graded(&self, request: &Request, query: &Query, numbers: &[u32]) -> Vec<(f32, bool)> {
-        let weights = weights(query);
-        let said = |number: u32| {
+        let weights = term_weights(query);
+        let coverage = |number: u32| {
             let document = &self.collection.documents()[number as usize];
-            said(query, &weights, document) as f32
+            term_coverage(query, &weights, document) as f32
         };
-        let most = numbers.iter().map(|number| said(*number));
+        let most = numbers.iter().map(|number| coverage(*number));
         let most = most.fold(1.0, f32::max);
         let graded = numbers.iter().filter_map(|number| {
             let grade = request.labels.get(number)?;
-            Some((said(*number) / most, *grade > 0.0))
+            Some((coverage(*number) / most, *grade > 0.0))
         });
         graded.collect()
     }
@@ -257,7 +257,7 @@ impl<'a> Retriever<'a> {
     /// The best documents by BM25 of those that have any of the words, and
     /// those that mean the nearest.
     fn retrieve(&self, query: &Query, meaning: &[f32]) -> Vec<u32> {
-        let terms: Vec<Term> = query
+        let terms: Vec<TermId> = query
             .words
             .iter()
             .flat_map(|word| &word.alternatives)

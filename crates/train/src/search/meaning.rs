@@ -5,8 +5,8 @@
 //! of the time the words asked for are taken out of the product, so that what
 //! stands beside them is learnt to mean the same.
 
-use corpus::search::meaning::{query_tokens, term_token, term_weight, token};
-use corpus::search::{Collection, Document, Query, Term};
+use corpus::search::encoder_input::{query_tokens, term_token, term_weight, token};
+use corpus::search::{Collection, Document, Query, TermId};
 use corpus::{Corpus, Split};
 use models::static_encoder::{StaticEncoder, StaticTrainer, WeightedRows};
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -115,7 +115,7 @@ pub(super) fn train_encoder(
 /// rarer, the longer.
 fn vocabulary(collection: &Collection, corpus: &Corpus, taught: Taught) -> Vec<(u64, f32)> {
     let rarest = (1.0 + corpus.products.len() as f32).ln().max(1.0);
-    let mut tokens: Vec<(u64, f32)> = (0..collection.terms() as Term)
+    let mut tokens: Vec<(u64, f32)> = (0..collection.terms() as TermId)
         .map(|term| {
             let rarity = (collection.rarity(term) / rarest).clamp(COMMONEST, 1.0);
             (term_token(collection, term), rarity)
@@ -203,7 +203,7 @@ impl<'a> Sampler<'a> {
         taught: Taught,
         encoder: &StaticEncoder,
     ) -> Self {
-        let row = |term: Term| {
+        let row = |term: TermId| {
             let rows = encoder.rows(&[(term_token(collection, term), 1.0)]);
             rows.first().map_or(u32::MAX, |(row, _)| *row)
         };
@@ -215,7 +215,7 @@ impl<'a> Sampler<'a> {
             .collect();
         let mut sampler = Self {
             collection,
-            rows: (0..collection.terms() as Term).map(row).collect(),
+            rows: (0..collection.terms() as TermId).map(row).collect(),
             families: (0..corpus.products.len()).collect(),
             relatives: FxHashMap::default(),
             asked: Vec::new(),
@@ -322,8 +322,8 @@ impl<'a> Sampler<'a> {
     }
 
     /// Terms that somebody could ask for this product with.
-    fn ask(&self, document: &Document, random: &mut ChaCha8Rng) -> Vec<Term> {
-        let rest: Vec<Term> = document
+    fn ask(&self, document: &Document, random: &mut ChaCha8Rng) -> Vec<TermId> {
+        let rest: Vec<TermId> = document
             .counts
             .iter()
             .map(|(term, _)| *term)
@@ -347,10 +347,10 @@ impl<'a> Sampler<'a> {
         title.sample(random, wanted).copied().collect()
     }
 
-    fn document(&self, product: usize, removed: &[Term], random: &mut ChaCha8Rng) -> Side {
+    fn document(&self, product: usize, removed: &[TermId], random: &mut ChaCha8Rng) -> Side {
         let document = &self.collection.documents()[product];
         let terms = document.counts.iter().map(|(term, _)| *term);
-        let mut kept: Vec<Term> = terms.filter(|term| !removed.contains(term)).collect();
+        let mut kept: Vec<TermId> = terms.filter(|term| !removed.contains(term)).collect();
         if kept.len() > MOST_TERMS {
             kept.shuffle(random);
             kept.truncate(MOST_TERMS);

@@ -7,9 +7,9 @@ use pinyin::ToPinyin;
 use rustc_hash::{FxHashMap, FxHashSet};
 use shop::Product;
 
-use super::{Collection, Core, Document, Field, Part, Term, TermEntry, rarity};
+use super::{Collection, Core, Document, Field, Part, TermEntry, TermId, rarity};
 use crate::search::analysis::{Analyser, Token};
-use crate::search::titles::TitlePostings;
+use crate::search::title_postings::TitlePostings;
 use crate::search::vocabulary::Vocabulary;
 
 /// How many products a thread analyses before they are numbered: bounds the
@@ -142,8 +142,8 @@ impl Builder {
             document.head = document.title.len();
         }
         document.title_terms = sorted(&all);
-        let mut own = |tokens: &[Token], all: &mut Vec<Term>| {
-            let terms: Vec<Term> = tokens.iter().map(|token| self.number(token)).collect();
+        let mut own = |tokens: &[Token], all: &mut Vec<TermId>| {
+            let terms: Vec<TermId> = tokens.iter().map(|token| self.number(token)).collect();
             all.extend(&terms);
             sorted(&terms)
         };
@@ -188,7 +188,7 @@ impl Builder {
 
     /// Notes that a document has a term, the first time it has it; says
     /// whether it is a gram.
-    fn count(&mut self, term: Term, first: bool) -> bool {
+    fn count(&mut self, term: TermId, first: bool) -> bool {
         let (term, known) = (term as usize, self.known());
         match &self.core {
             Some(core) if term < known => core.part.entries[term].gram,
@@ -200,7 +200,7 @@ impl Builder {
         }
     }
 
-    fn number(&mut self, token: &Token) -> Term {
+    fn number(&mut self, token: &Token) -> TermId {
         let kind = usize::from(token.gram);
         let core = self.core.as_ref();
         if let Some(term) = core.and_then(|core| core.part.dictionary[kind].get(&token.term)) {
@@ -209,7 +209,7 @@ impl Builder {
         if let Some(term) = self.part.dictionary[kind].get(&token.term) {
             return *term;
         }
-        let term = (self.known() + self.part.entries.len()) as Term;
+        let term = (self.known() + self.part.entries.len()) as TermId;
         self.part.dictionary[kind].insert(token.term.clone(), term);
         self.part.texts.push(token.term.as_str().into());
         self.part.entries.push(TermEntry {
@@ -250,7 +250,7 @@ impl Builder {
         };
         Collection {
             core: Arc::new(core),
-            fresh: Arc::default(),
+            delta: Arc::default(),
             vocabulary,
         }
     }
@@ -263,15 +263,15 @@ impl Builder {
         self.weigh(core.part.documents.len());
         Collection {
             core,
-            fresh: Arc::new(self.part),
-            vocabulary: vocabulary.with_fresh(self.words),
+            delta: Arc::new(self.part),
+            vocabulary: vocabulary.with_delta(self.words),
         }
     }
 }
 
 /// Chinese words of at least two characters by their pinyin.
-fn pinyin_of(words: &FxHashMap<String, Term>) -> FxHashMap<String, Vec<Term>> {
-    let mut found: FxHashMap<String, Vec<Term>> = FxHashMap::default();
+fn pinyin_of(words: &FxHashMap<String, TermId>) -> FxHashMap<String, Vec<TermId>> {
+    let mut found: FxHashMap<String, Vec<TermId>> = FxHashMap::default();
     for (word, term) in words {
         if word.chars().nth(1).is_none() || !crate::words::contains_han(word) {
             continue;
@@ -291,7 +291,7 @@ fn pinyin_of(words: &FxHashMap<String, Term>) -> FxHashMap<String, Vec<Term>> {
     found
 }
 
-fn sorted(terms: &[Term]) -> Vec<Term> {
+fn sorted(terms: &[TermId]) -> Vec<TermId> {
     let mut terms = terms.to_vec();
     terms.sort_unstable();
     terms.dedup();

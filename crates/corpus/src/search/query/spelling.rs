@@ -3,11 +3,11 @@
 //! likely the catalogue has them beside the other words of the query (a noisy
 //! channel; Kernighan, Church and Gale, 1990).
 
-use super::channel;
-use super::likelihood::Neighbour;
-use super::reader::Reader;
-use super::{Draft, Mended, Origin};
-use crate::search::collection::Term;
+use super::error_model;
+use super::interpreter::Interpreter;
+use super::prior::Neighbour;
+use super::{Corrections, Origin, TokenReading};
+use crate::search::collection::TermId;
 
 /// How many words a prefix may stand for.
 const MAX_PREFIX_WORDS: usize = 12;
@@ -52,24 +52,24 @@ const ENDINGS: [&str; 16] = [
 struct Candidate {
     word: String,
     edits: usize,
-    terms: Vec<Term>,
+    terms: Vec<TermId>,
     worth: f32,
 }
 
-impl Reader<'_> {
+impl Interpreter<'_> {
     /// Adds the words that the last word of the query begins, those that go
     /// with its neighbours first.
-    pub fn complete(&self, draft: &mut Draft, neighbours: &[Neighbour]) {
-        let weight = if draft.alternatives.is_empty() {
+    pub fn complete(&self, reading: &mut TokenReading, neighbours: &[Neighbour]) {
+        let weight = if reading.alternatives.is_empty() {
             PREFIX_WEIGHT
         } else {
             KNOWN_PREFIX_WEIGHT
         };
-        if draft.piece.text.chars().count() < 2 {
+        if reading.piece.text.chars().count() < 2 {
             return;
         }
         let vocabulary = self.collection.vocabulary();
-        let mut words = vocabulary.with_prefix(&draft.piece.text, MAX_PREFIX_LOOKED_AT);
+        let mut words = vocabulary.with_prefix(&reading.piece.text, MAX_PREFIX_LOOKED_AT);
         if !neighbours.is_empty() {
             words.sort_by_cached_key(|word| {
                 let likelihood = self.likelihood(word, &self.stems(word), neighbours);
@@ -78,9 +78,9 @@ impl Reader<'_> {
         }
         for word in words.into_iter().take(MAX_PREFIX_WORDS) {
             for alternative in self.single(word, weight, Origin::Prefix) {
-                let known = &draft.alternatives;
+                let known = &reading.alternatives;
                 if !known.iter().any(|other| other.terms == alternative.terms) {
-                    draft.alternatives.push(alternative);
+                    reading.alternatives.push(alternative);
                 }
             }
         }
@@ -88,39 +88,44 @@ impl Reader<'_> {
 
     /// Adds what a word may have been meant to be where the catalogue does
     /// not have it, or where it hardly goes with its neighbours.
-    pub fn spell(&self, draft: &mut Draft, neighbours: &[Neighbour], mended: &mut Mended) {
-        let has = |origin: Origin| draft.alternatives.iter().any(|one| one.origin == origin);
+    pub fn spell(
+        &self,
+        reading: &mut TokenReading,
+        neighbours: &[Neighbour],
+        corrections: &mut Corrections,
+    ) {
+        let has = |origin: Origin| reading.alternatives.iter().any(|one| one.origin == origin);
         if has(Origin::Exact) {
-            self.doubt(draft, neighbours, mended);
+            self.doubt(reading, neighbours, corrections);
             return;
         }
         if has(Origin::Joined) || has(Origin::Pinyin) {
             return;
         }
-        let candidates = self.candidates(&draft.piece.text, neighbours, 2);
+        let candidates = self.candidates(&reading.piece.text, neighbours, 2);
         let Some(best) = candidates.first() else {
-            if draft.alternatives.is_empty() {
-                self.split(draft, mended);
+            if reading.alternatives.is_empty() {
+                self.split(reading, corrections);
             }
             return;
         };
-        if best.edits > 1 && draft.alternatives.is_empty() && self.split(draft, mended) {
+        if best.edits > 1 && reading.alternatives.is_empty() && self.split(reading, corrections) {
             return;
         }
         // What it begins may be likelier.
-        let begun = self.begun(draft, neighbours);
-        let hardly_begun = draft.piece.text.chars().count() < SHORTEST_SLIP;
+        let begun = self.begun(reading, neighbours);
+        let hardly_begun = reading.piece.text.chars().count() < SHORTEST_SLIP;
         let typing = begun >= best.worth || hardly_begun;
         if !typing {
-            mended.push((draft.piece.start, draft.piece.end, best.word.clone()));
+            corrections.push((reading.piece.start, reading.piece.end, best.word.clone()));
             let less = (RUNNER_UP * (begun - best.worth).exp()).max(LEAST_WEIGHT);
-            for begun in &mut draft.alternatives {
+            for begun in &mut reading.alternatives {
                 begun.weight = begun.weight.min(less);
             }
         }
         let worth = best.worth.max(begun);
         let meant = self.weighed(&candidates, worth, typing);
-        draft.alternatives.extend(meant);
+        reading.alternatives.extend(meant);
     }
 
     /// The best candidates as alternatives; the first is what is meant unless
@@ -152,9 +157,9 @@ impl Reader<'_> {
     }
 
     /// How likely the word is the beginning of another one.
-    fn begun(&self, draft: &Draft, neighbours: &[Neighbour]) -> f32 {
-        let typed = draft.piece.text.chars().count();
-        let begun = draft.alternatives.iter();
+    fn begun(&self, reading: &TokenReading, neighbours: &[Neighbour]) -> f32 {
+        let typed = reading.piece.text.chars().count();
+        let begun = reading.alternatives.iter();
         let begun = begun.filter(|one| one.origin == Origin::Prefix);
         begun
             .map(|one| {
@@ -167,9 +172,14 @@ impl Reader<'_> {
     }
 
     /// A word that the catalogue has, but hardly beside these neighbours.
-    fn doubt(&self, draft: &mut Draft, neighbours: &[Neighbour], mended: &mut Mended) {
-        let typed = draft.piece.text.as_str();
-        let own: Vec<Term> = self.stems(typed);
+    fn doubt(
+        &self,
+        reading: &mut TokenReading,
+        neighbours: &[Neighbour],
+        corrections: &mut Corrections,
+    ) {
+        let typed = reading.piece.text.as_str();
+        let own: Vec<TermId> = self.stems(typed);
         let candidates = self.candidates(typed, neighbours, 1);
         let candidates: Vec<Candidate> = candidates
             .into_iter()
@@ -183,18 +193,18 @@ impl Reader<'_> {
         let likelier = worth >= best.worth;
         let meant = self.weighed(&candidates, worth.max(best.worth), likelier);
         if likelier {
-            draft.alternatives.extend(meant);
+            reading.alternatives.extend(meant);
             return;
         }
-        for one in &mut draft.alternatives {
+        for one in &mut reading.alternatives {
             one.weight *= DOUBTED;
         }
-        mended.push((draft.piece.start, draft.piece.end, best.word.clone()));
-        draft.alternatives.splice(0..0, meant);
+        corrections.push((reading.piece.start, reading.piece.end, best.word.clone()));
+        reading.alternatives.splice(0..0, meant);
     }
 
     /// How much speaks for a word having been typed as it was meant.
-    fn trust(&self, typed: &str, own: &[Term]) -> f32 {
+    fn trust(&self, typed: &str, own: &[TermId]) -> f32 {
         let vocabulary = self.collection.vocabulary();
         let documents = vocabulary.documents(typed);
         if documents > 0 {
@@ -253,7 +263,7 @@ impl Reader<'_> {
             .into_iter()
             .map(|correction| {
                 let meant: Vec<char> = correction.word.chars().collect();
-                let cost = channel::cost(typed, &meant);
+                let cost = error_model::cost(typed, &meant);
                 (correction.word.to_owned(), correction.edits, cost)
             })
             .collect()
@@ -261,10 +271,10 @@ impl Reader<'_> {
 
     /// `earphones` may be `ear phones` in the catalogue, though never side by
     /// side; one of the two may be mistyped.
-    fn split(&self, draft: &mut Draft, mended: &mut Mended) -> bool {
+    fn split(&self, reading: &mut TokenReading, corrections: &mut Corrections) -> bool {
         const SPLIT_WEIGHT: f32 = 0.8;
         const LONG: usize = 4;
-        let text = draft.piece.text.clone();
+        let text = reading.piece.text.clone();
         let vocabulary = self.collection.vocabulary();
         let mut best: Option<(u32, String, String)> = None;
         for (at, c) in text.char_indices().skip(1) {
@@ -302,19 +312,19 @@ impl Reader<'_> {
         };
         let alternative = self.together(&[&left, &right], SPLIT_WEIGHT, Origin::Split);
         if alternative.is_some() {
-            mended.push((
-                draft.piece.start,
-                draft.piece.end,
+            corrections.push((
+                reading.piece.start,
+                reading.piece.end,
                 format!("{left} {right}"),
             ));
         }
         // Either of the two is better than nothing.
         for part in [&left, &right] {
-            draft
+            reading
                 .alternatives
                 .extend(self.single(part, SPLIT_WEIGHT / 2.0, Origin::Split));
         }
-        draft.alternatives.extend(alternative);
+        reading.alternatives.extend(alternative);
         true
     }
 }

@@ -2,8 +2,8 @@
 
 use shop::Synonyms;
 
-use super::reader::Reader;
-use super::{Draft, Origin};
+use super::interpreter::Interpreter;
+use super::{Origin, TokenReading};
 use crate::search::analysis::{Unit, units};
 
 /// Close to the word itself, which stays the surer one.
@@ -23,11 +23,11 @@ fn words_of(phrase: &str) -> Vec<String> {
         .collect()
 }
 
-impl Reader<'_> {
+impl Interpreter<'_> {
     /// Adds to words of a query what else they mean.
     pub fn add_synonyms<'s>(
         &self,
-        drafts: &mut [Draft],
+        readings: &mut [TokenReading],
         synonyms: impl IntoIterator<Item = &'s Synonyms>,
     ) {
         for group in synonyms {
@@ -39,40 +39,40 @@ impl Reader<'_> {
                 let said = words_of(source);
                 let meant = group.words.iter().filter(|word| *word != source);
                 let meant: Vec<&str> = meant.map(String::as_str).collect();
-                self.add_where_said(drafts, &said, &meant);
+                self.add_where_said(readings, &said, &meant);
             }
         }
     }
 
-    fn add_where_said(&self, drafts: &mut [Draft], said: &[String], meant: &[&str]) {
+    fn add_where_said(&self, readings: &mut [TokenReading], said: &[String], meant: &[&str]) {
         if said.is_empty() {
             return;
         }
-        for at in 0..(drafts.len() + 1).saturating_sub(said.len()) {
-            let here = &mut drafts[at..at + said.len()];
+        for at in 0..(readings.len() + 1).saturating_sub(said.len()) {
+            let here = &mut readings[at..at + said.len()];
             let same = here
                 .iter()
                 .zip(said)
-                .all(|(draft, word)| self.is_same_word(&draft.piece.text, word));
+                .all(|(reading, word)| self.is_same_word(&reading.piece.text, word));
             if !same {
                 continue;
             }
             for phrase in meant {
                 // The phrase as the catalogue has it: cut and stemmed alike.
-                let words = self.drafts(phrase);
+                let words = self.readings(phrase);
                 let words: Vec<&str> = words.iter().map(|one| one.piece.text.as_str()).collect();
                 let Some(found) = self.together(&words, SYNONYM_WEIGHT, Origin::Synonym) else {
                     continue;
                 };
-                for draft in &mut *here {
+                for reading in &mut *here {
                     // What is understood is not mistyped.
-                    draft.plain &= !draft.alternatives.is_empty();
-                    if !draft
+                    reading.plain &= !reading.alternatives.is_empty();
+                    if !reading
                         .alternatives
                         .iter()
                         .any(|one| one.terms == found.terms)
                     {
-                        draft.alternatives.push(found.clone());
+                        reading.alternatives.push(found.clone());
                     }
                 }
             }

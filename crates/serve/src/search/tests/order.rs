@@ -96,7 +96,11 @@ fn a_wish_is_a_part_of_its_own() {
     let hits = shop.search(&request("wireless under $20")).hits;
     let part = |name: &str| {
         let hit = hits.iter().find(|hit| hit.id.as_str() == name).unwrap();
-        hit.explanation.as_ref().unwrap().get("wishes").copied()
+        hit.explanation
+            .as_ref()
+            .unwrap()
+            .get("constraints")
+            .copied()
     };
     assert!(part("mouse").unwrap() > 0.0);
     assert_eq!(part("keyboard"), None);

@@ -300,10 +300,10 @@ fn queries_that_leave_people_with_nothing_are_shown_with_what_they_asked_next() 
             ask("zither", customer, None),
         ]);
     }
-    let found = gaps(&shop.snapshot, 10);
+    let found = zero_result_queries(&shop.snapshot, 10);
     let queries: Vec<&str> = found.iter().map(|gap| gap.query.as_str()).collect();
     assert_eq!(queries, ["notebook", "zither"]);
-    let proposal = Proposal {
+    let proposal = SynonymProposal {
         means: "laptop".into(),
         people: 2,
     };
@@ -316,6 +316,6 @@ fn queries_that_leave_people_with_nothing_are_shown_with_what_they_asked_next() 
     };
     let at = Timestamp::from_seconds(2);
     curate(&mut shop, Curation::Synonyms { synonyms, at });
-    assert_eq!(gaps(&shop.snapshot, 10).len(), 1);
+    assert_eq!(zero_result_queries(&shop.snapshot, 10).len(), 1);
     assert_eq!(shop.ids("notebook"), shop.ids("laptop"));
 }

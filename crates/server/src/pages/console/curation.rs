@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::json;
-use serve::search::{Gap, SearchRequest, gaps};
+use serve::search::{SearchRequest, ZeroResultQuery, zero_result_queries};
 use shop::{Filter, Id, QueryMatch, SearchRule, Service, Synonyms};
 
 use crate::app::App;
@@ -38,7 +38,7 @@ pub async fn page(
         false => Some(side_by_side(&app, request, None).await),
     };
     let troubled = look(&app, Service::Search, |context| {
-        Ok(gaps(context.snapshot, GAPS))
+        Ok(zero_result_queries(context.snapshot, GAPS))
     })
     .await;
     let snapshot = app.snapshot();
@@ -239,7 +239,7 @@ fn rule_form(text: &Text, query: &str) -> Markup {
     }
 }
 
-fn gap_table(text: &Text, gaps: &[Gap]) -> Markup {
+fn gap_table(text: &Text, gaps: &[ZeroResultQuery]) -> Markup {
     html! {
         @if gaps.is_empty() { p class="soft" { (text.nothing_yet) } }
         @else {
@@ -251,7 +251,7 @@ fn gap_table(text: &Text, gaps: &[Gap]) -> Markup {
     }
 }
 
-fn gap_row(text: &Text, gap: &Gap) -> Markup {
+fn gap_row(text: &Text, gap: &ZeroResultQuery) -> Markup {
     html! {
         tr {
             td { a href=(format!("/console/search?q={}", encode(&gap.query))) { (gap.query) } }

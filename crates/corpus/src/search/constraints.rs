@@ -1,27 +1,20 @@
-//! What a query says beside its words: a price, what must not be, a brand, a
-//! category, an attribute's value. Each is a wish: it brings products forward
-//! or sends them back and hides none.
+//! Query understanding: the soft constraints that a query states beside its
+//! keywords (a price range, an exclusion, a brand, a category, an attribute's
+//! value). Each moves products up or down the list and hides none.
 
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use regex::{Captures, Regex};
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use shop::Product;
 
 use super::analysis::folded;
-
-/// Longer names are texts, nobody types them whole.
-const MOST_NAME_WORDS: usize = 4;
-/// An attribute's value counts when so many products have it.
-const LEAST_PRODUCTS: u32 = 2;
+use super::gazetteer::{Gazetteer, MOST_NAME_WORDS};
 
 /// Something that was understood.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Wish {
+pub enum QueryConstraint {
     /// A price in minor units, both ends inclusive.
     Price {
         /// At least this.
@@ -64,106 +57,20 @@ pub enum Wish {
 
 /// What was understood, and the words that are left to look for.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Understanding {
+pub struct ParsedQuery {
     /// The query without its price and what must not be.
     pub words: String,
     /// What it says beside them.
-    pub wishes: Vec<Wish>,
+    pub constraints: Vec<QueryConstraint>,
     /// The brands of several words that it names, folded, word by word.
     pub names: Vec<Vec<String>>,
 }
 
-/// The names that the catalogue has for things.
-#[derive(Debug, Clone, Default)]
-pub struct Names {
-    by_text: FxHashMap<String, Vec<Wish>>,
-    /// How many minor units the shop's money has in one.
-    minor: i64,
-}
-
-impl Names {
-    /// Collects the brands, categories and attribute values of products.
-    pub fn of(products: &[&Product]) -> Self {
-        let mut counts: FxHashMap<(u8, &str, String), (u32, Wish)> = FxHashMap::default();
-        let mut add = |kind: u8, name: &'static str, text: &str, wish: &dyn Fn() -> Wish| {
-            let key = super::exact_key(text);
-            if !key.is_empty() && key.split(' ').count() <= MOST_NAME_WORDS {
-                let entry = counts.entry((kind, name, key));
-                entry.or_insert_with(|| (0, wish())).0 += 1;
-            }
-        };
-        let mut attributes: FxHashMap<(String, String), (u32, Wish)> = FxHashMap::default();
-        let mut minors: FxHashMap<i64, u32> = FxHashMap::default();
-        for product in products {
-            let own = |value: &str| value.to_owned();
-            if let Some(brand) = &product.brand {
-                add(0, "", brand, &|| Wish::Brand { value: own(brand) });
-            }
-            for part in &product.category {
-                add(1, "", part, &|| Wish::Category { value: own(part) });
-            }
-            for (name, value) in &product.attributes {
-                for text in texts(value) {
-                    let key = super::exact_key(text);
-                    let short = key.split(' ').count() <= MOST_NAME_WORDS;
-                    if short && key.chars().any(char::is_alphabetic) {
-                        let entry = attributes.entry((name.clone(), key));
-                        let wish = || Wish::Attribute {
-                            name: name.clone(),
-                            value: own(text),
-                        };
-                        entry.or_insert_with(|| (0, wish())).0 += 1;
-                    }
-                }
-            }
-            if let Some(price) = product.price {
-                let minor = 10_i64.pow(price.currency.exponent());
-                *minors.entry(minor).or_default() += 1;
-            }
-        }
-        let mut by_text: FxHashMap<String, Vec<(u32, Wish)>> = FxHashMap::default();
-        for ((_, _, text), counted) in counts {
-            by_text.entry(text).or_default().push(counted);
-        }
-        for ((_, text), counted) in attributes {
-            if counted.0 >= LEAST_PRODUCTS {
-                by_text.entry(text).or_default().push(counted);
-            }
-        }
-        let by_text = by_text.into_iter().map(|(text, mut wishes)| {
-            wishes.sort_by_cached_key(|(count, wish)| {
-                (std::cmp::Reverse(*count), format!("{wish:?}"))
-            });
-            wishes.truncate(2);
-            (text, wishes.into_iter().map(|(_, wish)| wish).collect())
-        });
-        let minor = minors
-            .into_iter()
-            .max_by_key(|(minor, count)| (*count, *minor));
-        Self {
-            by_text: by_text.collect(),
-            minor: minor.map_or(100, |(minor, _)| minor),
-        }
-    }
-
-    fn with(&self, text: &str) -> &[Wish] {
-        self.by_text.get(text).map_or(&[], Vec::as_slice)
-    }
-}
-
-fn texts(value: &Value) -> Vec<&str> {
-    match value {
-        Value::String(text) => vec![text],
-        Value::Array(list) => list.iter().flat_map(texts).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Reads the wishes out of a query.
-pub fn understand(names: &Names, query: &str) -> Understanding {
-    let mut result = Understanding {
+/// Reads the constraints out of a query.
+pub fn parse_constraints(names: &Gazetteer, query: &str) -> ParsedQuery {
+    let mut result = ParsedQuery {
         words: query.to_owned(),
-        wishes: Vec::new(),
+        constraints: Vec::new(),
         names: Vec::new(),
     };
     let Some(patterns) = patterns() else {
@@ -178,22 +85,22 @@ pub fn understand(names: &Names, query: &str) -> Understanding {
             continue;
         }
         let place = place(&found);
-        result.take(place, |text| Wish::Price { min, max, text });
+        result.take(place, |text| QueryConstraint::Price { min, max, text });
         break;
     }
     if let Some(found) = patterns.cheap.find(&result.words) {
-        result.take(found.range(), |text| Wish::Cheap { text });
+        result.take(found.range(), |text| QueryConstraint::Cheap { text });
     }
     while let Some(found) = patterns.without.captures(&result.words) {
         let word = found.get(1).or(found.get(2)).or(found.get(3));
         let word = word.map_or(String::new(), |word| folded(word.as_str().trim()));
         let place = place(&found);
-        result.take(place, |_| Wish::Without { word });
-        if result.wishes.len() > 8 {
+        result.take(place, |_| QueryConstraint::Without { word });
+        if result.constraints.len() > 8 {
             break;
         }
     }
-    // Nothing but wishes is nothing to look for.
+    // Nothing but constraints is nothing to look for.
     if result.words.trim().is_empty() {
         result.words = query.to_owned();
     }
@@ -201,21 +108,21 @@ pub fn understand(names: &Names, query: &str) -> Understanding {
     result
 }
 
-impl Understanding {
-    /// Moves what a pattern found from the words to the wishes.
-    fn take(&mut self, place: Range<usize>, wish: impl FnOnce(String) -> Wish) {
+impl ParsedQuery {
+    /// Moves what a pattern found from the words to the constraints.
+    fn take(&mut self, place: Range<usize>, constraint: impl FnOnce(String) -> QueryConstraint) {
         let text = self.words[place.clone()].trim().to_owned();
         let left = format!(
             "{} {}",
             &self.words[..place.start],
             &self.words[place.end..]
         );
-        self.wishes.push(wish(text));
+        self.constraints.push(constraint(text));
         self.words = left.split_whitespace().collect::<Vec<_>>().join(" ");
     }
 
     /// The longest names first; a word is part of one name.
-    fn name_things(&mut self, names: &Names) {
+    fn name_things(&mut self, names: &Gazetteer) {
         let words = super::exact_key(&self.words);
         let words: Vec<&str> = words.split(' ').filter(|word| !word.is_empty()).collect();
         let mut at = 0;
@@ -223,12 +130,14 @@ impl Understanding {
             let longest = (1..=MOST_NAME_WORDS.min(words.len() - at)).rev();
             let found = longest
                 .map(|length| (length, names.with(&words[at..at + length].join(" "))))
-                .find(|(_, wishes)| !wishes.is_empty());
+                .find(|(_, constraints)| !constraints.is_empty());
             match found {
-                Some((length, wishes)) => {
-                    self.wishes.extend(wishes.iter().cloned());
-                    let is_brand = |wish: &Wish| matches!(wish, Wish::Brand { .. });
-                    if length > 1 && wishes.iter().any(is_brand) {
+                Some((length, constraints)) => {
+                    self.constraints.extend(constraints.iter().cloned());
+                    let is_brand = |constraint: &QueryConstraint| {
+                        matches!(constraint, QueryConstraint::Brand { .. })
+                    };
+                    if length > 1 && constraints.iter().any(is_brand) {
                         let parts = words[at..at + length].iter();
                         let parts = parts.filter(|part| part.contains(char::is_alphanumeric));
                         self.names
@@ -244,8 +153,8 @@ impl Understanding {
         }
     }
 
-    /// Names inside a run of Chinese: `红色连衣裙` has `红色`.
-    fn name_unspaced(&mut self, names: &Names, run: &str) {
+    /// Gazetteer inside a run of Chinese: `红色连衣裙` has `红色`.
+    fn name_unspaced(&mut self, names: &Gazetteer, run: &str) {
         if !crate::words::contains_han(run) {
             return;
         }
@@ -257,12 +166,12 @@ impl Understanding {
         let mut at = 0;
         while at + 2 < ends.len().min(64) {
             let found = (2..=6.min(ends.len() - 1 - at)).rev().find_map(|length| {
-                let wishes = names.with(&run[ends[at]..ends[at + length]]);
-                (!wishes.is_empty()).then_some((length, wishes))
+                let constraints = names.with(&run[ends[at]..ends[at + length]]);
+                (!constraints.is_empty()).then_some((length, constraints))
             });
             match found {
-                Some((length, wishes)) => {
-                    self.wishes.extend(wishes.iter().cloned());
+                Some((length, constraints)) => {
+                    self.constraints.extend(constraints.iter().cloned());
                     at += length;
                 }
                 None => at += 1,
@@ -399,11 +308,11 @@ fn build() -> Result<Patterns, regex::Error> {
 
 #[cfg(test)]
 mod tests {
-    use shop::{Currency, Id, Money};
+    use shop::{Currency, Id, Money, Product};
 
     use super::*;
 
-    fn names() -> Names {
+    fn names() -> Gazetteer {
         let product = |id: &str, brand: &str, category: &str, colour: &str| {
             let mut product = Product::new(Id::new(id).unwrap(), id.to_owned());
             product.brand = Some(brand.to_owned());
@@ -418,12 +327,12 @@ mod tests {
             product("3", "小米", "耳机", "红色"),
             product("4", "小米", "耳机", "红色"),
         ];
-        Names::of(&all.iter().collect::<Vec<_>>())
+        Gazetteer::of(&all.iter().collect::<Vec<_>>())
     }
 
-    fn price(min: Option<i64>, max: Option<i64>, text: &str) -> Wish {
+    fn price(min: Option<i64>, max: Option<i64>, text: &str) -> QueryConstraint {
         let text = text.to_owned();
-        Wish::Price { min, max, text }
+        QueryConstraint::Price { min, max, text }
     }
 
     #[test]
@@ -476,12 +385,12 @@ mod tests {
             ("不超过30元的茶", "茶", None, Some(3_000), "不超过30元的"),
             ("50美元以下的茶", "茶", None, Some(5_000), "50美元以下的"),
         ] {
-            let found = understand(&names, query);
+            let found = parse_constraints(&names, query);
             assert_eq!(found.words, words, "{query}");
             assert!(
-                found.wishes.contains(&price(min, max, text)),
+                found.constraints.contains(&price(min, max, text)),
                 "{query}: {:?}",
-                found.wishes
+                found.constraints
             );
         }
         for query in [
@@ -491,31 +400,42 @@ mod tests {
             "usb 3.0",
             "under 16gb",
         ] {
-            let found = understand(&names, query);
+            let found = parse_constraints(&names, query);
             assert_eq!(found.words, query);
-            assert!(found.wishes.is_empty(), "{query}: {:?}", found.wishes);
+            assert!(
+                found.constraints.is_empty(),
+                "{query}: {:?}",
+                found.constraints
+            );
         }
     }
 
     #[test]
     fn names_and_what_must_not_be() {
         let names = names();
-        let found = understand(&names, "cheap 4k tvs not samsung");
+        let found = parse_constraints(&names, "cheap 4k tvs not samsung");
         assert_eq!(found.words, "4k tvs");
         let value = "TVs".to_owned();
-        for wish in [
-            Wish::Cheap {
+        for constraint in [
+            QueryConstraint::Cheap {
                 text: "cheap".into(),
             },
-            Wish::Without {
+            QueryConstraint::Without {
                 word: "samsung".into(),
             },
-            Wish::Category { value },
+            QueryConstraint::Category { value },
         ] {
-            assert!(found.wishes.contains(&wish), "{:?}", found.wishes);
+            assert!(
+                found.constraints.contains(&constraint),
+                "{:?}",
+                found.constraints
+            );
         }
-        let found = understand(&names, "big co dresses red");
-        let kinds = found.wishes.iter().map(|wish| format!("{wish:?}"));
+        let found = parse_constraints(&names, "big co dresses red");
+        let kinds = found
+            .constraints
+            .iter()
+            .map(|constraint| format!("{constraint:?}"));
         let kinds = kinds.collect::<Vec<_>>().join(" ");
         for part in [
             "Brand",
@@ -528,19 +448,22 @@ mod tests {
             assert!(kinds.contains(part), "{kinds}");
         }
         assert_eq!(found.names, [["big", "co"]]);
-        let found = understand(&names, "红色耳机不要小米");
+        let found = parse_constraints(&names, "红色耳机不要小米");
         assert_eq!(found.words, "红色耳机");
-        assert_eq!(found.wishes.len(), 3, "{:?}", found.wishes);
-        assert_eq!(understand(&names, "not samsung").words, "not samsung");
+        assert_eq!(found.constraints.len(), 3, "{:?}", found.constraints);
+        assert_eq!(
+            parse_constraints(&names, "not samsung").words,
+            "not samsung"
+        );
     }
 
     proptest::proptest! {
         #[test]
         fn any_query_is_understood(query in "\\PC{0,40}|((under|not|without|cheap|50|\\$|元|以下|不要|-x|red) ?){0,8}") {
             let names = names();
-            let found = understand(&names, &query);
-            proptest::prop_assert!(found.wishes.len() < 80);
-            proptest::prop_assert_eq!(&found, &understand(&names, &query));
+            let found = parse_constraints(&names, &query);
+            proptest::prop_assert!(found.constraints.len() < 80);
+            proptest::prop_assert_eq!(&found, &parse_constraints(&names, &query));
         }
     }
 }

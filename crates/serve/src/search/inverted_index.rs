@@ -23,17 +23,17 @@ pub(super) struct Match {
     /// Its BM25.
     pub score: Score,
     /// How much the words say that it has: the sum of their weights.
-    pub said: u64,
+    pub coverage: u64,
 }
 
 /// The terms of a collection's documents, held in memory.
-pub(super) struct WordIndex {
+pub(super) struct InvertedIndex {
     searcher: Searcher,
     words: Field,
     grams: Field,
 }
 
-impl WordIndex {
+impl InvertedIndex {
     pub(super) fn build(collection: &Collection) -> Result<Self, ServeError> {
         let fields = Fields::new();
         let searcher = fields.build(collection).map_err(broken)?;
@@ -73,7 +73,7 @@ impl WordIndex {
         let mut matches: Vec<Match> = Vec::new();
         // Words without a weight say nothing.
         let weights = weights.iter().copied().chain(std::iter::repeat(0));
-        for (word, said) in query.words.iter().zip(weights) {
+        for (word, coverage) in query.words.iter().zip(weights) {
             if word.alternatives.is_empty() {
                 continue;
             }
@@ -81,7 +81,7 @@ impl WordIndex {
             matches.extend(found.into_iter().map(|(document, score)| Match {
                 document,
                 score,
-                said,
+                coverage,
             }));
         }
         // Sorted runs, one a word: sorting merges them, and equals stay in the
@@ -91,7 +91,7 @@ impl WordIndex {
             let same = next.document == sum.document;
             if same {
                 sum.score += next.score;
-                sum.said += next.said;
+                sum.coverage += next.coverage;
             }
             same
         });
@@ -125,7 +125,11 @@ impl WordIndex {
         Box::new(DisjunctionMaxQuery::new(alternatives.collect()))
     }
 
-    fn term_clause(&self, collection: &Collection, term: corpus::search::Term) -> Box<dyn Clause> {
+    fn term_clause(
+        &self,
+        collection: &Collection,
+        term: corpus::search::TermId,
+    ) -> Box<dyn Clause> {
         let gram = collection.entry(term).is_some_and(|entry| entry.gram);
         let field = if gram { self.grams } else { self.words };
         let term = Term::from_field_text(field, collection.text(term));

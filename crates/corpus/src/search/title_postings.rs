@@ -1,7 +1,7 @@
 //! Which titles have a term, and which terms stand side by side in them: what
 //! a word most likely is, its neighbours tell.
 
-use super::collection::{Document, Term};
+use super::collection::{Document, TermId};
 
 /// The titles of a collection, seen from their terms.
 #[derive(Debug, Clone, Default)]
@@ -14,7 +14,7 @@ pub struct TitlePostings {
     pairs: Vec<(u64, u32)>,
 }
 
-fn pair(left: Term, right: Term) -> u64 {
+fn pair(left: TermId, right: TermId) -> u64 {
     u64::from(left) << 32 | u64::from(right)
 }
 
@@ -55,7 +55,7 @@ impl TitlePostings {
     }
 
     /// The documents that have `term` in their title, in order.
-    pub fn with(&self, term: Term) -> &[u32] {
+    pub fn with(&self, term: TermId) -> &[u32] {
         let bounds = self.starts.get(term as usize..term as usize + 2);
         let range = match bounds {
             Some([from, to]) => *from as usize..*to as usize,
@@ -65,14 +65,14 @@ impl TitlePostings {
     }
 
     /// How often `right` stands right after `left`.
-    pub fn side_by_side(&self, left: Term, right: Term) -> u32 {
+    pub fn side_by_side(&self, left: TermId, right: TermId) -> u32 {
         self.pairs
             .binary_search_by_key(&pair(left, right), |(two, _)| *two)
             .map_or(0, |at| self.pairs[at].1)
     }
 
     /// How many titles have both.
-    pub fn together(&self, left: Term, right: Term) -> u32 {
+    pub fn together(&self, left: TermId, right: TermId) -> u32 {
         let (mut few, mut many) = (self.with(left), self.with(right));
         if few.len() > many.len() {
             std::mem::swap(&mut few, &mut many);
@@ -95,7 +95,7 @@ mod tests {
     fn titles_by_term_and_by_neighbours() {
         let documents: Vec<Document> = [vec![0, 1, 2], vec![2, 0, 1], vec![1], vec![]]
             .into_iter()
-            .map(|title: Vec<Term>| {
+            .map(|title: Vec<TermId>| {
                 let mut title_terms = title.clone();
                 title_terms.sort_unstable();
                 Document {

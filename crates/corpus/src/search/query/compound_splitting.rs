@@ -2,10 +2,10 @@
 //! whichever was typed: as two words where titles have them side by side, as
 //! one where they hardly do.
 
-use super::reader::Reader;
-use super::{Draft, Mended, Origin};
+use super::interpreter::Interpreter;
+use super::{Corrections, Origin, TokenReading};
 use crate::search::analysis::Piece;
-use crate::search::collection::Term;
+use crate::search::collection::TermId;
 
 const JOINED_WEIGHT: f32 = 0.9;
 const SPLIT_WEIGHT: f32 = 0.8;
@@ -16,28 +16,32 @@ const PAIR_SHARE: u32 = 10;
 const LEAST_JOINED: u32 = 2;
 const SHORTEST_JOINED: usize = 4;
 
-impl Reader<'_> {
+impl Interpreter<'_> {
     /// Reads words that are joined or split otherwise than in the catalogue.
-    pub fn mend_spaces(&self, drafts: &mut Vec<Draft>, mended: &mut Mended) {
+    pub fn split_and_join_compounds(
+        &self,
+        readings: &mut Vec<TokenReading>,
+        corrections: &mut Corrections,
+    ) {
         let mut at = 0;
-        while at < drafts.len() {
-            if drafts[at].plain
-                && let Some((left, right)) = self.two_words(&drafts[at])
+        while at < readings.len() {
+            if readings[at].plain
+                && let Some((left, right)) = self.two_words(&readings[at])
             {
-                let old = drafts.remove(at);
+                let old = readings.remove(at);
                 if old.alternatives.is_empty() {
                     let text = format!("{} {}", left.piece.text, right.piece.text);
-                    mended.push((old.piece.start, old.piece.end, text));
+                    corrections.push((old.piece.start, old.piece.end, text));
                 }
-                drafts.splice(at..at, [left, right]);
+                readings.splice(at..at, [left, right]);
                 at += 1;
             }
             at += 1;
         }
         let mut at = 1;
-        while at < drafts.len() {
-            if drafts[at - 1].plain && drafts[at].plain {
-                self.join(drafts, at);
+        while at < readings.len() {
+            if readings[at - 1].plain && readings[at].plain {
+                self.join(readings, at);
             }
             at += 1;
         }
@@ -56,7 +60,7 @@ impl Reader<'_> {
             .unwrap_or_default()
     }
 
-    fn documents(&self, terms: &[Term]) -> u32 {
+    fn documents(&self, terms: &[TermId]) -> u32 {
         let entries = terms.iter().filter_map(|term| self.collection.entry(*term));
         entries
             .map(|entry| entry.documents)
@@ -65,8 +69,8 @@ impl Reader<'_> {
     }
 
     /// One typed word as the two that the catalogue has side by side.
-    fn two_words(&self, draft: &Draft) -> Option<(Draft, Draft)> {
-        let text = draft.piece.text.as_str();
+    fn two_words(&self, reading: &TokenReading) -> Option<(TokenReading, TokenReading)> {
+        let text = reading.piece.text.as_str();
         if text.chars().count() < SHORTEST_JOINED {
             return None;
         }
@@ -95,9 +99,9 @@ impl Reader<'_> {
         let (left, right) = text.split_at(at);
         let piece = |text: &str| Piece {
             text: text.to_owned(),
-            ..draft.piece.clone()
+            ..reading.piece.clone()
         };
-        let word = |text: &str| Draft {
+        let word = |text: &str| TokenReading {
             piece: piece(text),
             alternatives: self.single(text, 1.0, Origin::Exact),
             plain: true,
@@ -125,17 +129,17 @@ impl Reader<'_> {
     }
 
     /// Two typed words that the catalogue has as one.
-    fn join(&self, drafts: &mut Vec<Draft>, at: usize) {
-        let (left, right) = (&drafts[at - 1].piece, &drafts[at].piece);
+    fn join(&self, readings: &mut Vec<TokenReading>, at: usize) {
+        let (left, right) = (&readings[at - 1].piece, &readings[at].piece);
         let text = format!("{}{}", left.text, right.text);
         if text.chars().count() < SHORTEST_JOINED {
             return;
         }
         let joined = self.single(&text, JOINED_WEIGHT, Origin::Joined);
         if joined.is_empty() {
-            if let Some(spelt) = self.joined_pinyin(&text, drafts, at) {
-                drafts[at - 1] = spelt;
-                drafts.remove(at);
+            if let Some(spelt) = self.joined_pinyin(&text, readings, at) {
+                readings[at - 1] = spelt;
+                readings.remove(at);
             }
             return;
         }
@@ -153,27 +157,32 @@ impl Reader<'_> {
                 start: left.start,
                 end: right.end,
             };
-            drafts[at - 1] = Draft {
+            readings[at - 1] = TokenReading {
                 piece,
                 alternatives,
                 plain: false,
             };
-            drafts.remove(at);
+            readings.remove(at);
         } else {
-            drafts[at - 1].alternatives.extend(joined.clone());
-            drafts[at].alternatives.extend(joined);
+            readings[at - 1].alternatives.extend(joined.clone());
+            readings[at].alternatives.extend(joined);
         }
     }
 
     /// `er ji` is spelt as one word.
-    fn joined_pinyin(&self, text: &str, drafts: &[Draft], at: usize) -> Option<Draft> {
-        let unknown = |draft: &Draft| draft.alternatives.is_empty();
+    fn joined_pinyin(
+        &self,
+        text: &str,
+        readings: &[TokenReading],
+        at: usize,
+    ) -> Option<TokenReading> {
+        let unknown = |reading: &TokenReading| reading.alternatives.is_empty();
         let spelt = !self.collection.with_pinyin(text).is_empty();
-        (spelt && (unknown(&drafts[at - 1]) || unknown(&drafts[at]))).then(|| {
+        (spelt && (unknown(&readings[at - 1]) || unknown(&readings[at]))).then(|| {
             self.word(Piece {
                 text: text.to_owned(),
-                start: drafts[at - 1].piece.start,
-                end: drafts[at].piece.end,
+                start: readings[at - 1].piece.start,
+                end: readings[at].piece.end,
             })
         })
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use corpus::search::meaning::{document_tokens, query_tokens};
+use corpus::search::encoder_input::{document_tokens, query_tokens};
 use corpus::search::{Collection, Document, Query};
 use models::coarse::CoarseVectors;
 use models::index::{Scored, top};
@@ -15,12 +15,12 @@ use super::index::DocumentNumber;
 const CHUNK: usize = 1_024;
 
 /// The vector of each document by an encoder.
-pub(super) struct Meaning {
+pub(super) struct VectorIndex {
     encoder: Arc<StaticEncoder>,
     pub vectors: CoarseVectors,
 }
 
-impl Meaning {
+impl VectorIndex {
     pub(super) fn build(
         collection: &Collection,
         encoder: Arc<StaticEncoder>,
@@ -57,8 +57,8 @@ impl Meaning {
     }
 
     /// The vectors of the documents that a collection got later.
-    pub(super) fn of_fresh(&self, collection: &Collection) -> CoarseVectors {
-        let documents = collection.fresh_documents().map(|(_, document)| document);
+    pub(super) fn of_delta(&self, collection: &Collection) -> CoarseVectors {
+        let documents = collection.delta_documents().map(|(_, document)| document);
         let rows = encoded(collection, &self.encoder, documents);
         CoarseVectors::new(&rows, self.encoder.width())
     }

@@ -1,7 +1,7 @@
 //! Texts as the tokens that an encoder of meaning knows: the same terms that
 //! words are looked up by, each with how much it counts.
 
-use super::collection::{Collection, Document, Term};
+use super::collection::{Collection, Document, TermId};
 use super::query::{Origin, Query};
 
 /// A hashed term with how much it counts.
@@ -20,14 +20,14 @@ pub fn token(text: &str, gram: bool) -> u64 {
 }
 
 /// The hash of one term of a collection.
-pub fn term_token(collection: &Collection, term: Term) -> u64 {
+pub fn term_token(collection: &Collection, term: TermId) -> u64 {
     let gram = collection.entry(term).is_some_and(|entry| entry.gram);
     token(collection.text(term), gram)
 }
 
 /// How much a term of a document counts by where it stands.
-pub fn term_weight(document: &Document, term: Term) -> f32 {
-    let held = |terms: &[Term], weight: f32| match terms.binary_search(&term) {
+pub fn term_weight(document: &Document, term: TermId) -> f32 {
+    let held = |terms: &[TermId], weight: f32| match terms.binary_search(&term) {
         Ok(_) => weight,
         Err(_) => 0.0,
     };

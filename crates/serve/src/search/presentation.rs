@@ -1,9 +1,9 @@
 //! What of a product is shown, and why it is there.
 
 use corpus::search::analysis::Analyser;
+use corpus::search::constraints::QueryConstraint;
 use corpus::search::features::place;
-use corpus::search::understanding::Wish;
-use corpus::search::{Document, Features, Field, Query, QueryWord, Ranker, Term};
+use corpus::search::{Document, Features, Field, Query, QueryWord, Ranker, TermId};
 use shop::{Place, Product};
 use store::Snapshot;
 
@@ -11,7 +11,7 @@ use super::highlight::{self, Matches};
 use super::index::Index;
 use super::query::{Hit, Interpretation, InterpretedWord, Reading, Reason, SearchRequest};
 use super::rank::{Behaviour, Candidate, Scoring};
-use super::rules::Applied;
+use super::rules::AppliedRules;
 
 /// A feature that adds less than this is no reason worth telling.
 const TELLING: f32 = 0.02;
@@ -26,7 +26,7 @@ pub(super) struct Shown<'a> {
     pub ranker: &'a Ranker,
     /// What scores are made of, where that is asked for.
     pub explain: Option<&'a Scoring<'a>>,
-    pub rules: &'a Applied,
+    pub rules: &'a AppliedRules,
     /// From where distances are told.
     pub from: Option<Place>,
 }
@@ -96,7 +96,7 @@ impl Shown<'_> {
 
 /// Whether a field may have any of the query's words.
 fn may_hold(query: &Query, document: &Document, field: Field) -> bool {
-    let held = |term: &Term| match field {
+    let held = |term: &TermId| match field {
         Field::Title => document.title_terms.binary_search(term).is_ok(),
         Field::Brand => document.brand_terms.binary_search(term).is_ok(),
         Field::Category => document.category_terms.binary_search(term).is_ok(),
@@ -147,7 +147,7 @@ pub(super) struct Found {
 
 pub(super) fn interpretation(
     query: &Query,
-    wishes: Vec<Wish>,
+    constraints: Vec<QueryConstraint>,
     behaviour: &Behaviour,
     request: &SearchRequest,
     found: Found,
@@ -171,7 +171,7 @@ pub(super) fn interpretation(
     };
     Interpretation {
         words: words.collect(),
-        wishes,
+        constraints,
         language: behaviour.language().map(str::to_owned),
         nearest: found.nearest,
         note: note.map(str::to_owned),

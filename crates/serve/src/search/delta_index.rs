@@ -2,7 +2,7 @@
 //! beside the rest, and what they supersede is left out.
 
 use corpus::search::features::{bm25, has_all_words};
-use corpus::search::said::said;
+use corpus::search::term_coverage::term_coverage;
 use corpus::search::{Collection, Query};
 use models::coarse::CoarseVectors;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -13,12 +13,12 @@ use store::{Catalogue, ProductIndex};
 use super::facet::FacetTable;
 use super::fields::FieldTable;
 use super::index::{Base, DocumentNumber, titles_of};
+use super::inverted_index::Match;
 use super::suggest::SuggestionTable;
-use super::word_index::Match;
 
 /// The products that came or changed, in the order of their ids.
 #[derive(Clone, Default)]
-pub(super) struct Fresh {
+pub(super) struct DeltaIndex {
     pub products: Vec<Arc<Product>>,
     pub places: Vec<ProductIndex>,
     /// Of each: where it stands among all by its id.
@@ -32,7 +32,7 @@ pub(super) struct Fresh {
     pub replaced: FxHashSet<DocumentNumber>,
 }
 
-impl Fresh {
+impl DeltaIndex {
     /// How many products were changed, added or removed.
     pub fn changes(&self) -> usize {
         self.products.len().max(self.replaced.len())
@@ -44,7 +44,7 @@ impl Fresh {
         collection: &Collection,
         catalogue: &Catalogue,
     ) -> (Collection, Self) {
-        let mut fresh = Self::default();
+        let mut delta = Self::default();
         let mut changed: Vec<(ProductIndex, &Arc<Product>)> = Vec::new();
         for place in 0..catalogue.places() as ProductIndex {
             let now = catalogue.get(place);
@@ -54,57 +54,57 @@ impl Fresh {
             {
                 continue;
             }
-            fresh.replaced.extend(before.map(|(document, _)| document));
+            delta.replaced.extend(before.map(|(document, _)| document));
             changed.extend(now.map(|now| (place, now)));
         }
         changed.sort_unstable_by(|left, right| left.1.id.cmp(&right.1.id));
         let products: Vec<&Product> = changed.iter().map(|(_, product)| &***product).collect();
-        let collection = collection.with_fresh(&products);
-        fresh.places = changed.iter().map(|(place, _)| *place).collect();
-        fresh.orders = (0_u64..)
+        let collection = collection.with_delta(&products);
+        delta.places = changed.iter().map(|(place, _)| *place).collect();
+        delta.orders = (0_u64..)
             .zip(&products)
             .map(|(own, product)| {
                 let after = base.products.partition_point(|other| other.id < product.id);
                 (after as u64) << 32 | own
             })
             .collect();
-        fresh.titles = titles_of(&products, base.products.len() as DocumentNumber);
-        fresh.facets = Arc::new(FacetTable::build(&products));
-        fresh.fields = Arc::new(FieldTable::build(&products));
-        fresh.suggestions = Arc::new(SuggestionTable::of_products(&fresh.places, &products));
-        fresh.vectors = base.vectors_of(&collection);
-        fresh.products = changed
+        delta.titles = titles_of(&products, base.products.len() as DocumentNumber);
+        delta.facets = Arc::new(FacetTable::build(&products));
+        delta.fields = Arc::new(FieldTable::build(&products));
+        delta.suggestions = Arc::new(SuggestionTable::of_products(&delta.places, &products));
+        delta.vectors = base.vectors_of(&collection);
+        delta.products = changed
             .into_iter()
             .map(|(_, product)| product.clone())
             .collect();
-        (collection, fresh)
+        (collection, delta)
     }
 }
 
-/// The fresh documents that have all of a query's known words, with their
+/// The delta documents that have all of a query's known words, with their
 /// scores: there are few, so each is looked at.
 pub(super) fn with_all_words(
     collection: &Collection,
     query: &Query,
 ) -> impl Iterator<Item = (DocumentNumber, f32)> {
-    let documents = collection.fresh_documents();
+    let documents = collection.delta_documents();
     let whole = documents.filter(|(_, document)| has_all_words(query, document));
     let scored = whole.map(|(number, document)| (number, bm25(collection, query, document)));
     scored.filter(|(_, score)| *score > 0.0)
 }
 
-/// The fresh documents that have any of a query's words.
+/// The delta documents that have any of a query's words.
 pub(super) fn with_any_word(
     collection: &Collection,
     query: &Query,
     weights: &[u64],
 ) -> impl Iterator<Item = Match> {
     let matches = collection
-        .fresh_documents()
+        .delta_documents()
         .map(|(number, document)| Match {
             document: number,
             score: bm25(collection, query, document),
-            said: said(query, weights, document),
+            coverage: term_coverage(query, weights, document),
         });
     matches.filter(|one| one.score > 0.0)
 }

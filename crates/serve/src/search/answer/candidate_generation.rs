@@ -1,13 +1,13 @@
 //! What may answer a search: found by its words, by its meaning or because
 //! somebody chose it, and what has too little of what was asked for left out.
 
-use corpus::search::said::{WHOLE, weights};
+use corpus::search::term_coverage::{FULL_COVERAGE, term_weights};
 
+use super::super::dense_retrieval;
 use super::super::index::DocumentNumber;
-use super::super::meaning;
+use super::super::inverted_index::Match;
 use super::super::rank::Candidate;
 use super::super::sort::Sort;
-use super::super::word_index::Match;
 use super::{Ordering, Search};
 use crate::ServeError;
 
@@ -17,11 +17,11 @@ const NEAR: usize = 100;
 const LEAST_COSINE: f32 = 0.3;
 
 /// What is here without any word.
-fn unsaid(document: DocumentNumber) -> Match {
+fn unmatched(document: DocumentNumber) -> Match {
     Match {
         document,
         score: 0.0,
-        said: 0,
+        coverage: 0,
     }
 }
 
@@ -31,8 +31,8 @@ impl Search<'_> {
             document: found.document,
             order: self.index.order(found.document),
             lexical: found.score,
-            said: found.said,
-            beside_words: false,
+            coverage: found.coverage,
+            beyond_terms: false,
             meaning: 0.0,
             score: found.score,
             features: None,
@@ -49,7 +49,7 @@ impl Search<'_> {
         let index = self.index;
         if self.browsing() {
             let all = index.all();
-            return Ok(all.map(|one| self.candidate(unsaid(one))).collect());
+            return Ok(all.map(|one| self.candidate(unmatched(one))).collect());
         }
         if self.request.sort != Sort::Relevance
             && let Some(all) = self.with_all_words()?
@@ -57,14 +57,14 @@ impl Search<'_> {
             let all = all.into_iter().map(|(document, score)| Match {
                 document,
                 score,
-                said: WHOLE,
+                coverage: FULL_COVERAGE,
             });
             return Ok(all.map(|one| self.candidate(one)).collect());
         }
         if self.cursor.shown.is_empty() {
-            self.cursor.enough.words = weights(&self.query);
+            self.cursor.threshold.term_weights = term_weights(&self.query);
         }
-        let any = index.with_any_word(&self.query, &self.cursor.enough.words)?;
+        let any = index.with_any_word(&self.query, &self.cursor.threshold.term_weights)?;
         let any = any.into_iter();
         let mut found: Vec<Candidate> = any.map(|one| self.candidate(one)).collect();
         let chosen = self.behaviour.chosen();
@@ -113,10 +113,10 @@ impl Search<'_> {
         let known = candidates.len();
         for document in documents {
             match candidates[..known].binary_search_by_key(&document, |one| one.document) {
-                Ok(at) => candidates[at].beside_words = true,
+                Ok(at) => candidates[at].beyond_terms = true,
                 Err(_) => candidates.push(Candidate {
-                    beside_words: true,
-                    ..self.candidate(unsaid(document))
+                    beyond_terms: true,
+                    ..self.candidate(unmatched(document))
                 }),
             }
         }
@@ -139,14 +139,14 @@ impl Search<'_> {
             let mut most = 0;
             for one in candidates.iter() {
                 // The filter is asked only where it matters.
-                if one.said > most && (!filtered || self.allows(one.document)) {
-                    most = one.said;
+                if one.coverage > most && (!filtered || self.allows(one.document)) {
+                    most = one.coverage;
                 }
             }
-            self.cursor.enough.least = (most as f32 * self.ranker.least_said) as u64;
+            self.cursor.threshold.minimum = (most as f32 * self.ranker.minimum_should_match) as u64;
         }
-        let least = self.cursor.enough.least;
-        candidates.retain(|one| one.beside_words || one.said >= least);
+        let least = self.cursor.threshold.minimum;
+        candidates.retain(|one| one.beyond_terms || one.coverage >= least);
     }
 
     /// Whether this search looks at the vectors of the products.
@@ -167,7 +167,7 @@ impl Search<'_> {
         };
         let cosines = index.cosines(&vector);
         let count = NEAR.max(self.request.offset + self.request.limit);
-        let near = meaning::nearest(&cosines, LEAST_COSINE, count);
+        let near = dense_retrieval::nearest(&cosines, LEAST_COSINE, count);
         self.add(candidates, near.into_iter());
         for one in candidates {
             let cosine = cosines.get(one.document as usize);

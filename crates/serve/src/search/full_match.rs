@@ -19,7 +19,7 @@ const LOOKED_AT: usize = 10;
 /// Whether a product that the filter lets pass has every word in a sure
 /// reading. What customers chose after this very query has all that they
 /// meant, whatever its words.
-pub(super) fn is_complete(
+pub(super) fn is_full_match(
     index: &Index,
     snapshot: &Snapshot,
     filter: &Filter,

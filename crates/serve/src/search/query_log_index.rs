@@ -13,7 +13,7 @@ const MOST_POPULAR: usize = 100;
 
 /// The queries that enough different customers asked to give nobody away.
 #[derive(Debug, Default)]
-pub(super) struct AskedTable {
+pub(super) struct QueryLogIndex {
     revision: u64,
     pub queries: SuggestionTable,
     /// What is asked the most, best first.
@@ -22,17 +22,17 @@ pub(super) struct AskedTable {
     chosen_after: FxHashMap<ProductIndex, Vec<(Box<str>, f32)>>,
 }
 
-impl AskedTable {
+impl QueryLogIndex {
     pub(super) fn build(snapshot: &Snapshot) -> Self {
-        let all = snapshot.asked.iter();
+        let all = snapshot.query_log.iter();
         let mut common: Vec<&str> = all
-            .filter(|(_, asked)| asked.is_common() && asked.interest > 0.0)
+            .filter(|(_, asked)| asked.is_k_anonymous() && asked.interest > 0.0)
             .map(|(query, _)| query)
             .collect();
         common.sort_unstable();
         let interest = |query: &str| {
             snapshot
-                .asked
+                .query_log
                 .get(query)
                 .map_or(0.0, |asked| asked.interest)
         };
@@ -50,7 +50,7 @@ impl AskedTable {
             }
         }
         Self {
-            revision: snapshot.asked.revision,
+            revision: snapshot.query_log.revision,
             popular,
             queries: SuggestionTable::of_queries(common.into_iter()),
             chosen_after,

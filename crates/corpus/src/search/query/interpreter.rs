@@ -1,9 +1,9 @@
 //! Words as typed become words that the catalogue has, up to their endings.
 
 use super::function_words::FUNCTION_WORDS;
-use super::{Alternative, Draft, Origin, QueryWord};
+use super::{Alternative, Origin, QueryWord, TokenReading};
 use crate::search::analysis::{Analyser, Piece, Unit, grams, units};
-use crate::search::collection::{Collection, Term};
+use crate::search::collection::{Collection, TermId};
 
 const SPLIT_WEIGHT: f32 = 0.8;
 const MEASURE_PARTS_WEIGHT: f32 = 0.7;
@@ -16,12 +16,12 @@ const MAX_PINYIN_WORDS: usize = 8;
 /// letters takes the square of their number.
 const LONGEST_PLAIN: usize = 40;
 
-pub(super) struct Reader<'a> {
+pub(super) struct Interpreter<'a> {
     pub collection: &'a Collection,
     analysers: Vec<Analyser>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Interpreter<'a> {
     pub fn new(collection: &'a Collection, language: Option<&str>) -> Self {
         let mut languages: Vec<&str> = vec![language.unwrap_or("en")];
         for other in collection.languages() {
@@ -40,22 +40,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn drafts(&self, text: &str) -> Vec<Draft> {
-        let mut drafts = Vec::new();
+    pub fn readings(&self, text: &str) -> Vec<TokenReading> {
+        let mut readings = Vec::new();
         for unit in units(text) {
             match unit {
-                Unit::Word(piece) => drafts.push(self.word(piece)),
-                Unit::Compound { joined, parts } => self.compound(joined, parts, &mut drafts),
-                Unit::Measure { joined, parts } => self.measure(joined, parts, &mut drafts),
-                Unit::Run { words, characters } => self.run(&words, &characters, &mut drafts),
+                Unit::Word(piece) => readings.push(self.word(piece)),
+                Unit::Compound { joined, parts } => self.compound(joined, parts, &mut readings),
+                Unit::Measure { joined, parts } => self.measure(joined, parts, &mut readings),
+                Unit::Run { words, characters } => self.run(&words, &characters, &mut readings),
             }
         }
-        drafts
+        readings
     }
 
     /// The terms that `word` has under the stemmers at hand.
-    pub fn stems(&self, word: &str) -> Vec<Term> {
-        let mut terms: Vec<Term> = Vec::new();
+    pub fn stems(&self, word: &str) -> Vec<TermId> {
+        let mut terms: Vec<TermId> = Vec::new();
         for analyser in &self.analysers {
             if let Some(term) = self.collection.term(&analyser.stem(word), false)
                 && !terms.contains(&term)
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
 
     /// All of these words at once.
     pub fn together(&self, words: &[&str], weight: f32, origin: Origin) -> Option<Alternative> {
-        let terms: Option<Vec<Term>> = words
+        let terms: Option<Vec<TermId>> = words
             .iter()
             .map(|word| self.stems(word).first().copied())
             .collect();
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub fn word(&self, piece: Piece) -> Draft {
+    pub fn word(&self, piece: Piece) -> TokenReading {
         let mut alternatives = self.single(&piece.text, 1.0, Origin::Exact);
         let weight = if alternatives.is_empty() {
             PINYIN_WEIGHT
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
             origin: Origin::Pinyin,
             text: self.collection.text(*term).to_owned(),
         }));
-        Draft {
+        TokenReading {
             alternatives,
             plain: piece.text.chars().nth(LONGEST_PLAIN).is_none(),
             piece,
@@ -124,14 +124,14 @@ impl<'a> Reader<'a> {
 
     /// `usb-c` is `usbc`, or `usb` and `c`; when neither is known its parts
     /// stand for themselves.
-    fn compound(&self, joined: Piece, parts: Vec<Piece>, drafts: &mut Vec<Draft>) {
+    fn compound(&self, joined: Piece, parts: Vec<Piece>, readings: &mut Vec<TokenReading>) {
         let mut alternatives = self.single(&joined.text, 1.0, Origin::Exact);
         let words: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
         alternatives.extend(self.together(&words, SPLIT_WEIGHT, Origin::Split));
         if alternatives.is_empty() {
-            drafts.extend(parts.into_iter().map(|part| self.word(part)));
+            readings.extend(parts.into_iter().map(|part| self.word(part)));
         } else {
-            drafts.push(Draft {
+            readings.push(TokenReading {
                 piece: joined,
                 alternatives,
                 plain: false,
@@ -140,16 +140,16 @@ impl<'a> Reader<'a> {
     }
 
     /// `1 tb` is `1tb`, where any product has that.
-    fn measure(&self, joined: Piece, parts: Vec<Piece>, drafts: &mut Vec<Draft>) {
+    fn measure(&self, joined: Piece, parts: Vec<Piece>, readings: &mut Vec<TokenReading>) {
         let mut alternatives = self.single(&joined.text, 1.0, Origin::Exact);
         let words: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
         if !words.is_empty() {
             alternatives.extend(self.together(&words, MEASURE_PARTS_WEIGHT, Origin::Split));
         }
         if alternatives.is_empty() && !parts.is_empty() {
-            drafts.extend(parts.into_iter().map(|part| self.word(part)));
+            readings.extend(parts.into_iter().map(|part| self.word(part)));
         } else {
-            drafts.push(Draft {
+            readings.push(TokenReading {
                 piece: joined,
                 alternatives,
                 plain: false,
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn run(&self, words: &[Piece], characters: &[Piece], drafts: &mut Vec<Draft>) {
+    fn run(&self, words: &[Piece], characters: &[Piece], readings: &mut Vec<TokenReading>) {
         // Search mode lists the shorter words before the long one that they
         // are part of: only the longest say what was meant.
         let longest = words.iter().filter(|word| {
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
                 .collect();
             let mut alternatives = self.single(&piece.text, 1.0, Origin::Exact);
             alternatives.extend(self.grams_of(&inside, &piece.text));
-            drafts.push(Draft {
+            readings.push(TokenReading {
                 piece,
                 alternatives,
                 plain: false,
@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
 
     fn grams_of(&self, characters: &[Piece], text: &str) -> Option<Alternative> {
         let wanted = characters.len().min(2);
-        let terms: Option<Vec<Term>> = grams(characters)
+        let terms: Option<Vec<TermId>> = grams(characters)
             .filter(|gram| gram.term.chars().count() >= wanted)
             .map(|gram| self.collection.term(&gram.term, true))
             .collect();
@@ -235,13 +235,13 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub fn finish(&self, mut draft: Draft) -> QueryWord {
+    pub fn finish(&self, mut reading: TokenReading) -> QueryWord {
         // The surest first; of equals what came first.
-        draft
+        reading
             .alternatives
             .sort_by(|left, right| right.weight.total_cmp(&left.weight));
         // The rarest that the surest reading says; an unknown word says nothing.
-        let best = draft.alternatives.first();
+        let best = reading.alternatives.first();
         let rarity = best.map_or(0.0, |alternative| {
             let terms = alternative.terms.iter();
             terms
@@ -249,11 +249,11 @@ impl<'a> Reader<'a> {
                 .fold(0.0, f32::max)
         });
         let stemmer = self.analysers.first();
-        let text = &draft.piece.text;
+        let text = &reading.piece.text;
         QueryWord {
             stem: stemmer.map_or_else(|| text.clone(), |stemmer| stemmer.stem(text)),
-            text: draft.piece.text,
-            alternatives: draft.alternatives,
+            text: reading.piece.text,
+            alternatives: reading.alternatives,
             rarity,
             share: 1.0,
         }

@@ -12,11 +12,11 @@ use crate::snapshot::Actor;
 
 /// A query that fewer different people asked is theirs: it is suggested to
 /// nobody else.
-pub const FEWEST_ASKERS: usize = 3;
+pub const MIN_DISTINCT_USERS: usize = 3;
 
 /// How one query fared.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct AskedQuery {
+pub struct QueryStatistics {
     /// How often it was asked.
     pub searches: u32,
     /// How often something was clicked, bought or put into the cart after it.
@@ -24,32 +24,32 @@ pub struct AskedQuery {
     /// The summed interest in what was found.
     pub interest: f32,
     /// Hashes of the first different people who asked it.
-    askers: Vec<u64>,
+    distinct_users: Vec<u64>,
 }
 
-impl AskedQuery {
+impl QueryStatistics {
     /// Whether so many people asked it that it gives nobody away.
-    pub fn is_common(&self) -> bool {
-        self.askers.len() >= FEWEST_ASKERS
+    pub fn is_k_anonymous(&self) -> bool {
+        self.distinct_users.len() >= MIN_DISTINCT_USERS
     }
 }
 
 /// Queries (lower case, trimmed) with how they fared.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Asked {
-    queries: HashTrieMapSync<String, Arc<AskedQuery>>,
+pub struct QueryLog {
+    queries: HashTrieMapSync<String, Arc<QueryStatistics>>,
     /// Changes whenever another query becomes common.
     pub revision: u64,
 }
 
-impl Asked {
+impl QueryLog {
     /// How a query fared.
-    pub fn get(&self, query: &str) -> Option<&AskedQuery> {
+    pub fn get(&self, query: &str) -> Option<&QueryStatistics> {
         self.queries.get(query).map(|asked| &**asked)
     }
 
     /// All of them, in no certain order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &AskedQuery)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &QueryStatistics)> {
         self.queries
             .iter()
             .map(|(query, asked)| (query.as_str(), &**asked))
@@ -70,11 +70,11 @@ impl Asked {
             _ => {}
         }
         noted.interest += interest;
-        if let (Some(actor), false) = (actor, noted.is_common()) {
+        if let (Some(actor), false) = (actor, noted.is_k_anonymous()) {
             let hash = hash(actor);
-            if !noted.askers.contains(&hash) {
-                noted.askers.push(hash);
-                self.revision += u64::from(noted.is_common());
+            if !noted.distinct_users.contains(&hash) {
+                noted.distinct_users.push(hash);
+                self.revision += u64::from(noted.is_k_anonymous());
             }
         }
         self.queries.insert_mut(key, asked);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_few_people_asked_is_not_common() {
-        let mut asked = Asked::default();
+        let mut asked = QueryLog::default();
         let mut search = |query: &str, customer: &str, kind| {
             let mut event = Event::new(kind, Timestamp::from_seconds(1));
             event.product_id = Some(Id::new("p").unwrap());
@@ -111,12 +111,12 @@ mod tests {
         };
         for _ in 0..9 {
             let (secret, revision) = search("my secret", "anna", EventKind::Search);
-            assert!(!secret.is_common());
+            assert!(!secret.is_k_anonymous());
             assert_eq!(revision, 0);
         }
         for (customer, common) in [("anna", false), ("ben", false), ("cleo", true)] {
             let (tea, _) = search(" Tea", customer, EventKind::Click);
-            assert_eq!(tea.is_common(), common, "{customer}");
+            assert_eq!(tea.is_k_anonymous(), common, "{customer}");
         }
         let (tea, revision) = search("tea", "dan", EventKind::Search);
         assert_eq!((tea.choices, tea.searches, revision), (3, 1, 1));

@@ -18,7 +18,7 @@ const MOST_PROPOSED: usize = 3;
 
 /// A query that customers leave with nothing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Gap {
+pub struct ZeroResultQuery {
     /// What is asked.
     pub query: String,
     /// How often.
@@ -27,12 +27,12 @@ pub struct Gap {
     /// found and nobody chose any of it.
     pub nothing_found: bool,
     /// What the same people asked next with success: it may mean the same.
-    pub proposals: Vec<Proposal>,
+    pub proposals: Vec<SynonymProposal>,
 }
 
 /// A synonym that a person may accept.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Proposal {
+pub struct SynonymProposal {
     /// What the query may mean.
     pub means: String,
     /// How many people went on to that.
@@ -40,9 +40,9 @@ pub struct Proposal {
 }
 
 /// The queries without results or choices, the most frequent first.
-pub fn gaps(snapshot: &Snapshot, limit: usize) -> Vec<Gap> {
+pub fn zero_result_queries(snapshot: &Snapshot, limit: usize) -> Vec<ZeroResultQuery> {
     let mut found: BTreeMap<String, (u32, Option<bool>)> = BTreeMap::new();
-    for (query, asked) in snapshot.asked.iter() {
+    for (query, asked) in snapshot.query_log.iter() {
         if asked.choices == 0 {
             found.insert(query.to_owned(), (asked.searches, None));
         }
@@ -66,7 +66,7 @@ pub fn gaps(snapshot: &Snapshot, limit: usize) -> Vec<Gap> {
     }
     for (query, (times, nothing)) in answered {
         let chosen = snapshot
-            .asked
+            .query_log
             .get(&query)
             .is_some_and(|one| one.choices > 0);
         if !chosen {
@@ -75,23 +75,23 @@ pub fn gaps(snapshot: &Snapshot, limit: usize) -> Vec<Gap> {
         }
     }
     let covered: BTreeSet<String> = covered(snapshot);
-    let mut gaps: Vec<Gap> = found
+    let mut unanswered: Vec<ZeroResultQuery> = found
         .into_iter()
         .filter(|(query, (searches, _))| *searches >= LEAST_ASKED && !covered.contains(query))
-        .map(|(query, (searches, nothing))| Gap {
+        .map(|(query, (searches, nothing))| ZeroResultQuery {
             query,
             searches,
             nothing_found: nothing == Some(true),
             proposals: Vec::new(),
         })
         .collect();
-    gaps.sort_by(|left, right| {
+    unanswered.sort_by(|left, right| {
         let by_count = right.searches.cmp(&left.searches);
         by_count.then_with(|| left.query.cmp(&right.query))
     });
-    gaps.truncate(limit);
-    propose(snapshot, &mut gaps);
-    gaps
+    unanswered.truncate(limit);
+    propose(snapshot, &mut unanswered);
+    unanswered
 }
 
 /// An empty part of a filter as it is written down.
@@ -117,12 +117,12 @@ fn covered(snapshot: &Snapshot) -> BTreeSet<String> {
 }
 
 /// Adds what the same people asked next and chose something of.
-fn propose(snapshot: &Snapshot, gaps: &mut [Gap]) {
+fn propose(snapshot: &Snapshot, unanswered: &mut [ZeroResultQuery]) {
     let places: FxHashMap<String, usize> = (0..)
-        .zip(gaps.iter())
+        .zip(unanswered.iter())
         .map(|(place, gap)| (gap.query.clone(), place))
         .collect();
-    let mut next: Vec<BTreeMap<String, usize>> = vec![BTreeMap::new(); gaps.len()];
+    let mut next: Vec<BTreeMap<String, usize>> = vec![BTreeMap::new(); unanswered.len()];
     for history in snapshot.histories.values() {
         // One person counts once for each pair.
         let mut own: BTreeSet<(usize, String)> = BTreeSet::new();
@@ -132,7 +132,7 @@ fn propose(snapshot: &Snapshot, gaps: &mut [Gap]) {
                 continue;
             };
             if snapshot
-                .asked
+                .query_log
                 .get(&after)
                 .is_some_and(|one| one.choices > 0)
             {
@@ -143,11 +143,11 @@ fn propose(snapshot: &Snapshot, gaps: &mut [Gap]) {
             *next[place].entry(after).or_default() += 1;
         }
     }
-    for (gap, next) in gaps.iter_mut().zip(next) {
-        let mut proposals: Vec<Proposal> = next
+    for (gap, next) in unanswered.iter_mut().zip(next) {
+        let mut proposals: Vec<SynonymProposal> = next
             .into_iter()
             .filter(|(_, people)| *people >= LEAST_PEOPLE)
-            .map(|(means, people)| Proposal { means, people })
+            .map(|(means, people)| SynonymProposal { means, people })
             .collect();
         proposals.sort_by(|left, right| {
             let by_people = right.people.cmp(&left.people);

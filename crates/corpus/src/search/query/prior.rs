@@ -1,9 +1,9 @@
 //! How likely a word of the catalogue is meant beside the other words of a
 //! query: how many titles have it, and how many of those have the others.
 
-use super::Draft;
-use super::reader::Reader;
-use crate::search::collection::Term;
+use super::TokenReading;
+use super::interpreter::Interpreter;
+use crate::search::collection::TermId;
 
 /// How many neighbours of a word are asked.
 const MAX_NEIGHBOURS: usize = 4;
@@ -25,18 +25,18 @@ const UNSEEN_FORM: f32 = 0.5;
 pub(super) struct Neighbour {
     distance: usize,
     before: bool,
-    pub term: Term,
+    pub term: TermId,
 }
 
-impl Reader<'_> {
+impl Interpreter<'_> {
     /// The surest terms of the words around the word at `at`, nearest first.
-    pub fn neighbours(&self, drafts: &[Draft], at: usize) -> Vec<Neighbour> {
-        let mut others: Vec<Neighbour> = drafts
+    pub fn neighbours(&self, readings: &[TokenReading], at: usize) -> Vec<Neighbour> {
+        let mut others: Vec<Neighbour> = readings
             .iter()
             .enumerate()
             .filter(|(other, _)| *other != at)
-            .filter_map(|(other, draft)| {
-                let surest = draft.alternatives.first()?;
+            .filter_map(|(other, reading)| {
+                let surest = reading.alternatives.first()?;
                 (surest.weight >= 0.8).then_some(Neighbour {
                     distance: other.abs_diff(at),
                     before: other < at,
@@ -51,7 +51,7 @@ impl Reader<'_> {
 
     /// The logarithm of how likely a word is meant beside its neighbours,
     /// `terms` being its stems.
-    pub fn likelihood(&self, word: &str, terms: &[Term], neighbours: &[Neighbour]) -> f32 {
+    pub fn likelihood(&self, word: &str, terms: &[TermId], neighbours: &[Neighbour]) -> f32 {
         let documents = self.collection.vocabulary().documents(word) as f32;
         let each = terms.iter().map(|term| {
             let all = self.collection.entry(*term);
@@ -63,10 +63,10 @@ impl Reader<'_> {
         each.fold(f32::MIN, f32::max)
     }
 
-    fn of_term(&self, term: Term, share: f32, neighbours: &[Neighbour]) -> f32 {
+    fn of_term(&self, term: TermId, share: f32, neighbours: &[Neighbour]) -> f32 {
         let titles = self.collection.titles();
         let products = self.collection.documents().len().max(1) as f32;
-        let count = |term: Term| {
+        let count = |term: TermId| {
             let all = self.collection.entry(term);
             let all = all.map_or(0, |entry| entry.documents) as f32;
             titles.with(term).len() as f32 + OUTSIDE_TITLE * all

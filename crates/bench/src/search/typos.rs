@@ -10,7 +10,7 @@ use super::read::Judged;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slip {
+pub(super) enum Typo {
     /// One letter of a word of at least four changed, added, left out or
     /// swapped with its neighbour.
     LongWord,
@@ -20,23 +20,23 @@ pub(super) enum Slip {
     Space,
 }
 
-/// Each query with one such slip, where it has a place for one.
-pub(super) fn with_slips(judged: &[Judged], slip: Slip, seed: u64) -> Vec<Judged> {
+/// Each query with one such typo, where it has a place for one.
+pub(super) fn with_typos(judged: &[Judged], typo: Typo, seed: u64) -> Vec<Judged> {
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
     judged
         .iter()
         .map(|one| Judged {
-            query: with_slip(&one.query, slip, &mut chance),
+            query: with_typo(&one.query, typo, &mut chance),
             grades: one.grades.clone(),
         })
         .collect()
 }
 
-fn with_slip(query: &str, slip: Slip, chance: &mut ChaCha8Rng) -> String {
-    match slip {
-        Slip::LongWord => with_edit(query, 4, chance),
-        Slip::AnyWord => with_edit(query, 1, chance),
-        Slip::Space => with_moved_space(query, chance),
+fn with_typo(query: &str, typo: Typo, chance: &mut ChaCha8Rng) -> String {
+    match typo {
+        Typo::LongWord => with_edit(query, 4, chance),
+        Typo::AnyWord => with_edit(query, 1, chance),
+        Typo::Space => with_moved_space(query, chance),
     }
 }
 
@@ -90,9 +90,9 @@ mod tests {
     fn a_slip_is_one_edit() {
         let mut chance = ChaCha8Rng::seed_from_u64(1);
         for query in ["bluetooth speaker", "tv", "usb hub", "rtx 2060", "a", ""] {
-            for slip in [Slip::LongWord, Slip::AnyWord, Slip::Space] {
+            for typo in [Typo::LongWord, Typo::AnyWord, Typo::Space] {
                 for _ in 0..50 {
-                    let after = with_slip(query, slip, &mut chance);
+                    let after = with_typo(query, typo, &mut chance);
                     let letters = |text: &str| text.chars().collect::<Vec<char>>();
                     let edits = corpus::search::distance(&letters(query), &letters(&after), 1);
                     assert!(edits.is_some(), "{query} {after}");

@@ -49,10 +49,11 @@ pub(crate) fn define(coupon: &Coupon) -> Result<Vec<LedgerEntry>, Refusal> {
 }
 
 /// A code is used, when there is such a coupon, it is in force, the order is
-/// good for it and neither limit is reached. Bounds: `starts_at` and `minimum`
+/// good for it, has not had it before and neither limit is reached. Bounds: `starts_at` and `minimum`
 /// are inclusive, `expires_at` is exclusive.
 pub(crate) fn redeem(
     state: Option<&CouponState>,
+    redeemed_on_order: bool,
     request: &Request<'_>,
     now: Timestamp,
 ) -> Result<Vec<LedgerEntry>, Refusal> {
@@ -62,6 +63,10 @@ pub(crate) fn redeem(
         return Err(Refusal::new(RefusalCode::VoucherNotFound, message));
     };
     in_force(&state.coupon, now)?;
+    if let (true, Some(order)) = (redeemed_on_order, request.order_id) {
+        let message = format!("coupon {code} has been used on order {order} before");
+        return Err(Refusal::new(RefusalCode::OrderAlreadyRedeemed, message));
+    }
     let discount = discount(&state.coupon, request.order_amount)?;
     let reached = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used >= limit);
     if reached(state.coupon.limit, state.redeemed) {

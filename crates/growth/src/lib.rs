@@ -34,7 +34,7 @@ pub fn decide(
                 order_id: order_id.as_ref(),
                 order_amount: *order_amount,
             };
-            coupons::redeem(view.coupon.as_ref(), &request, now)
+            coupons::redeem(view.coupon.as_ref(), view.redeemed_on_order, &request, now)
         }
         OfferCommand::RollBack { redemption_id, .. } => {
             coupons::roll_back(view.redemption.as_ref(), redemption_id)
@@ -54,7 +54,12 @@ pub fn decide(
             referrer_id,
             referee_id,
             ..
-        } => referrals::refer(view.referral.as_ref(), referrer_id, referee_id),
+        } => referrals::refer(
+            view.referral.as_ref(),
+            view.circular,
+            referrer_id,
+            referee_id,
+        ),
         OfferCommand::RewardReferral {
             referee_id,
             order_id,

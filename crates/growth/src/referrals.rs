@@ -2,10 +2,12 @@ use shop::{Id, LedgerEntry, PointsReason, Referral, Refusal, RefusalCode};
 
 use crate::points;
 
-/// One customer brings another: not themselves, and nobody whom somebody
-/// brought before.
+/// One customer brings another: not themselves, nobody whom somebody brought
+/// before, and nobody without whom they would not be here themselves
+/// (`circular`).
 pub(crate) fn refer(
     earlier: Option<&Referral>,
+    circular: bool,
     referrer_id: &Id,
     referee_id: &Id,
 ) -> Result<Vec<LedgerEntry>, Refusal> {
@@ -19,6 +21,12 @@ pub(crate) fn refer(
         return Err(Refusal::new(
             RefusalCode::AlreadyReferred,
             format!("{referee_id} was brought by somebody before"),
+        ));
+    }
+    if circular {
+        return Err(Refusal::new(
+            RefusalCode::CircularReferral,
+            format!("{referrer_id} came through {referee_id}, who cannot come through them"),
         ));
     }
     Ok(vec![LedgerEntry::ReferralMade {

@@ -114,8 +114,17 @@ impl Naive {
                 view.coupon = self.coupon(&coupon.code, None);
             }
             OfferCommand::Redeem {
-                code, customer_id, ..
-            } => view.coupon = self.coupon(code, Some(customer_id)),
+                code,
+                customer_id,
+                order_id,
+                ..
+            } => {
+                view.coupon = self.coupon(code, Some(customer_id));
+                view.redeemed_on_order = order_id.is_some()
+                    && self.redemptions().iter().any(|one| {
+                        one.code == *code && one.order_id == *order_id && !one.rolled_back
+                    });
+            }
             OfferCommand::RollBack { redemption_id, .. } => {
                 let mut redemptions = self.redemptions().into_iter();
                 view.redemption = redemptions.find(|one| one.id == *redemption_id);
@@ -124,7 +133,18 @@ impl Naive {
             | OfferCommand::SpendPoints { customer_id, .. } => {
                 view.points = self.points(customer_id);
             }
-            OfferCommand::Refer { referee_id, .. } => view.referral = self.referral(referee_id),
+            OfferCommand::Refer {
+                referrer_id,
+                referee_id,
+                ..
+            } => {
+                view.referral = self.referral(referee_id);
+                let mut above = self.referral(referrer_id);
+                while let Some(referral) = above {
+                    view.circular |= referral.referrer_id == *referee_id;
+                    above = self.referral(&referral.referrer_id);
+                }
+            }
             OfferCommand::RewardReferral { referee_id, .. } => {
                 view.referral = self.referral(referee_id);
                 if let Some(referral) = &view.referral {
@@ -155,9 +175,21 @@ fn check(ledger: &Naive, limits: &BTreeMap<Id, (u64, u64)>) {
         assert!(ledger.points(&id(customer)) >= 0);
         if let Some(referral) = ledger.referral(&id(customer)) {
             assert_ne!(referral.referrer_id, referral.referee_id);
+            let mut above = Some(referral);
+            while let Some(referral) = above {
+                assert_ne!(referral.referrer_id, id(customer), "a circle");
+                above = ledger.referral(&referral.referrer_id);
+            }
         }
     }
+    let mut used = std::collections::BTreeSet::new();
     for redemption in ledger.redemptions() {
+        if let (Some(order), false) = (&redemption.order_id, redemption.rolled_back) {
+            assert!(
+                used.insert((redemption.code.clone(), order.clone())),
+                "twice on {order}"
+            );
+        }
         let discount = redemption.discount.amount;
         assert!((0..=redemption.order_amount.amount).contains(&discount));
     }
@@ -180,11 +212,15 @@ fn command() -> impl Strategy<Value = OfferCommand> {
     let key = || id("set later");
     let code = (0..3_u8).prop_map(|number| id(&format!("code{number}")));
     prop_oneof![
-        4 => (code, customer(), -2..3_000_i64).prop_map(move |(code, customer_id, amount)| {
-            OfferCommand::Redeem {
-                key: key(), code, customer_id, order_id: None, order_amount: usd(amount),
+        4 => (code, customer(), 0..4_u8, -2..3_000_i64).prop_map(
+            move |(code, customer_id, order, amount)| OfferCommand::Redeem {
+                key: key(),
+                code,
+                customer_id,
+                order_id: (order > 0).then(|| id(&format!("o{order}"))),
+                order_amount: usd(amount),
             }
-        }),
+        ),
         2 => (0..40_usize).prop_map(move |earlier| OfferCommand::RollBack {
             key: key(), redemption_id: id(&format!("k{earlier}")),
         }),
@@ -263,6 +299,8 @@ fn justified(view: &LedgerView, command: &OfferCommand, code: RefusalCode) -> bo
         (RefusalCode::CustomerQuantityExceeded, OfferCommand::Redeem { .. }) => {
             Some(coupon().redeemed_by_customer) == coupon().coupon.limit_per_customer
         }
+        (RefusalCode::OrderAlreadyRedeemed, OfferCommand::Redeem { .. }) => view.redeemed_on_order,
+        (RefusalCode::CircularReferral, OfferCommand::Refer { .. }) => view.circular,
         (RefusalCode::InvalidAmount, OfferCommand::Redeem { order_amount, .. }) => {
             order_amount.amount <= 0
         }

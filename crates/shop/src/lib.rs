@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod audit;
 mod conversation;
 mod curation;
 mod customer;
@@ -28,6 +29,7 @@ mod review;
 mod time;
 
 pub use account::{AccountError, Address, Payment, PaymentKind, PaymentMethod, PaymentSource};
+pub use audit::{AuditRecord, Confirmation, ConfirmationChange, ConfirmationState};
 pub use conversation::{Conversation, Message, Role};
 pub use curation::{
     Curation, CurationError, Pin, QueryMatch, RuleBoost, RuleCondition, RuleEffect, SearchRule,

@@ -206,6 +206,12 @@ pub struct LedgerView {
     pub points: i64,
     /// The referral of the referee whom the command names.
     pub referral: Option<Referral>,
+    /// Whether the order that the command names has this code redeemed on it,
+    /// and not taken back.
+    pub redeemed_on_order: bool,
+    /// Whether the referee brought the referrer, or brought who brought them,
+    /// and so on.
+    pub circular: bool,
 }
 
 /// Why the ledger says no; the names are Voucherify's error keys where it has one.
@@ -218,6 +224,7 @@ pub enum RefusalCode {
     VoucherExpired,
     QuantityExceeded,
     CustomerQuantityExceeded,
+    OrderAlreadyRedeemed,
     OrderRulesViolated,
     InvalidAmount,
     RedemptionNotFound,
@@ -225,6 +232,7 @@ pub enum RefusalCode {
     InsufficientPoints,
     AlreadyReferred,
     SelfReferral,
+    CircularReferral,
     ReferralNotFound,
     AlreadyRewarded,
     KeyReused,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::StoreError;
-use crate::draft::hexadecimal;
+use crate::prepared::hexadecimal;
 
 /// Written last: an artifact without it was cut short and does not exist.
 const MANIFEST: &str = "manifest.json";

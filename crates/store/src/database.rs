@@ -9,7 +9,7 @@ use crate::StoreError;
 const FILE: &str = "shopkeeper.db";
 
 /// The layout of the derived tables; a folder with another one rebuilds them.
-const DERIVED_LAYOUT: &str = "1";
+const DERIVED_LAYOUT: &str = "2";
 
 /// The most rows that one statement inserts or looks up: a database searches
 /// its numbered parameters one by one, so that more of them cost more.
@@ -50,9 +50,11 @@ CREATE TABLE IF NOT EXISTS redemptions (
     id TEXT PRIMARY KEY,
     code TEXT NOT NULL,
     customer_id TEXT NOT NULL,
+    order_id TEXT,
     rolled_back BIGINT NOT NULL,
     body TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS redemptions_on ON redemptions (order_id);
 CREATE INDEX IF NOT EXISTS redemptions_of ON redemptions (code, customer_id);
 CREATE TABLE IF NOT EXISTS points (
     customer_id TEXT PRIMARY KEY,
@@ -64,18 +66,49 @@ CREATE TABLE IF NOT EXISTS referrals (
     rewarded_by TEXT
 );
 CREATE INDEX IF NOT EXISTS referrals_of ON referrals (referrer_id);
+CREATE TABLE IF NOT EXISTS audit (
+    sequence BIGINT PRIMARY KEY,
+    customer_id TEXT
+);
+CREATE INDEX IF NOT EXISTS audit_of ON audit (customer_id, sequence);
+CREATE TABLE IF NOT EXISTS confirmations (
+    token_digest TEXT PRIMARY KEY,
+    sequence BIGINT NOT NULL,
+    customer_id TEXT NOT NULL,
+    expires BIGINT NOT NULL,
+    state TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS confirmations_of ON confirmations (customer_id, expires);
 ";
 
 /// Each derived table with its columns.
-pub(crate) const DERIVED_TABLES: [(&str, &[&str]); 5] = [
+pub(crate) const DERIVED_TABLES: [(&str, &[&str]); 7] = [
     ("records", &["kind", "id", "sequence", "ordinal", "digest"]),
     ("coupons", &["code", "redeemed", "body"]),
     (
         "redemptions",
-        &["id", "code", "customer_id", "rolled_back", "body"],
+        &[
+            "id",
+            "code",
+            "customer_id",
+            "order_id",
+            "rolled_back",
+            "body",
+        ],
     ),
     ("points", &["customer_id", "balance"]),
     ("referrals", &["referee_id", "referrer_id", "rewarded_by"]),
+    ("audit", &["sequence", "customer_id"]),
+    (
+        "confirmations",
+        &[
+            "token_digest",
+            "sequence",
+            "customer_id",
+            "expires",
+            "state",
+        ],
+    ),
 ];
 
 /// How to connect: a commit is on the disk before it returns.

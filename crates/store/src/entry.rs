@@ -1,5 +1,8 @@
 use serde::{Deserialize, Serialize};
-use shop::{Answer, Curation, DecisionRecord, Id, Kind, OfferCommand, Record, Service, Timestamp};
+use shop::{
+    Answer, AuditRecord, ConfirmationChange, Curation, DecisionRecord, Id, Kind, OfferCommand,
+    Record, Service, Timestamp,
+};
 
 /// What a log entry says.
 // Nearly every entry is a record: a box would cost each of them.
@@ -24,6 +27,10 @@ pub enum Entry {
     Curation(Curation),
     /// A model changed its standing.
     Registry(RegistryEntry),
+    /// A tool was called in a customer's name.
+    Audit(AuditRecord),
+    /// A customer is asked to confirm something, or answers.
+    Confirmation(ConfirmationChange),
 }
 
 /// A command to the ledger with the answer that it got, for ever: one entry

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use shop::{Id, Kind};
+
 /// Why the store could not do what it was asked. `Clone`, because one failed
 /// commit answers everybody whose entries were in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +77,20 @@ pub enum StoreError {
     /// A name that cannot be a path.
     #[error("{0:?} cannot name an artifact or a file of one")]
     ArtifactName(String),
+    /// A record is no longer what it was when the change was planned.
+    #[error(
+        "{} {id:?} has changed meanwhile: nothing of this write was stored; \
+         read it again and decide anew", kind.name()
+    )]
+    Changed {
+        /// Which kind.
+        kind: Kind,
+        /// Which one.
+        id: Id,
+    },
+    /// A confirmation that is no longer open.
+    #[error("this was confirmed or declined before: nothing of this write was stored")]
+    AlreadySettled,
     /// The writer is gone.
     #[error("the store is closed")]
     Closed,

@@ -14,9 +14,15 @@ pub(crate) async fn view(
             view.coupon = coupon(connection, &named.code, None).await?;
         }
         OfferCommand::Redeem {
-            code, customer_id, ..
+            code,
+            customer_id,
+            order_id,
+            ..
         } => {
             view.coupon = coupon(connection, code, Some(customer_id)).await?;
+            if let Some(order) = order_id {
+                view.redeemed_on_order = redeemed_on(connection, code, order).await?;
+            }
             view.points = points(connection, customer_id).await?;
         }
         OfferCommand::RollBack { redemption_id, .. } => {
@@ -30,8 +36,13 @@ pub(crate) async fn view(
         | OfferCommand::SpendPoints { customer_id, .. } => {
             view.points = points(connection, customer_id).await?;
         }
-        OfferCommand::Refer { referee_id, .. } => {
+        OfferCommand::Refer {
+            referrer_id,
+            referee_id,
+            ..
+        } => {
             view.referral = referral(connection, referee_id).await?;
+            view.circular = came_through(connection, referrer_id, referee_id).await?;
         }
         OfferCommand::RewardReferral { referee_id, .. } => {
             view.referral = referral(connection, referee_id).await?;
@@ -109,13 +120,14 @@ pub(crate) async fn apply(
 
 async fn redeem(connection: &mut SqliteConnection, redemption: &Redemption) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO redemptions (id, code, customer_id, rolled_back, body)
-         VALUES ($1, $2, $3, 0, $4)",
+        "INSERT INTO redemptions (id, code, customer_id, order_id, rolled_back, body)
+         VALUES ($1, $2, $3, $5, 0, $4)",
     )
     .bind(redemption.id.as_str())
     .bind(redemption.code.as_str())
     .bind(redemption.customer_id.as_str())
     .bind(encode(redemption)?)
+    .bind(redemption.order_id.as_ref().map(Id::as_str))
     .execute(&mut *connection)
     .await?;
     sqlx::query("UPDATE coupons SET redeemed = redeemed + 1 WHERE code = $1")
@@ -200,6 +212,47 @@ async fn redemption(
         Ok(redemption)
     })
     .transpose()
+}
+
+/// Whether this code stands redeemed on this order.
+async fn redeemed_on(
+    connection: &mut SqliteConnection,
+    code: &Id,
+    order: &Id,
+) -> sqlx::Result<bool> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM redemptions
+         WHERE order_id = $1 AND code = $2 AND rolled_back = 0 LIMIT 1",
+    )
+    .bind(order.as_str())
+    .bind(code.as_str())
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
+}
+
+/// Whether `customer` was brought by `above`, or by somebody whom they
+/// brought, and so on.
+async fn came_through(
+    connection: &mut SqliteConnection,
+    customer: &Id,
+    above: &Id,
+) -> sqlx::Result<bool> {
+    // UNION, not UNION ALL: circles that stand from before end the search.
+    let found: Option<i64> = sqlx::query_scalar(
+        "WITH RECURSIVE above (id) AS (
+             SELECT referrer_id FROM referrals WHERE referee_id = $1
+             UNION
+             SELECT referrals.referrer_id FROM referrals
+             JOIN above ON referrals.referee_id = above.id
+         )
+         SELECT 1 FROM above WHERE id = $2 LIMIT 1",
+    )
+    .bind(customer.as_str())
+    .bind(above.as_str())
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
 }
 
 /// A customer's balance; 0 for whoever never had any.

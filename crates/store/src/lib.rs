@@ -4,13 +4,15 @@
 #![forbid(unsafe_code)]
 
 mod artifact;
-
+mod audit;
+mod batch;
+mod commit;
 mod database;
-mod draft;
 mod entry;
 mod error;
 mod ledger;
 mod log;
+mod prepared;
 mod query_log;
 mod replay;
 mod snapshot;
@@ -20,6 +22,8 @@ mod trends;
 mod writer;
 
 pub use artifact::Manifest;
+pub use audit::AuditQuery;
+pub use commit::{Commit, Committed, Precondition, VersionedRecord};
 pub use entry::{Appended, Entry, LogEntry, NewEntry, RegistryEntry, Settlement};
 pub use error::StoreError;
 pub use query_log::{MIN_DISTINCT_USERS, QueryLog, QueryStatistics};

@@ -3,15 +3,15 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::database::{parameters, pieces};
-use crate::draft::{Draft, decode};
+use crate::prepared::{Prepared, decode};
 use crate::{LogEntry, StoreError};
 
-/// A draft that got its place and id.
+/// An entry that got its place and id.
 #[derive(Debug)]
-pub(crate) struct Placed {
+pub(crate) struct Sequenced {
     pub sequence: u64,
     pub id: String,
-    pub draft: Draft,
+    pub prepared: Prepared,
 }
 
 /// A row of the log as it is stored.
@@ -54,7 +54,7 @@ impl TryFrom<SqliteRow> for StoredRow {
 /// which stay empty.
 pub(crate) async fn insert(
     connection: &mut SqliteConnection,
-    rows: &[Placed],
+    rows: &[Sequenced],
 ) -> sqlx::Result<FxHashSet<u64>> {
     let mut refused = FxHashSet::default();
     for piece in pieces(rows) {
@@ -68,10 +68,10 @@ pub(crate) async fn insert(
             query = query
                 .bind(row.sequence.cast_signed())
                 .bind(row.id.as_str())
-                .bind(row.draft.kind)
-                .bind(row.draft.customer_id.as_ref().map(|id| id.as_str()))
-                .bind(row.draft.time.map(|time| time.as_micros()))
-                .bind(row.draft.body.as_str());
+                .bind(row.prepared.kind)
+                .bind(row.prepared.customer_id.as_ref().map(|id| id.as_str()))
+                .bind(row.prepared.time.map(|time| time.as_micros()))
+                .bind(row.prepared.body.as_str());
         }
         let inserted = query.execute(&mut *connection).await?.rows_affected();
         if inserted < piece.len() as u64 {
@@ -82,7 +82,7 @@ pub(crate) async fn insert(
 }
 
 /// The places of `rows` that hold nothing.
-async fn missing(connection: &mut SqliteConnection, rows: &[Placed]) -> sqlx::Result<Vec<u64>> {
+async fn missing(connection: &mut SqliteConnection, rows: &[Sequenced]) -> sqlx::Result<Vec<u64>> {
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
         return Ok(Vec::new());
     };

@@ -5,8 +5,8 @@ use shop::{Record, Records};
 use sqlx::SqliteConnection;
 use tokio::sync::mpsc;
 
-use crate::draft::{log_id, replaces};
 use crate::log::{self, StoredRow};
+use crate::prepared::{log_id, replaces};
 use crate::{Entry, LogEntry, StoreError, database};
 
 /// Rows read at once.
@@ -97,8 +97,12 @@ impl Standing {
                         self.records[*place] = None;
                     }
                 }
-                Entry::Decision(_) | Entry::Ledger(_) | Entry::Registry(_) | Entry::Curation(_) => {
-                }
+                Entry::Decision(_)
+                | Entry::Ledger(_)
+                | Entry::Registry(_)
+                | Entry::Curation(_)
+                | Entry::Audit(_)
+                | Entry::Confirmation(_) => {}
             }
         }
     }

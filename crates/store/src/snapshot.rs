@@ -232,7 +232,7 @@ impl Snapshot {
                 Entry::Record(record) => self.put(record),
                 Entry::Removed { kind, id } => self.remove(*kind, id),
                 Entry::Decision(decision) => self.decided(decision),
-                Entry::Ledger(_) => {}
+                Entry::Ledger(_) | Entry::Audit(_) | Entry::Confirmation(_) => {}
                 Entry::Curation(curation) => self.curate(curation),
                 Entry::Registry(RegistryEntry::Trained {
                     service,

@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use shop::{
-    Answer, CouponState, DecisionRecord, Id, LedgerView, OfferCommand, Records, Referral, Timestamp,
+    Answer, AuditRecord, Confirmation, CouponState, DecisionRecord, Id, Kind, LedgerView,
+    OfferCommand, Records, Referral, Timestamp,
 };
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePoolOptions;
@@ -13,12 +14,12 @@ use sqlx::{Connection, Sqlite, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::artifact::Artifacts;
-use crate::draft::{Draft, decision_id};
+use crate::prepared::{Prepared, decision_id};
 use crate::replay::{Standing, replay};
 use crate::writer::{Current, Request, Rules, Writer};
 use crate::{
-    Appended, Entry, LogEntry, Manifest, NewEntry, Snapshot, StoreError, database, ledger, log,
-    tables,
+    Appended, AuditQuery, Commit, Committed, Entry, LogEntry, Manifest, NewEntry, Precondition,
+    Snapshot, StoreError, VersionedRecord, audit, database, ledger, log, tables,
 };
 
 /// Held while a process has the folder; the system lets go of it however the
@@ -139,14 +140,103 @@ impl Store {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let drafts = if entries.len() <= SMALL_BATCH {
-            draft(entries)?
+        let prepared = if entries.len() <= SMALL_BATCH {
+            prepare(entries)?
         } else {
-            tokio::task::spawn_blocking(|| draft(entries))
+            tokio::task::spawn_blocking(|| prepare(entries))
                 .await
                 .map_err(|_| StoreError::Closed)??
         };
-        self.ask(|reply| Request::Append(drafts, reply)).await
+        self.ask(|reply| Request::Append(prepared, reply)).await
+    }
+
+    /// As [`Store::append`], if the records named still are what they were:
+    /// otherwise [`StoreError::Changed`], and nothing is written.
+    pub async fn append_if(
+        &self,
+        preconditions: Vec<Precondition>,
+        entries: Vec<NewEntry>,
+    ) -> Result<Vec<Appended>, StoreError> {
+        let commit = Commit {
+            preconditions,
+            commands: Vec::new(),
+            entries,
+            now: Timestamp::default(),
+            rules: |_, _, _| Ok(Vec::new()),
+        };
+        match self.commit(commit).await? {
+            Committed::Done(appended) => Ok(appended),
+            // There is no command that could be refused.
+            Committed::Refused(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Commands to the ledger and entries in one transaction, if the records
+    /// named still are what they were: all of it happens or nothing.
+    pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let prepared = if commit.entries.len() <= SMALL_BATCH {
+            commit.prepare()?
+        } else {
+            tokio::task::spawn_blocking(|| commit.prepare())
+                .await
+                .map_err(|_| StoreError::Closed)??
+        };
+        self.ask(|reply| Request::Commit(Box::new(prepared), reply))
+            .await
+    }
+
+    /// The record that stands under this id, with its version.
+    pub async fn record(&self, kind: Kind, id: &Id) -> Result<Option<VersionedRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        let row = tables::standing(&mut connection, kind, id)
+            .await
+            .map_err(|error| self.explain(&error))?;
+        Ok(match row.map(log::StoredRow::decode).transpose()? {
+            Some(LogEntry {
+                sequence,
+                entry: Entry::Record(record),
+                ..
+            }) => Some(VersionedRecord {
+                record,
+                version: sequence,
+            }),
+            _ => None,
+        })
+    }
+
+    /// Lines of the audit log, newest first, each with its place in the log:
+    /// the place of the last one is where the next page begins.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<(u64, AuditRecord)>, StoreError> {
+        let mut connection = self.reader().await?;
+        let rows = audit::page(&mut connection, query)
+            .await
+            .map_err(|error| self.explain(&error))?;
+        rows.into_iter()
+            .filter_map(|row| row.decode().map(audit::line).transpose())
+            .collect()
+    }
+
+    /// The confirmation with this token, however it stands.
+    pub async fn confirmation(
+        &self,
+        token_digest: &str,
+    ) -> Result<Option<Confirmation>, StoreError> {
+        let mut connection = self.reader().await?;
+        audit::confirmation(&mut connection, token_digest)
+            .await
+            .map_err(|error| self.explain(&error))
+    }
+
+    /// What waits for this customer's word, oldest first.
+    pub async fn open_confirmations(
+        &self,
+        customer: &Id,
+        now: Timestamp,
+    ) -> Result<Vec<Confirmation>, StoreError> {
+        let mut connection = self.reader().await?;
+        audit::open_confirmations(&mut connection, customer, now)
+            .await
+            .map_err(|error| self.explain(&error))
     }
 
     /// Has `rules` decide a command: in one transaction the rows that the
@@ -296,8 +386,8 @@ impl Store {
     }
 }
 
-fn draft(entries: Vec<NewEntry>) -> Result<Vec<Draft>, StoreError> {
-    entries.into_iter().map(Draft::new).collect()
+fn prepare(entries: Vec<NewEntry>) -> Result<Vec<Prepared>, StoreError> {
+    entries.into_iter().map(Prepared::new).collect()
 }
 
 /// Runs the writer on a thread of its own, so that neither the JSON of a large

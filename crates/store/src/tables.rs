@@ -4,8 +4,8 @@ use shop::{Answer, Id, Kind};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::database::{DERIVED_TABLES, parameters, pieces, reset_derived};
-use crate::draft::{digest, hexadecimal, replaces};
-use crate::{Entry, StoreError, database, ledger, log};
+use crate::prepared::{digest, hexadecimal, log_id, replaces};
+use crate::{Entry, StoreError, audit, database, ledger, log};
 
 /// Rows of the log that a rebuild reads at once.
 const PAGE: usize = 4_096;
@@ -54,6 +54,32 @@ pub(crate) async fn versions(
     Ok(())
 }
 
+/// The log row of the record that stands under `kind` and `id`.
+pub(crate) async fn standing(
+    connection: &mut SqliteConnection,
+    kind: Kind,
+    id: &Id,
+) -> sqlx::Result<Option<log::StoredRow>> {
+    if !replaces(kind) {
+        let removed = log_id("removed", &format!("{}/{id}", kind.name()));
+        if log::by_id(connection, &removed).await?.is_some() {
+            return Ok(None);
+        }
+        return log::by_id(connection, &log_id(kind.name(), id.as_str())).await;
+    }
+    sqlx::query(
+        "SELECT log.sequence, log.id, log.kind, log.body FROM records
+         JOIN log ON log.sequence = records.sequence
+         WHERE records.kind = $1 AND records.id = $2 AND records.digest <> ''",
+    )
+    .bind(kind.name())
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?
+    .map(log::StoredRow::try_from)
+    .transpose()
+}
+
 /// Writes the versions, over those that stood before.
 pub(crate) async fn put_versions(
     connection: &mut SqliteConnection,
@@ -99,6 +125,9 @@ pub(crate) async fn rebuild(
         for row in page {
             let body_digest = digest(row.body.as_bytes());
             let entry = row.decode()?;
+            audit::index(connection, entry.sequence, &entry.entry)
+                .await
+                .map_err(explain)?;
             match &entry.entry {
                 Entry::Record(record) => {
                     if let (true, Some(id)) = (replaces(record.kind()), record.id()) {
@@ -120,7 +149,9 @@ pub(crate) async fn rebuild(
                 Entry::Removed { .. }
                 | Entry::Decision(_)
                 | Entry::Registry(_)
-                | Entry::Curation(_) => {}
+                | Entry::Curation(_)
+                | Entry::Audit(_)
+                | Entry::Confirmation(_) => {}
             }
         }
     }

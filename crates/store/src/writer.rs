@@ -1,21 +1,15 @@
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustc_hash::{FxHashMap, FxHashSet};
-use shop::{
-    Answer, Id, Kind, LedgerEntry, LedgerView, OfferCommand, Refusal, RefusalCode, Service,
-    Timestamp,
-};
+use shop::{LedgerEntry, LedgerView, OfferCommand, Refusal, Timestamp};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::draft::{Draft, Identity, LEDGER, ledger_id, log_id};
-use crate::log::{self, Placed};
-use crate::tables::{self, Versions, follow};
+use crate::batch::Batch;
+use crate::commit::PreparedCommit;
+use crate::prepared::Prepared;
 use crate::{
-    Appended, Entry, LogEntry, NewEntry, Outcome, RegistryEntry, Settlement, Snapshot, StoreError,
-    database, ledger, replay,
+    Appended, Committed, LogEntry, Outcome, Snapshot, StoreError, database, replay, tables,
 };
 
 /// How many entries one commit takes before it stops looking for more.
@@ -30,7 +24,8 @@ pub(crate) type Current = Arc<RwLock<Arc<Snapshot>>>;
 
 /// What the writer is asked to do.
 pub(crate) enum Request {
-    Append(Vec<Draft>, Reply<Vec<Appended>>),
+    Append(Vec<Prepared>, Reply<Vec<Appended>>),
+    Commit(Box<PreparedCommit>, Reply<Committed>),
     Decide(OfferCommand, Timestamp, Rules, Reply<Outcome>),
     Rebuild(Reply<()>),
 }
@@ -48,14 +43,15 @@ pub(crate) struct Writer {
 }
 
 /// What one transaction did.
-struct Committed {
+struct Written {
     entries: Vec<LogEntry>,
     answers: Vec<Done>,
 }
 
 /// What a request came to, in the order of the requests.
-enum Done {
+pub(crate) enum Done {
     Append(Vec<Appended>),
+    Commit(Result<Committed, StoreError>),
     Decide(Outcome),
     Rebuild,
 }
@@ -122,7 +118,8 @@ impl Writer {
 
 fn weight(request: &Request) -> usize {
     match request {
-        Request::Append(drafts, _) => drafts.len(),
+        Request::Append(prepared, _) => prepared.len(),
+        Request::Commit(commit, _) => 1 + commit.entries.len(),
         Request::Decide(..) => 1,
         Request::Rebuild(_) => ENTRIES_PER_COMMIT,
     }
@@ -136,6 +133,9 @@ fn acknowledge(group: Vec<Request>, committed: Result<Vec<Done>, StoreError>) {
                 match (request, done) {
                     (Request::Append(_, reply), Done::Append(appended)) => {
                         let _ = reply.send(Ok(appended));
+                    }
+                    (Request::Commit(_, reply), Done::Commit(committed)) => {
+                        let _ = reply.send(committed);
                     }
                     (Request::Decide(.., reply), Done::Decide(outcome)) => {
                         let _ = reply.send(Ok(outcome));
@@ -152,6 +152,7 @@ fn acknowledge(group: Vec<Request>, committed: Result<Vec<Done>, StoreError>) {
             for request in group {
                 match request {
                     Request::Append(_, reply) => drop(reply.send(Err(error.clone()))),
+                    Request::Commit(_, reply) => drop(reply.send(Err(error.clone()))),
                     Request::Decide(.., reply) => drop(reply.send(Err(error.clone()))),
                     Request::Rebuild(reply) => drop(reply.send(Err(error.clone()))),
                 }
@@ -166,7 +167,7 @@ async fn write(
     folder: &std::path::Path,
     snapshot: &Snapshot,
     group: &mut [Request],
-) -> Result<Committed, StoreError> {
+) -> Result<Written, StoreError> {
     let explain = |error: sqlx::Error| database::explain(folder, &error);
     let mut transaction = connection.begin().await.map_err(explain)?;
     let mut batch = Batch::load(&mut transaction, snapshot, group)
@@ -175,9 +176,15 @@ async fn write(
     let mut answers = Vec::with_capacity(group.len());
     for request in group {
         answers.push(match request {
-            Request::Append(drafts, _) => Done::Append(
+            Request::Append(prepared, _) => Done::Append(
                 batch
-                    .append(&mut transaction, std::mem::take(drafts))
+                    .append(&mut transaction, std::mem::take(prepared))
+                    .await
+                    .map_err(explain)?,
+            ),
+            Request::Commit(commit, _) => Done::Commit(
+                batch
+                    .commit(&mut transaction, commit)
                     .await
                     .map_err(explain)?,
             ),
@@ -202,250 +209,10 @@ async fn write(
     let entries = batch.written.into_iter().map(|placed| LogEntry {
         sequence: placed.sequence,
         id: placed.id,
-        entry: placed.draft.entry,
+        entry: placed.prepared.entry,
     });
-    Ok(Committed {
+    Ok(Written {
         entries: entries.collect(),
         answers,
     })
-}
-
-/// What a transaction knows of the log, and what it is about to add.
-struct Batch {
-    /// The last place given.
-    sequence: u64,
-    /// Log ids that are known to be taken.
-    taken: FxHashSet<String>,
-    /// Places given to what the log turned out to have: they stay empty.
-    refused: FxHashSet<u64>,
-    /// Versions of the records that the group names.
-    versions: Versions,
-    changed: FxHashSet<(Kind, Id)>,
-    serving: BTreeMap<Service, String>,
-    settled: FxHashMap<String, Settlement>,
-    pending: Vec<Placed>,
-    written: Vec<Placed>,
-}
-
-impl Batch {
-    async fn load(
-        connection: &mut SqliteConnection,
-        snapshot: &Snapshot,
-        group: &[Request],
-    ) -> sqlx::Result<Self> {
-        let mut ids: Vec<&str> = Vec::new();
-        let mut records: BTreeMap<Kind, Vec<&Id>> = BTreeMap::new();
-        for request in group {
-            let Request::Append(drafts, _) = request else {
-                continue;
-            };
-            for draft in drafts {
-                match &draft.identity {
-                    // The tables of the ledger move before the log is written.
-                    Identity::Once(id) if draft.kind == LEDGER => ids.push(id),
-                    // For the rest the insertion itself tells.
-                    Identity::Once(_) => {}
-                    Identity::Version { kind, id, .. } | Identity::Removal { kind, id } => {
-                        records.entry(*kind).or_default().push(id);
-                    }
-                    Identity::Promotion { .. } => {}
-                }
-            }
-        }
-        let mut versions = Versions::default();
-        for (kind, ids) in records {
-            tables::versions(connection, kind, &ids, &mut versions).await?;
-        }
-        Ok(Self {
-            sequence: snapshot.sequence,
-            taken: log::known(connection, &ids).await?,
-            refused: FxHashSet::default(),
-            versions,
-            changed: FxHashSet::default(),
-            serving: snapshot.serving.clone(),
-            settled: FxHashMap::default(),
-            pending: Vec::new(),
-            written: Vec::new(),
-        })
-    }
-
-    async fn append(
-        &mut self,
-        connection: &mut SqliteConnection,
-        drafts: Vec<Draft>,
-    ) -> sqlx::Result<Vec<Appended>> {
-        let mut appended = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let Some(id) = self.identify(&draft) else {
-                appended.push(Appended::Duplicate);
-                continue;
-            };
-            if let Entry::Ledger(settlement) = &draft.entry {
-                move_tables(connection, settlement).await?;
-            }
-            appended.push(Appended::New(self.place(id, draft)));
-        }
-        Ok(appended)
-    }
-
-    async fn decide(
-        &mut self,
-        connection: &mut SqliteConnection,
-        command: &OfferCommand,
-        now: Timestamp,
-        rules: Rules,
-    ) -> sqlx::Result<Outcome> {
-        let id = ledger_id(command.key());
-        if let Some(earlier) = self.settlement(connection, &id).await? {
-            return Ok(repeat(earlier, command));
-        }
-        let view = ledger::view(connection, command).await?;
-        let answer = match rules(&view, command, now) {
-            Ok(entries) => Answer::Accepted(entries),
-            Err(refusal) => Answer::Refused(refusal),
-        };
-        let settlement = Settlement {
-            command: command.clone(),
-            time: now,
-            answer: answer.clone(),
-        };
-        move_tables(connection, &settlement).await?;
-        self.settled.insert(id.clone(), settlement.clone());
-        let entry = Entry::Ledger(settlement);
-        let draft = Draft::new(NewEntry { id: None, entry })
-            .map_err(|error| sqlx::Error::Encode(error.into()))?;
-        self.place(id, draft);
-        Ok(Outcome {
-            answer,
-            repeated: false,
-        })
-    }
-
-    /// The settlement with this log id, of this transaction or an earlier one.
-    async fn settlement(
-        &self,
-        connection: &mut SqliteConnection,
-        id: &str,
-    ) -> sqlx::Result<Option<Settlement>> {
-        if let Some(settlement) = self.settled.get(id) {
-            return Ok(Some(settlement.clone()));
-        }
-        let Some(row) = log::by_id(connection, id).await? else {
-            return Ok(None);
-        };
-        serde_json::from_str(&row.body)
-            .map(Some)
-            .map_err(|error| sqlx::Error::Decode(error.into()))
-    }
-
-    /// The log id that the draft gets; `None` when the log has it already.
-    fn identify(&mut self, draft: &Draft) -> Option<String> {
-        let sequence = self.sequence + 1;
-        match &draft.identity {
-            Identity::Once(id) => self.taken.insert(id.clone()).then(|| id.clone()),
-            Identity::Version { kind, id, digest } => {
-                let key = (*kind, id.clone());
-                let before = self.versions.get(&key);
-                if before.is_some_and(|version| version.digest == *digest) {
-                    return None;
-                }
-                // The ordinal keeps apart what was changed and changed back.
-                let ordinal = before.map_or(0, |version| version.ordinal) + 1;
-                let log_id = log_id(draft.kind, &format!("{id}/{digest}/{ordinal}"));
-                follow(&mut self.versions, key.clone(), sequence, digest.clone());
-                self.changed.insert(key);
-                Some(log_id)
-            }
-            Identity::Removal { kind, id } => {
-                let key = (*kind, id.clone());
-                let before = self.versions.get(&key)?;
-                if before.digest.is_empty() {
-                    return None;
-                }
-                let rest = format!("{}/{id}/{}", kind.name(), before.ordinal + 1);
-                follow(&mut self.versions, key.clone(), sequence, String::new());
-                self.changed.insert(key);
-                Some(log_id(draft.kind, &rest))
-            }
-            Identity::Promotion { service, version } => {
-                if self.serving.get(service) == Some(version) {
-                    return None;
-                }
-                let rest = format!("promoted/{}/{version}/{sequence}", service.name());
-                Some(log_id(draft.kind, &rest))
-            }
-        }
-    }
-
-    fn place(&mut self, id: String, draft: Draft) -> u64 {
-        self.sequence += 1;
-        if let Entry::Registry(RegistryEntry::Promoted { service, version }) = &draft.entry {
-            self.serving.insert(*service, version.clone());
-        }
-        self.pending.push(Placed {
-            sequence: self.sequence,
-            id,
-            draft,
-        });
-        self.sequence
-    }
-
-    /// Tells the truth about what the log had already.
-    fn correct(&self, answer: &mut Done) {
-        let Done::Append(appended) = answer else {
-            return;
-        };
-        for one in appended {
-            if let Appended::New(place) = one
-                && self.refused.contains(place)
-            {
-                *one = Appended::Duplicate;
-            }
-        }
-    }
-
-    /// Writes what is pending.
-    async fn flush(&mut self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
-        let refused = log::insert(connection, &self.pending).await?;
-        self.pending.retain(|row| !refused.contains(&row.sequence));
-        self.refused.extend(refused);
-        let mut changed: Vec<_> = self
-            .changed
-            .iter()
-            .filter_map(|key| self.versions.get_key_value(key))
-            .collect();
-        changed.sort_unstable_by(|one, other| one.0.cmp(other.0));
-        tables::put_versions(connection, &changed).await?;
-        self.changed.clear();
-        self.written.append(&mut self.pending);
-        Ok(())
-    }
-}
-
-async fn move_tables(
-    connection: &mut SqliteConnection,
-    settlement: &Settlement,
-) -> sqlx::Result<()> {
-    if let Answer::Accepted(entries) = &settlement.answer {
-        for entry in entries {
-            ledger::apply(connection, entry).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The first answer again, unless the key now comes with another command.
-fn repeat(earlier: Settlement, command: &OfferCommand) -> Outcome {
-    let answer = if earlier.command == *command {
-        earlier.answer
-    } else {
-        Answer::Refused(Refusal::new(
-            RefusalCode::KeyReused,
-            "this idempotency key was used for another command: send a new key",
-        ))
-    };
-    Outcome {
-        answer,
-        repeated: true,
-    }
 }

@@ -105,8 +105,8 @@ async fn nothing_acknowledged_is_lost_to_a_kill() {
 #[tokio::test]
 async fn a_disk_without_room_loses_nothing_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
-    // No file may grow beyond 200 blocks; the limit is lifted later on.
-    let shell = "trap '' XFSZ; ulimit -S -f 200;";
+    // No file may grow beyond 600 blocks; the limit is lifted later on.
+    let shell = "trap '' XFSZ; ulimit -S -f 600;";
     let mut child = appender(folder.path(), shell);
     let mut acknowledged = Vec::new();
     let mut failure = None;

@@ -171,6 +171,13 @@ fn new_entry(key: Option<&Id>, index: usize, record: Record) -> NewEntry {
 pub fn store_error(error: store::StoreError) -> ApiError {
     match error {
         store::StoreError::DiskFull(_) => ApiError::new(Code::DiskFull, "the disk is full"),
+        store::StoreError::Changed { kind, id } => ApiError::new(
+            Code::RecordChanged,
+            format!("{} {id} has changed meanwhile", kind.name()),
+        ),
+        store::StoreError::AlreadySettled => {
+            ApiError::new(Code::AlreadyDone, "it was confirmed or declined before")
+        }
         error => ApiError::internal(error),
     }
 }

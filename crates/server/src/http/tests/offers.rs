@@ -137,3 +137,45 @@ async fn points_and_referrals() {
         .await;
     assert_eq!(twice.code(), "already_rewarded");
 }
+
+#[tokio::test]
+async fn one_order_redeems_a_code_once() {
+    let shop = Shop::open(&[]).await;
+    define(&shop, "TEN", 40).await;
+    define(&shop, "ELEVEN", 40).await;
+    let redeem = async |code: &str, order_id: &str| {
+        let mut body = order("c1", code);
+        body["order_id"] = json!(order_id);
+        shop.post("/v1/offers/redeem", body).await
+    };
+    let first = redeem("TEN", "o1").await;
+    assert_eq!(first.status, StatusCode::OK, "{}", first.text);
+    assert_eq!(redeem("TEN", "o1").await.code(), "order_already_redeemed");
+    for (code, order_id) in [("TEN", "o2"), ("ELEVEN", "o1")] {
+        let other = redeem(code, order_id).await;
+        assert_eq!(other.status, StatusCode::OK, "{}", other.text);
+    }
+    // Taken back, it can be used again.
+    let id = first.json()["id"].as_str().unwrap_or_default().to_owned();
+    let path = format!("/v1/offers/redemptions/{id}/rollback");
+    let back = shop.post(&path, json!({})).await;
+    assert_eq!(back.status, StatusCode::OK, "{}", back.text);
+    assert_eq!(redeem("TEN", "o1").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nobody_is_brought_by_whom_they_brought() {
+    let shop = Shop::open(&[]).await;
+    let refer = async |referrer: &str, referee: &str| {
+        let body = json!({"referrer": referrer, "referee": referee});
+        shop.post("/v1/referrals", body).await
+    };
+    for (referrer, referee) in [("x", "y"), ("y", "z")] {
+        let made = refer(referrer, referee).await;
+        assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+    }
+    for (referrer, referee) in [("y", "x"), ("z", "x")] {
+        assert_eq!(refer(referrer, referee).await.code(), "circular_referral");
+    }
+    assert_eq!(refer("z", "w").await.status, StatusCode::OK);
+}

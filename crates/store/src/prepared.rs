@@ -1,6 +1,6 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use shop::{Id, Kind, OfferCommand, Record, Service, Timestamp};
+use shop::{ConfirmationChange, Id, Kind, OfferCommand, Record, Service, Timestamp};
 
 use crate::{Entry, NewEntry, RegistryEntry, StoreError};
 
@@ -13,7 +13,7 @@ pub(crate) const LEDGER: &str = "ledger";
 /// An entry made ready for the log by whoever appends it, so that the one
 /// writer only has to look up and insert.
 #[derive(Debug, Clone)]
-pub(crate) struct Draft {
+pub(crate) struct Prepared {
     pub entry: Entry,
     pub kind: &'static str,
     pub customer_id: Option<Id>,
@@ -36,7 +36,7 @@ pub(crate) enum Identity {
     Promotion { service: Service, version: String },
 }
 
-impl Draft {
+impl Prepared {
     /// Refuses what could not be read back: such an entry would lock the
     /// folder for ever. Events, by far the most, hold nothing of that sort.
     pub(crate) fn new(new: NewEntry) -> Result<Self, StoreError> {
@@ -48,6 +48,8 @@ impl Draft {
             Entry::Ledger(settlement) => (LEDGER, json(settlement)),
             Entry::Curation(curation) => ("curation", json(curation)),
             Entry::Registry(registry) => ("registry", json(registry)),
+            Entry::Audit(record) => ("audit", json(record)),
+            Entry::Confirmation(change) => ("confirmation", json(change)),
         };
         if kind != Kind::Events.name() {
             decode(kind, &body).map_err(|reason| StoreError::Unreadable { kind, reason })?;
@@ -77,6 +79,8 @@ pub(crate) fn decode(kind: &str, body: &str) -> Result<Entry, String> {
         LEDGER => Entry::Ledger(read(body)?),
         "curation" => Entry::Curation(read(body)?),
         "registry" => Entry::Registry(read(body)?),
+        "audit" => Entry::Audit(read(body)?),
+        "confirmation" => Entry::Confirmation(read(body)?),
         name => {
             let kind = Kind::from_name(name).ok_or_else(|| format!("unknown kind {name:?}"))?;
             Entry::Record(match kind {
@@ -156,6 +160,11 @@ fn identity(given: Option<Id>, entry: &Entry, kind: &'static str, body: &str) ->
             Identity::Once(log_id(kind, &format!("{}/{id}", of.name())))
         }
         Entry::Decision(decision) => once(Some(&decision.id)),
+        Entry::Audit(record) => once(Some(&record.id)),
+        Entry::Confirmation(change) => Identity::Once(log_id(
+            kind,
+            &format!("{}/{}", change.token_digest(), change.state().name()),
+        )),
         Entry::Ledger(settlement) => Identity::Once(ledger_id(settlement.command.key())),
         Entry::Registry(RegistryEntry::Promoted { service, version }) if given.is_none() => {
             Identity::Promotion {
@@ -186,6 +195,9 @@ fn customer_of(entry: &Entry) -> Option<&Id> {
         } => Some(id),
         Entry::Removed { .. } | Entry::Registry(_) | Entry::Curation(_) => None,
         Entry::Decision(decision) => decision.customer_id.as_ref(),
+        Entry::Audit(record) => record.customer_id.as_ref(),
+        Entry::Confirmation(ConfirmationChange::Requested { customer_id, .. }) => Some(customer_id),
+        Entry::Confirmation(_) => None,
         Entry::Ledger(settlement) => match &settlement.command {
             OfferCommand::Redeem { customer_id, .. }
             | OfferCommand::EarnPoints { customer_id, .. }
@@ -211,6 +223,8 @@ fn time_of(entry: &Entry) -> Option<Timestamp> {
         Entry::Decision(decision) => Some(decision.time),
         Entry::Ledger(settlement) => Some(settlement.time),
         Entry::Curation(curation) => Some(curation.at()),
+        Entry::Audit(record) => Some(record.time),
+        Entry::Confirmation(change) => Some(change.time()),
         Entry::Removed { .. } | Entry::Registry(_) => None,
     }
 }

@@ -17,7 +17,7 @@ use clap::Args;
 use corpus::{PrepareOptions, prepare};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serve::support::{Knowledge, Model, Reply, SentenceEncoder, Support, SupportRequest, answer};
+use serve::support::{Evidence, Knowledge, Model, Reply, SentenceEncoder, SupportRequest, answer};
 use shop::Progress;
 use shop::{Conversation, Id, Record, Records, Role, Timestamp};
 use store::{Entry, LogEntry, Snapshot};
@@ -322,8 +322,8 @@ impl Shop {
             }
             rest = rest.replacen(&citation.quote, "", 1);
         }
-        for said in &reply.said {
-            if let Support::Phrase(phrase) = said.support {
+        for said in &reply.statements {
+            if let Evidence::Template(phrase) = said.evidence {
                 rest = rest.replacen(phrase.text(&reply.language), "", 1);
             }
         }

@@ -176,7 +176,7 @@ fn declared_splits(records: &Records) -> FxHashMap<Id, Split> {
 }
 
 /// A text on its way into the corpus.
-struct Draft {
+struct RedactedText {
     text: String,
     found: BTreeMap<PersonalData, usize>,
     language: Option<String>,
@@ -193,13 +193,13 @@ struct Preparation<'a> {
 
 impl Preparation<'_> {
     /// Redacts a text and finds its language.
-    fn draft(&self, text: &str, language: Option<&str>) -> Draft {
+    fn redacted(&self, text: &str, language: Option<&str>) -> RedactedText {
         let redacted = redact(text.trim());
         let language = language
             .and_then(normalise_language)
             .or_else(|| detect_language(&redacted.text).map(str::to_owned))
             .or_else(|| self.options.default_language.clone());
-        Draft {
+        RedactedText {
             text: redacted.text,
             found: redacted.found,
             language,
@@ -272,7 +272,7 @@ impl Preparation<'_> {
     fn documents(&mut self, documents: &[Document]) -> Vec<Document> {
         self.card.source("documents").records = documents.len();
         let drafts = parallel::map(documents, self.options.threads, |document| {
-            self.draft(&document.text, document.language.as_deref())
+            self.redacted(&document.text, document.language.as_deref())
         });
         let texts: Vec<_> = drafts
             .iter()
@@ -309,7 +309,7 @@ impl Preparation<'_> {
     fn products(&mut self, products: &[Product]) {
         self.card.source("products").records = products.len();
         let drafts = parallel::map(products, self.options.threads, |product| {
-            self.draft(&product_text(product), product.language.as_deref())
+            self.redacted(&product_text(product), product.language.as_deref())
         });
         let splits: Vec<Split> = products
             .iter()
@@ -347,7 +347,7 @@ impl Preparation<'_> {
         let reviews = self.allowed("reviews", reviews, |review| review.customer_id.as_ref());
         let drafts = parallel::map(&reviews, self.options.threads, |review| {
             let text = lines(&[review.title.as_deref(), Some(&review.text)]);
-            self.draft(&text, review.language.as_deref())
+            self.redacted(&text, review.language.as_deref())
         });
         let splits: Vec<Split> = reviews
             .iter()

@@ -6,11 +6,12 @@
 mod answers;
 mod calibration;
 mod concepts;
+mod entity_linking;
 mod examples;
+mod expected_answer_type;
 mod index;
 mod match_features;
 mod matches;
-mod named;
 mod pairs;
 mod passages;
 mod question;
@@ -18,18 +19,19 @@ mod retrieve;
 mod sentences;
 mod terms;
 mod thesaurus;
-mod wants;
 
 pub use answers::{CommonAnswer, LearnedAnswers, MINIMUM_ASKERS, learn_answers};
-pub use calibration::{Calibration, FEATURE_NAMES, FEATURES, Features, Judged, Meanings};
+pub use calibration::{
+    Calibration, FEATURE_NAMES, FEATURES, Features, JudgedMatch, SimilarityFeatures,
+};
 pub use examples::{LanguageExample, Segment, examples};
+pub use expected_answer_type::ExpectedAnswerType;
 pub use index::Index;
 pub use pairs::{QuestionPair, pairs, unrelated_questions};
-pub use passages::{Asked, Source, SourceKind, Unit, split};
+pub use passages::{QuestionTerms, Source, SourceKind, Unit, split};
 pub use question::Question;
 pub use retrieve::Candidate;
 pub use terms::{Term, is_han, terms};
-pub use wants::Wants;
 
 /// Opens what a customer says.
 pub const CUSTOMER_TOKEN: &str = "<|customer|>";

@@ -148,7 +148,12 @@ impl LanguageModel {
     /// the pointwise mutual information of the two, a token. An answer without
     /// tokens has none. Of the question and of each answer the first tokens
     /// are read, as many as `most` says.
-    pub fn lifts(&self, question: &str, answers: &[&str], most: (usize, usize)) -> Vec<f32> {
+    pub fn pointwise_mutual_information(
+        &self,
+        question: &str,
+        answers: &[&str],
+        most: (usize, usize),
+    ) -> Vec<f32> {
         let first = |text: &str, most: usize| -> Vec<u32> {
             self.tokenizer.encode(text).into_iter().take(most).collect()
         };
@@ -200,21 +205,28 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_question_lifts_nothing() {
+    fn an_empty_question_has_no_information() {
         let language = language(Precision::Full);
         let answers = ["it arrives", "", "monday"];
-        assert_eq!(language.lifts("", &answers, (9, 9)), [0.0; 3]);
-        let lifts = language.lifts("when", &answers, (9, 9));
-        assert!(lifts[0] != 0.0 && lifts[1] == 0.0 && lifts[2] != 0.0);
-        assert_eq!(lifts[0], language.lifts("when", &answers[..1], (9, 9))[0]);
+        assert_eq!(
+            language.pointwise_mutual_information("", &answers, (9, 9)),
+            [0.0; 3]
+        );
+        let information = language.pointwise_mutual_information("when", &answers, (9, 9));
+        assert!(information[0] != 0.0 && information[1] == 0.0 && information[2] != 0.0);
+        assert_eq!(
+            information[0],
+            language.pointwise_mutual_information("when", &answers[..1], (9, 9))[0]
+        );
     }
 
     #[test]
     fn more_than_the_context_holds_is_cut() {
         let language = language(Precision::Full);
         let long = "it arrives on monday ".repeat(50);
-        let lifts = language.lifts(&long, &[&long, "it"], (usize::MAX, usize::MAX));
-        assert!(lifts.iter().all(|lift| lift.is_finite()));
+        let information =
+            language.pointwise_mutual_information(&long, &[&long, "it"], (usize::MAX, usize::MAX));
+        assert!(information.iter().all(|nats| nats.is_finite()));
     }
 
     #[test]
@@ -224,11 +236,13 @@ mod tests {
             let files = language.to_files().unwrap();
             let read = LanguageModel::from_files(&files).unwrap();
             assert_eq!(read.form, language.form);
-            let lifts = |language: &LanguageModel| language.lifts("when", &["monday"], (9, 9))[0];
-            assert!((lifts(&read) - lifts(&language)).abs() < 2e-3);
+            let information = |language: &LanguageModel| {
+                language.pointwise_mutual_information("when", &["monday"], (9, 9))[0]
+            };
+            assert!((information(&read) - information(&language)).abs() < 2e-3);
             let serving = read.for_serving().unwrap();
             assert_eq!(serving.network.is_quantized(), precision == Precision::Int8);
-            assert!((lifts(&serving) - lifts(&language)).abs() < 5e-2);
+            assert!((information(&serving) - information(&language)).abs() < 5e-2);
             for name in [NETWORK, TOKENIZER, FORM] {
                 let mut fewer = files.clone();
                 fewer.remove(name);

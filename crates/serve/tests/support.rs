@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use serve::Context;
 use serve::support::{
-    Beside, Knowledge, Reply, Support, SupportEvent, SupportRequest, answer, answer_with,
+    Dependencies, Evidence, Knowledge, Reply, SupportEvent, SupportRequest, answer, answer_with,
     is_supported,
 };
 use shop::{
@@ -129,16 +129,17 @@ fn ask_with(snapshot: &Snapshot, request: &SupportRequest) -> (Reply, Vec<Suppor
     let knowledge = Knowledge::build(snapshot, None);
     let mut events = Vec::new();
     let index = serve::search::Index::build(&snapshot.catalogue).unwrap();
-    let beside = Beside {
+    let dependencies = Dependencies {
         search: Some((&index, None)),
-        ..Beside::default()
+        ..Dependencies::default()
     };
     let mut emit = |event| {
         events.push(event);
         ControlFlow::Continue(())
     };
-    let decision = answer_with(&context, &knowledge, None, beside, request, &mut emit).unwrap();
-    for said in &decision.content.said {
+    let decision =
+        answer_with(&context, &knowledge, None, dependencies, request, &mut emit).unwrap();
+    for said in &decision.content.statements {
         assert!(
             is_supported(said, &knowledge, snapshot, &decision.content.language),
             "{said:?}"
@@ -592,9 +593,9 @@ proptest! {
         prop_assert_eq!(reply.refused, 0);
         prop_assert!(!reply.text.contains("secret status of bob"));
         prop_assert!(!reply.text.contains("TRK-W2001"));
-        for said in &reply.said {
+        for said in &reply.statements {
             prop_assert!(reply.text.contains(&said.text));
-            if let Support::Quote(citation) = &said.support {
+            if let Evidence::Quote(citation) = &said.evidence {
                 prop_assert_eq!(&citation.quote, &said.text);
             }
         }

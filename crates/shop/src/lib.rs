@@ -15,12 +15,12 @@ mod decision;
 mod document;
 mod event;
 mod filter;
+mod geo_point;
 mod id;
 mod judgement;
 mod money;
 mod offer;
 mod order;
-mod place;
 mod product;
 mod progress;
 mod record;
@@ -43,6 +43,7 @@ pub use filter::{
     Expression as FilterExpression, Filter, FilterError, NEAR, NamedField, NamedFields, OWN_FIELDS,
     PriceRange, each_field, field_values,
 };
+pub use geo_point::{GEO_FIELDS, GeoPoint, geo_points_of};
 pub use id::{Id, IdError, MAX_ID_BYTES};
 pub use judgement::{Aspect, Judgement, Labelled};
 pub use money::{Currency, Money, MoneyError};
@@ -51,7 +52,6 @@ pub use offer::{
     Redemption, Referral, Refusal, RefusalCode,
 };
 pub use order::{Order, OrderLine};
-pub use place::{PLACE_FIELDS, Place, places_of};
 pub use product::{Availability, Product};
 pub use progress::Progress;
 pub use record::{Kind, Properties, Record, RecordError};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use shop::{Document, Id, Role};
 
 use super::index::keys;
-use super::passages::{Asked, Source, SourceKind, split};
+use super::passages::{QuestionTerms, Source, SourceKind, split};
 use crate::{Dialogue, Split, contains_han};
 
 /// How many different customers must have been told the same words before
@@ -26,7 +26,7 @@ pub struct LearnedAnswers {
     /// What the shop's people keep saying and no document says.
     pub common: Vec<CommonAnswer>,
     /// By document: the questions that were answered in its words.
-    pub documents: BTreeMap<Id, Vec<Asked>>,
+    pub documents: BTreeMap<Id, Vec<QuestionTerms>>,
 }
 
 /// Words that the shop's people keep saying, and how customers ask for them.
@@ -42,7 +42,7 @@ pub struct CommonAnswer {
     /// How many asked.
     pub askers: usize,
     /// How they asked.
-    pub asked: Asked,
+    pub asked: QuestionTerms,
 }
 
 impl CommonAnswer {
@@ -201,7 +201,7 @@ fn common_answer(answer: &str, asked: &[(&Dialogue, &str)]) -> Option<CommonAnsw
     })
 }
 
-fn asked_with(quote: Option<&str>, asked: &[(&Dialogue, &str)]) -> Asked {
+fn asked_with(quote: Option<&str>, asked: &[(&Dialogue, &str)]) -> QuestionTerms {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (_, question) in asked {
         let words: BTreeSet<String> = keys(question).into_iter().collect();
@@ -218,7 +218,7 @@ fn asked_with(quote: Option<&str>, asked: &[(&Dialogue, &str)]) -> Asked {
         .collect();
     words.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     words.truncate(MOST_WORDS);
-    Asked {
+    QuestionTerms {
         quote: quote.map(str::to_owned),
         words: words
             .into_iter()

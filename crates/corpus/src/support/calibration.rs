@@ -13,20 +13,20 @@ pub const FEATURE_NAMES: [&str; 25] = [
     "relative",
     "source",
     "source_margin",
-    "asked",
-    "beyond",
-    "elsewhere",
-    "stranger",
-    "lacking",
-    "news",
-    "open",
-    "meaning",
-    "meaning_margin",
-    "meaning_lead",
-    "meaning_gain",
-    "foreign",
-    "silent",
-    "uncalled",
+    "past_question_coverage",
+    "beyond_title_coverage",
+    "other_title_share",
+    "source_missing_share",
+    "source_missing_mass",
+    "unit_novelty",
+    "introduces",
+    "cosine",
+    "cosine_margin",
+    "cosine_source_margin",
+    "cosine_title_gain",
+    "unknown_entity_share",
+    "linked_source_gap",
+    "unlinked_guide",
 ];
 
 /// One for each of [`FEATURE_NAMES`], and the language model's at the end.
@@ -66,13 +66,13 @@ impl Features {
     }
 
     /// Puts in what a sentence encoder says.
-    pub fn set_meaning(&mut self, meaning: Meanings) {
-        self.set("meaning", f64::from(meaning.cosine));
-        self.set("meaning_margin", f64::from(meaning.cosine - meaning.best));
+    pub fn set_similarity(&mut self, meaning: SimilarityFeatures) {
+        self.set("cosine", f64::from(meaning.cosine));
+        self.set("cosine_margin", f64::from(meaning.cosine - meaning.best));
         let lead = meaning.cosine - meaning.best_elsewhere;
-        self.set("meaning_lead", f64::from(lead));
+        self.set("cosine_source_margin", f64::from(lead));
         let gain = meaning.cosine - meaning.of_title;
-        self.set("meaning_gain", f64::from(gain));
+        self.set("cosine_title_gain", f64::from(gain));
     }
 
     /// Puts in what the language model thinks: how many nats a token the
@@ -89,7 +89,7 @@ impl Features {
 
 /// How near a unit's meaning is to a question's, as cosines.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Meanings {
+pub struct SimilarityFeatures {
     /// Of the question with the unit under its title.
     pub cosine: f32,
     /// The best such among the candidates …
@@ -103,7 +103,7 @@ pub struct Meanings {
 /// Features of a question with a unit, and whether the unit answers it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(missing_docs)]
-pub struct Judged {
+pub struct JudgedMatch {
     pub features: Features,
     pub answers: bool,
     pub weight: f64,
@@ -138,15 +138,15 @@ impl Calibration {
     /// sheets, manuals) with `all-MiniLM-L6-v2`, near the weights of the words.
     /// RESEARCH-LOG.md has what it gives on a collection that it was not
     /// fitted to.
-    pub fn with_meaning() -> Self {
+    pub fn with_encoder() -> Self {
         Self {
-            weights: MEANING_PRIOR.to_vec(),
+            weights: ENCODER_PRIOR.to_vec(),
             threshold: 0.5,
         }
     }
 }
 
-const MEANING_PRIOR: [f64; FEATURES] = [
+const ENCODER_PRIOR: [f64; FEATURES] = [
     -3.2, -3.21, 0.6, -1.7, -1.45, -0.75, 0.8, -0.03, 2.13, 1.85, 1.41, 3.0, 1.37, -2.41, -0.68,
     -3.22, 1.49, -0.74, 7.37, 2.94, 4.09, 3.91, 0.0, -2.0, -0.9, 0.0,
 ];
@@ -194,12 +194,12 @@ impl Calibration {
 
     /// Fits the weights to judged pairs, held near `self` by a Gaussian
     /// prior, by Newton's method.
-    pub fn fit(&self, judged: &[Judged]) -> Self {
+    pub fn fit(&self, judged: &[JudgedMatch]) -> Self {
         self.fit_with(judged, PRIOR_STRENGTH)
     }
 
     /// As [`Calibration::fit`] with a prior of another strength.
-    pub fn fit_with(&self, judged: &[Judged], strength: f64) -> Self {
+    pub fn fit_with(&self, judged: &[JudgedMatch], strength: f64) -> Self {
         let mut fitted = self.clone();
         fitted.weights.resize(FEATURES, 0.0);
         for _ in 0..NEWTON_STEPS {
@@ -216,7 +216,7 @@ impl Calibration {
         fitted
     }
 
-    fn newton_step(&self, at: &Self, judged: &[Judged], strength: f64) -> [f64; FEATURES] {
+    fn newton_step(&self, at: &Self, judged: &[JudgedMatch], strength: f64) -> [f64; FEATURES] {
         let mut gradient = [0.0; FEATURES];
         let mut hessian = [[0.0; FEATURES]; FEATURES];
         for place in 0..FEATURES {
@@ -313,13 +313,13 @@ mod tests {
 
     #[test]
     fn learns_which_feature_tells() {
-        let judged: Vec<Judged> = (0..400)
+        let judged: Vec<JudgedMatch> = (0..400)
             .map(|number| {
                 let mut features = Features::default();
                 let answers = number % 2 == 0;
                 features.set("coverage", f64::from(number % 7) / 7.0);
                 features.set_model(if answers { 0.4 } else { -0.4 });
-                Judged {
+                JudgedMatch {
                     features,
                     answers,
                     weight: 1.0,

@@ -1,10 +1,10 @@
 use rustc_hash::FxHashMap;
 
 use super::concepts::wider;
+use super::expected_answer_type::Values;
 use super::passages::{Source, Unit, split};
 use super::terms::terms;
 use super::thesaurus::{LOOSE_MARK, loose_keys, separable_keys};
-use super::wants::Values;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct UnitTerms {

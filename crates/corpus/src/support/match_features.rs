@@ -1,15 +1,15 @@
 //! What is known of a unit beside a question, in figures.
 
 use super::calibration::Features;
+use super::entity_linking::{LinkedEntities, MentionRole};
 use super::index::Index;
 use super::matches::TermMatch;
-use super::named::{NameWord, Named};
 use super::question::Question;
 
 /// With less than this beyond the title, the title is all that is asked for.
 const SMALL_SHARE: f32 = 0.1;
 /// So many words that were not asked for are as good as more.
-const MUCH_NEWS: f32 = 6.0;
+const NOVELTY_SATURATION: f32 = 6.0;
 
 /// How much of a question a unit and its source meet, in masses of words.
 #[derive(Debug, Default)]
@@ -22,15 +22,15 @@ struct Tally {
     /// Held by any source.
     known: f32,
     /// Asked beyond the topic that the title names, and met of that.
-    beyond: f32,
-    beyond_said: f32,
+    beyond_title: f32,
+    beyond_title_met: f32,
     /// What the source is silent about, and what of that is the topic of others.
-    stranger: f32,
-    elsewhere: f32,
+    missing_in_source: f32,
+    in_other_titles: f32,
     /// What the source is silent about and the shop's rules speak of.
-    ruled: f32,
+    missing_but_in_rules: f32,
     /// Names and years that the source knows nothing of.
-    foreign: f32,
+    unknown_entities: f32,
     /// Words that the unit meets.
     met: f32,
 }
@@ -40,7 +40,7 @@ impl Index {
         &self,
         question: &Question,
         matches: &[TermMatch],
-        named: &Named,
+        named: &LinkedEntities,
         place: u32,
     ) -> Features {
         let unit = &self.flat[place as usize];
@@ -57,37 +57,46 @@ impl Index {
         set("unknown", 1.0 - tally.known / total);
         set("focus", (tally.exact / unit.mass.max(1e-6)).min(1.0));
         set("matched", (tally.anywhere / rarest).min(4.0) / 4.0);
-        let is_met = tally.beyond_said > 0.0 || tally.beyond <= 0.0;
+        let is_met = tally.beyond_title_met > 0.0 || tally.beyond_title <= 0.0;
         if named.contains(unit.source) && !is_met {
-            let elsewhere = tally.total - tally.known + tally.ruled;
-            set("silent", (elsewhere / tally.beyond).clamp(0.0, 1.0));
+            let elsewhere = tally.total - tally.known + tally.missing_but_in_rules;
+            set(
+                "linked_source_gap",
+                (elsewhere / tally.beyond_title).clamp(0.0, 1.0),
+            );
         }
-        let is_title_all = tally.beyond < SMALL_SHARE * total;
-        let share = tally.beyond_said / tally.beyond.max(1e-6);
-        set("beyond", if is_title_all { 1.0 } else { share });
-        let foreign = tally.foreign / tally.beyond.max(SMALL_SHARE * total);
-        set("foreign", foreign.min(1.0));
-        set("elsewhere", tally.elsewhere / total);
-        set("stranger", tally.stranger / total);
-        set("lacking", (tally.stranger / rarest).min(3.0) / 3.0);
-        let news = (unit.length - tally.met).clamp(0.0, MUCH_NEWS) / MUCH_NEWS;
-        set("news", news);
-        let is_uncalled = tally.beyond >= tally.total && self.is_named_guide(unit.source);
-        set("uncalled", f32::from(u8::from(is_uncalled)));
-        set("open", f32::from(u8::from(unit.is_open)));
-        features.set("value", unit.values.fit(question.wants));
+        let is_title_all = tally.beyond_title < SMALL_SHARE * total;
+        let share = tally.beyond_title_met / tally.beyond_title.max(1e-6);
+        set(
+            "beyond_title_coverage",
+            if is_title_all { 1.0 } else { share },
+        );
+        let unknown_entities = tally.unknown_entities / tally.beyond_title.max(SMALL_SHARE * total);
+        set("unknown_entity_share", unknown_entities.min(1.0));
+        set("other_title_share", tally.in_other_titles / total);
+        set("source_missing_share", tally.missing_in_source / total);
+        set(
+            "source_missing_mass",
+            (tally.missing_in_source / rarest).min(3.0) / 3.0,
+        );
+        let novelty = (unit.length - tally.met).clamp(0.0, NOVELTY_SATURATION) / NOVELTY_SATURATION;
+        set("unit_novelty", novelty);
+        let is_unlinked = tally.beyond_title >= tally.total && self.is_named_guide(unit.source);
+        set("unlinked_guide", f32::from(u8::from(is_unlinked)));
+        set("introduces", f32::from(u8::from(unit.is_open)));
+        features.set("value", unit.values.fit(question.expected));
         features
     }
 
     /// Counts one word of the question for a unit.
-    fn count(&self, tally: &mut Tally, term: &TermMatch, named: &Named, place: u32) {
+    fn count(&self, tally: &mut Tally, term: &TermMatch, named: &LinkedEntities, place: u32) {
         let source = self.flat[place as usize].source;
-        let name = self.name_word(named, source, term);
-        if name == NameWord::Beside {
+        let name = self.mention_role(named, source, term);
+        if name == MentionRole::Context {
             return;
         }
         let (mut in_body, mut in_unit, mut titled) = (0.0_f32, 0.0_f32, false);
-        for (word, factor) in term.keys().filter(|_| name != NameWord::Others) {
+        for (word, factor) in term.keys().filter(|_| name != MentionRole::OtherEntity) {
             if let Some(posting) = self.posting_in(word, place) {
                 in_unit = in_unit.max(factor);
                 titled |= posting.titled;
@@ -96,7 +105,7 @@ impl Index {
                 }
             }
         }
-        if name == NameWord::Own {
+        if name == MentionRole::OwnEntity {
             in_body = in_unit;
         } else if in_body >= 1.0 {
             tally.exact += term.mass;
@@ -109,21 +118,21 @@ impl Index {
         }
         tally.known += term.known() * term.mass;
         if !titled {
-            tally.beyond += term.mass;
-            tally.beyond_said += in_body * term.mass;
+            tally.beyond_title += term.mass;
+            tally.beyond_title_met += in_body * term.mass;
         }
         let in_source = term.keys().any(|(word, _)| self.source_has(source, word));
-        if term.is_foreign || term.is_year && !in_source {
-            tally.foreign += term.mass;
+        if term.is_unknown_entity || term.is_year && !in_source {
+            tally.unknown_entities += term.mass;
         }
         if !in_source {
-            tally.stranger += term.mass;
+            tally.missing_in_source += term.mass;
             let is_topic = |(word, _): (u32, f32)| !self.title_postings[word as usize].is_empty();
             if term.keys().any(is_topic) {
-                tally.elsewhere += term.mass;
+                tally.in_other_titles += term.mass;
             }
             if term.keys().any(|(word, _)| self.in_rules[word as usize]) {
-                tally.ruled += term.mass;
+                tally.missing_but_in_rules += term.mass;
             }
         }
     }

@@ -27,14 +27,14 @@ pub(super) struct TermMatch {
     /// Groups of everyday words that it is in, and the wider concept.
     pub(super) groups: Vec<u32>,
     /// A name that no source holds.
-    pub(super) is_foreign: bool,
+    pub(super) is_unknown_entity: bool,
     /// A year of the calendar: a source that does not hold it says nothing of it.
     pub(super) is_year: bool,
 }
 
 impl TermMatch {
     /// Whether no source holds anything of it.
-    fn is_unheard(&self) -> bool {
+    fn is_out_of_vocabulary(&self) -> bool {
         self.word.is_none() && self.concept.is_none() && self.groups.is_empty()
     }
 
@@ -75,7 +75,7 @@ impl Index {
                 ..whole
             }];
         }
-        if !whole.is_unheard() || whole.is_foreign || characters.is_empty() {
+        if !whole.is_out_of_vocabulary() || whole.is_unknown_entity || characters.is_empty() {
             return vec![whole];
         }
         let mass = whole.mass / characters.len() as f32;
@@ -88,7 +88,7 @@ impl Index {
                 strength: CHARACTER_STRENGTH,
                 mass,
                 groups: Vec::new(),
-                is_foreign: false,
+                is_unknown_entity: false,
                 is_year: false,
             }
         });
@@ -118,7 +118,8 @@ impl Index {
             .chain(wider)
             .filter_map(|key| held(self.vocabulary.get(&key).copied()))
             .collect();
-        let is_foreign = term.is_name && word.is_none() && concept.is_none() && groups.is_empty();
+        let is_unknown_entity =
+            term.is_name && word.is_none() && concept.is_none() && groups.is_empty();
         let idf = match (word, concept) {
             (Some(word), Some(concept)) => {
                 self.idf[word as usize].min(self.idf[concept as usize] * 1.3)
@@ -134,7 +135,7 @@ impl Index {
             strength: if mended { MENDED_WEIGHT } else { 1.0 },
             mass: idf * weight,
             groups,
-            is_foreign,
+            is_unknown_entity,
             is_year: is_year(&term.word),
         }
     }
@@ -208,7 +209,7 @@ mod tests {
         ] {
             let found = read(word);
             assert_eq!(found.known(), known, "{word}");
-            assert_eq!(found.is_foreign, foreign, "{word}");
+            assert_eq!(found.is_unknown_entity, foreign, "{word}");
         }
     }
 }

@@ -43,12 +43,12 @@ pub struct Source {
     /// The text itself.
     pub text: String,
     /// How customers asked for it.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<QuestionTerms>,
 }
 
 /// The words with which customers asked for what a source says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct QuestionTerms {
     /// The unit that was the answer; all of the source when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<String>,

@@ -1,5 +1,5 @@
+use super::expected_answer_type::{ExpectedAnswerType, expected_answer_type};
 use super::terms::{Term, is_han, terms};
-use super::wants::{Wants, wants};
 
 /// Words of the question before count this much in a follow-up.
 const EARLIER_WEIGHT: f32 = 0.5;
@@ -13,7 +13,7 @@ pub struct Question {
     /// Content words with their weights; no word twice.
     pub terms: Vec<(Term, f32)>,
     /// What kind of answer it wants.
-    pub wants: Wants,
+    pub expected: ExpectedAnswerType,
 }
 
 /// Stems that say that a rule is asked for, not which: in "return policy" it
@@ -58,7 +58,7 @@ impl Question {
     pub fn read(text: &str, earlier: Option<&str>) -> Self {
         let mut question = Self {
             terms: Vec::new(),
-            wants: wants(text),
+            expected: expected_answer_type(text),
         };
         question.add(text, 1.0);
         question.mark_names(text);
@@ -70,8 +70,8 @@ impl Question {
         }
         if let Some(earlier) = earlier {
             question.add(earlier, EARLIER_WEIGHT);
-            if question.wants == Wants::Anything {
-                question.wants = wants(earlier);
+            if question.expected == ExpectedAnswerType::Anything {
+                question.expected = expected_answer_type(earlier);
             }
         }
         question
@@ -101,7 +101,7 @@ impl Question {
                 .filter(|other| other.content)
                 .any(|other| same(&other))
         };
-        self.wants == Wants::Anything
+        self.expected == ExpectedAnswerType::Anything
             && !self.terms.is_empty()
             && self.terms.iter().all(|(term, _)| named(term))
     }
@@ -116,7 +116,7 @@ impl Question {
         for term in content {
             // "How much is shipping?" wants a sum of money; that is known, and
             // no reason to look for the word.
-            let is_kind = self.wants.is_said_by(&term);
+            let is_kind = self.expected.is_said_by(&term);
             let weight = if is_kind {
                 weight * KIND_WEIGHT
             } else {

@@ -4,9 +4,9 @@
 use rustc_hash::FxHashMap;
 
 use super::calibration::Features;
+use super::entity_linking::{LinkedEntities, MentionRole};
 use super::index::Index;
 use super::matches::TermMatch;
-use super::named::{NameWord, Named};
 use super::passages::Source;
 use super::question::Question;
 
@@ -79,7 +79,7 @@ impl Index {
             .iter()
             .flat_map(|(term, weight)| self.term_matches(term, *weight))
             .collect();
-        let named = self.named(&matches);
+        let named = self.link_entities(&matches);
         let asked = self.asked_coverage(&matches);
         let bm25 = self.gather(&matches, &named);
         let mut units: Vec<u32> = bm25.keys().chain(asked.keys()).copied().collect();
@@ -129,7 +129,7 @@ impl Index {
                 features.set("source", f64::from(whole));
                 features.set("source_margin", f64::from(whole - best_source));
                 features.set(
-                    "asked",
+                    "past_question_coverage",
                     f64::from(asked.get(&place).copied().unwrap_or_default()),
                 );
                 Candidate {
@@ -143,7 +143,7 @@ impl Index {
     }
 
     /// The BM25 of the units that share a word or a concept with the question.
-    fn gather(&self, matches: &[TermMatch], named: &Named) -> FxHashMap<u32, f32> {
+    fn gather(&self, matches: &[TermMatch], named: &LinkedEntities) -> FxHashMap<u32, f32> {
         let mut bm25: FxHashMap<u32, f32> = FxHashMap::default();
         for term in matches {
             let mut best: FxHashMap<u32, f32> = FxHashMap::default();
@@ -155,10 +155,10 @@ impl Index {
                     let body = posting.count * (K1 + 1.0) / (posting.count + norm);
                     let title = f32::from(u8::from(posting.titled)) * TITLE_WEIGHT;
                     let source = self.flat[posting.unit as usize].source;
-                    let gain = match self.name_word(named, source, term) {
-                        NameWord::No => term.mass * factor * (body + title),
-                        NameWord::Own => term.mass * (1.0 + TITLE_WEIGHT),
-                        NameWord::Others | NameWord::Beside => continue,
+                    let gain = match self.mention_role(named, source, term) {
+                        MentionRole::None => term.mass * factor * (body + title),
+                        MentionRole::OwnEntity => term.mass * (1.0 + TITLE_WEIGHT),
+                        MentionRole::OtherEntity | MentionRole::Context => continue,
                     };
                     let entry = best.entry(posting.unit).or_default();
                     *entry = entry.max(gain);
@@ -322,7 +322,7 @@ mod tests {
             let found = index.retrieve(&Question::read(question, None), 1);
             found
                 .first()
-                .map_or(0.0, |one| one.features.named("foreign"))
+                .map_or(0.0, |one| one.features.named("unknown_entity_share"))
         };
         for question in [
             "Is the shipping to Quoxville free?",

@@ -3,7 +3,7 @@
 
 use corpus::search::distance;
 use rustc_hash::{FxHashMap, FxHashSet};
-use shop::{Filter, NEAR, OWN_FIELDS, PLACE_FIELDS, Product, each_field};
+use shop::{Filter, GEO_FIELDS, NEAR, OWN_FIELDS, Product, each_field};
 use store::Snapshot;
 
 use super::facet::is_fixed;
@@ -137,7 +137,7 @@ fn is_known(index: &Index, snapshot: &Snapshot, written: &str) -> bool {
         return true;
     }
     if written.eq_ignore_ascii_case(NEAR) {
-        let mut fields = PLACE_FIELDS.into_iter();
+        let mut fields = GEO_FIELDS.into_iter();
         return fields.any(|field| is_known(index, snapshot, field));
     }
     let path = Path::new(written);
@@ -191,7 +191,7 @@ fn nowhere(param: &'static str, place: &str) -> ServeError {
         reason: format!(
             "{place}no product says where it is: give products one of the fields {}, as \
              {{\"lat\": 48.137, \"lng\": 11.575}}",
-            PLACE_FIELDS.join(", ")
+            GEO_FIELDS.join(", ")
         ),
     }
 }

@@ -4,7 +4,7 @@ use corpus::search::analysis::Analyser;
 use corpus::search::constraints::QueryConstraint;
 use corpus::search::features::place;
 use corpus::search::{Document, Features, Field, Query, QueryWord, Ranker, TermId};
-use shop::{Place, Product};
+use shop::{GeoPoint, Product};
 use store::Snapshot;
 
 use super::highlight::{self, Matches};
@@ -28,7 +28,7 @@ pub(super) struct Shown<'a> {
     pub explain: Option<&'a Scoring<'a>>,
     pub rules: &'a AppliedRules,
     /// From where distances are told.
-    pub from: Option<Place>,
+    pub from: Option<GeoPoint>,
 }
 
 impl Shown<'_> {

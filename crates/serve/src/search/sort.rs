@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
-use shop::{Place, Product, field_values};
+use shop::{GeoPoint, Product, field_values};
 use store::Snapshot;
 
 use super::index::Index;
@@ -38,7 +38,7 @@ pub enum Sort {
     /// By distance: `_geoPoint(48.137, 11.575)`, `:asc`, `:desc`.
     Near {
         /// From where.
-        place: Place,
+        place: GeoPoint,
         /// The furthest first.
         descending: bool,
     },
@@ -82,7 +82,7 @@ impl FromStr for Sort {
 }
 
 /// The place of `_geoPoint(…)`; `None` where it is something else.
-fn point(text: &str) -> Option<Result<Place, String>> {
+fn point(text: &str) -> Option<Result<GeoPoint, String>> {
     let name = text.get(..POINT.len())?;
     let inside = text.get(POINT.len()..)?.trim_start().strip_prefix('(')?;
     name.eq_ignore_ascii_case(POINT).then(|| {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use shop::{Availability, Id, Product};
 use store::Snapshot;
 
+use super::catalogue_terms::CatalogueTerms;
 use super::route::follows_up;
-use super::shelf::Shelf;
 
 /// Which products a question is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,7 +28,7 @@ pub struct Selection {
 }
 
 /// The catalogue with its words.
-pub(super) type Shelved<'a> = (&'a Shelf, &'a Snapshot);
+pub(super) type CatalogueView<'a> = (&'a CatalogueTerms, &'a Snapshot);
 
 /// What is asked about them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +177,7 @@ const ASKING: &[&str] = &[
 pub(super) fn read(
     message: &str,
     earlier: &[&str],
-    catalogue: Shelved<'_>,
+    catalogue: CatalogueView<'_>,
 ) -> Option<(Aggregate, Selection)> {
     if catalogue.1.catalogue.is_empty() {
         return None;
@@ -214,7 +214,7 @@ fn narrowed(
     message: &str,
     own: Selection,
     earlier: &[&str],
-    catalogue: Shelved<'_>,
+    catalogue: CatalogueView<'_>,
 ) -> Option<(Aggregate, Selection)> {
     if own.words.is_empty() || !follows_up(message) {
         return None;
@@ -233,7 +233,7 @@ fn narrowed(
 }
 
 /// The products that were last spoken of.
-fn topic(earlier: &[&str], catalogue: Shelved<'_>) -> Option<Selection> {
+fn topic(earlier: &[&str], catalogue: CatalogueView<'_>) -> Option<Selection> {
     let (latest, before) = earlier.split_first()?;
     if let Some((_, asked)) = read(latest, before, catalogue) {
         return Some(asked);
@@ -266,7 +266,7 @@ fn selection(lower: &str) -> Selection {
 impl Selection {
     /// A bike lock is no bike: where the shop files products under the last
     /// word, those are meant.
-    fn narrow_to_kind(&mut self, catalogue: Shelved<'_>) {
+    fn narrow_to_kind(&mut self, catalogue: CatalogueView<'_>) {
         self.kind = self.words.last().cloned();
         self.look_up(catalogue);
         if self.products.is_empty() {
@@ -275,7 +275,7 @@ impl Selection {
         }
     }
 
-    fn look_up(&mut self, (shelf, snapshot): Shelved<'_>) {
+    fn look_up(&mut self, (shelf, snapshot): CatalogueView<'_>) {
         let places = shelf.find(&self.words, self.kind.as_deref()).into_iter();
         let products = places.filter_map(|place| snapshot.catalogue.get(place));
         self.products = products.map(|product| product.id.clone()).collect();
@@ -418,7 +418,7 @@ mod tests {
     #[test]
     fn questions_about_the_whole_catalogue() {
         let shop = shop();
-        let shelf = Shelf::default().refreshed(&shop);
+        let shelf = CatalogueTerms::default().refreshed(&shop);
         for (message, expected) in [
             (
                 "How many kinds of lamps do you sell?",

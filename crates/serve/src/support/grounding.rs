@@ -5,7 +5,7 @@ use shop::{Id, Order, Product};
 use store::Snapshot;
 
 use super::catalogue::{Selection, counted};
-use super::phrases::{FactPhrase, Phrase, availability};
+use super::response_templates::{FactTemplate, ResponseTemplate, availability};
 use super::{Citation, Knowledge};
 
 /// A value of a record, named rather than copied: whoever says it reads it
@@ -138,49 +138,49 @@ fn plain(value: &Value) -> Option<String> {
 /// What stands behind something said.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
-pub enum Support {
-    Phrase(Phrase),
-    Facts(FactPhrase, Vec<Reference>),
+pub enum Evidence {
+    Template(ResponseTemplate),
+    Facts(FactTemplate, Vec<Reference>),
     Quote(Citation),
 }
 
 /// Something said and what stands behind it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Said {
+pub struct Statement {
     /// The words.
     pub text: String,
     /// What stands behind them.
-    pub support: Support,
+    pub evidence: Evidence,
 }
 
-impl Said {
+impl Statement {
     /// A fixed phrase.
-    pub fn phrase(phrase: Phrase, language: &str) -> Self {
+    pub fn template(phrase: ResponseTemplate, language: &str) -> Self {
         Self {
             text: phrase.text(language).to_owned(),
-            support: Support::Phrase(phrase),
+            evidence: Evidence::Template(phrase),
         }
     }
 
     /// A sentence of facts; `None` when the record lacks one of them.
     pub fn facts(
-        phrase: FactPhrase,
+        phrase: FactTemplate,
         references: Vec<Reference>,
         snapshot: &Snapshot,
         language: &str,
     ) -> Option<Self> {
         Some(Self {
             text: fill(phrase, &references, snapshot, language)?,
-            support: Support::Facts(phrase, references),
+            evidence: Evidence::Facts(phrase, references),
         })
     }
 
     /// The citation that goes with it, where it is not a phrase.
     pub fn citation(&self) -> Option<Citation> {
-        match &self.support {
-            Support::Phrase(_) => None,
-            Support::Quote(citation) => Some(citation.clone()),
-            Support::Facts(_, references) => Some(Citation {
+        match &self.evidence {
+            Evidence::Template(_) => None,
+            Evidence::Quote(citation) => Some(citation.clone()),
+            Evidence::Facts(_, references) => Some(Citation {
                 source: references.first()?.source(),
                 title: None,
                 url: None,
@@ -193,7 +193,7 @@ impl Said {
 }
 
 fn fill(
-    phrase: FactPhrase,
+    phrase: FactTemplate,
     references: &[Reference],
     snapshot: &Snapshot,
     language: &str,
@@ -209,17 +209,17 @@ fn fill(
 /// table, facts as the records have them now, or words that stand in the
 /// cited source at the cited place.
 pub fn is_supported(
-    said: &Said,
+    said: &Statement,
     knowledge: &Knowledge,
     snapshot: &Snapshot,
     language: &str,
 ) -> bool {
-    match &said.support {
-        Support::Phrase(phrase) => said.text == phrase.text(language),
-        Support::Facts(phrase, references) => {
+    match &said.evidence {
+        Evidence::Template(phrase) => said.text == phrase.text(language),
+        Evidence::Facts(phrase, references) => {
             fill(*phrase, references, snapshot, language).is_some_and(|text| text == said.text)
         }
-        Support::Quote(citation) => {
+        Evidence::Quote(citation) => {
             let text = knowledge.source_text(&citation.source, snapshot);
             let cited = text.is_some_and(|text| {
                 let length = citation.end.saturating_sub(citation.start);

@@ -6,9 +6,9 @@ use shop::{Id, Product};
 use store::{ProductIndex, Snapshot};
 
 use super::Model;
-use super::meaning::{Meaning, Nearness, SentenceEncoder};
+use super::catalogue_terms::CatalogueTerms;
+use super::dense_retrieval::{DenseIndex, SentenceEncoder, Similarity};
 use super::score::candidates;
-use super::shelf::Shelf;
 
 /// What support may draw on: the documents and common answers, split and
 /// indexed, and the names of the products.
@@ -18,9 +18,9 @@ pub struct Knowledge {
     places: Arc<FxHashMap<String, usize>>,
     titles: Arc<Titles>,
     /// What each product is known by.
-    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) catalogue_terms: Arc<CatalogueTerms>,
     /// A second voice beside the words, where the shop has chosen one.
-    pub(crate) meaning: Option<Arc<Meaning>>,
+    pub(crate) meaning: Option<Arc<DenseIndex>>,
     documents_revision: u64,
     catalogue_revision: u64,
 }
@@ -33,7 +33,7 @@ impl Knowledge {
             index: Arc::new(index),
             places: Arc::new(places),
             titles: Arc::new(Titles::new(snapshot)),
-            shelf: Arc::new(Shelf::default().refreshed(snapshot)),
+            catalogue_terms: Arc::new(CatalogueTerms::default().refreshed(snapshot)),
             meaning: None,
             documents_revision: snapshot.documents_revision,
             catalogue_revision: snapshot.catalogue.revision,
@@ -44,7 +44,7 @@ impl Knowledge {
     #[must_use]
     pub fn with_encoder(mut self, encoder: Arc<SentenceEncoder>) -> Self {
         let before = self.meaning.take();
-        let meaning = Meaning::new(encoder, &self.index, before.as_deref());
+        let meaning = DenseIndex::new(encoder, &self.index, before.as_deref());
         self.meaning = Some(Arc::new(meaning));
         self
     }
@@ -70,7 +70,7 @@ impl Knowledge {
         }
         if self.catalogue_revision != snapshot.catalogue.revision {
             fresh.titles = Arc::new(Titles::new(snapshot));
-            fresh.shelf = Arc::new(self.shelf.refreshed(snapshot));
+            fresh.catalogue_terms = Arc::new(self.catalogue_terms.refreshed(snapshot));
             fresh.catalogue_revision = snapshot.catalogue.revision;
         }
         fresh
@@ -86,7 +86,7 @@ impl Knowledge {
     pub fn candidates(&self, message: &str) -> Vec<(String, &str, Features)> {
         let question = Question::read(message, None);
         let near = self.meaning.clone();
-        let near = near.and_then(|meaning| Nearness::of(meaning, message));
+        let near = near.and_then(|meaning| Similarity::of(meaning, message));
         candidates(&self.index, near.as_ref(), &question, |_| true)
             .into_iter()
             .map(|found| {

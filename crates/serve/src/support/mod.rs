@@ -4,25 +4,25 @@
 //! only stretches of a source, facts read from a record and fixed phrases are
 //! ever said. What no source supports is declined, with a person offered.
 
+mod action_requests;
 mod catalogue;
-mod chooser;
-mod compose;
-mod deeds;
-mod deliver;
+mod catalogue_terms;
+mod dense_retrieval;
 mod grounding;
 pub mod improvements;
 mod knowledge;
-mod meaning;
 mod model;
-mod phrases;
+mod pipeline;
 mod policy;
+mod product_search;
 mod proposal;
 mod question;
+mod reranker;
+mod response_assembly;
+mod response_templates;
 mod route;
 mod score;
-mod shelf;
 pub mod tools;
-mod wares;
 mod wishes;
 
 use std::ops::ControlFlow;
@@ -33,15 +33,15 @@ use serde_json::{Value, json};
 use shop::{Id, Role};
 
 pub use catalogue::Selection;
-pub use chooser::{Choice, ChoiceFailure, Chooser};
-pub use compose::{Beside, answer, answer_with};
-pub use grounding::{Reference, Said, Support, is_supported};
+pub use dense_retrieval::SentenceEncoder;
+pub use grounding::{Evidence, Reference, Statement, is_supported};
 pub use knowledge::Knowledge;
-pub use meaning::SentenceEncoder;
 pub use model::Model;
-pub use phrases::{FactPhrase, Phrase};
+pub use pipeline::{Dependencies, answer, answer_with};
 pub use policy::{ActedUpon, Approver, DEFAULT_POLICY, Limits, Policy, RefundTo, Rule};
 pub use proposal::{Open, Proposal, Proposals};
+pub use reranker::{RemoteReranker, RerankFailure, Reranking};
+pub use response_templates::{FactTemplate, ResponseTemplate};
 pub use tools::HandOver;
 
 /// What a customer says, and what is known about them.
@@ -141,7 +141,7 @@ pub struct Reply {
     pub refused: usize,
     /// What was said, with what supports it.
     #[serde(skip)]
-    pub said: Vec<Said>,
+    pub statements: Vec<Statement>,
 }
 
 impl Reply {

@@ -49,9 +49,10 @@ impl Model {
     }
 
     /// For each unit: how many nats a token the question makes it likelier.
-    pub fn lifts(&self, question: &str, units: &[&str]) -> Vec<f32> {
+    pub fn pointwise_mutual_information(&self, question: &str, units: &[&str]) -> Vec<f32> {
         let most = (QUESTION_TOKENS, UNIT_TOKENS);
-        self.language.lifts(question, units, most)
+        self.language
+            .pointwise_mutual_information(question, units, most)
     }
 
     /// How many weights the language model has.

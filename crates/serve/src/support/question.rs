@@ -9,15 +9,15 @@ use shop::Product;
 
 use super::ToolRun;
 use super::catalogue::{self, Aggregate};
-use super::compose::{Draft, LONGEST_MESSAGE, Turn};
-use super::grounding::{Reference, Said};
+use super::dense_retrieval::Similarity;
+use super::grounding::{Reference, Statement};
 use super::knowledge::{NamedProduct, product_source};
-use super::meaning::Nearness;
-use super::phrases::{FactPhrase, Phrase};
+use super::pipeline::{CandidateResponse, LONGEST_MESSAGE, Turn};
+use super::product_search;
+use super::response_templates::{FactTemplate, ResponseTemplate};
 use super::route::follows_up;
 use super::score::Scored;
-use super::tools::{Asked, asked_facts, product_facts};
-use super::wares;
+use super::tools::{FactKind, asked_facts, product_facts};
 
 /// A message may hang on so many before it.
 pub(super) const MOST_EARLIER: usize = 4;
@@ -33,12 +33,12 @@ const GOODS_SHARE: f32 = 0.3;
 const ABOUT_PRODUCT: f32 = 0.3;
 
 impl Turn<'_> {
-    pub(super) fn question(&mut self) -> Draft {
+    pub(super) fn question(&mut self) -> CandidateResponse {
         let earlier = self.earlier();
         let question = Question::read(&self.message, earlier.as_deref());
         let says = |word: &str| word.chars().any(char::is_alphabetic);
         if !question.terms.iter().any(|(term, _)| says(&term.word)) {
-            return Draft::phrase("empty", Phrase::SayMore, &self.language);
+            return CandidateResponse::template("empty", ResponseTemplate::SayMore, &self.language);
         }
         let knowledge = self.knowledge;
         let named = self
@@ -47,7 +47,7 @@ impl Turn<'_> {
         if let Some(draft) = self.aggregate() {
             return draft;
         }
-        if let Some(draft) = self.wares(wares::Asked::Propose) {
+        if let Some(draft) = self.find_products(product_search::ProductIntent::Propose) {
             return draft;
         }
         if let Some(draft) = self.product_fact(&named, earlier.as_deref()) {
@@ -73,12 +73,12 @@ impl Turn<'_> {
                 > scored.first().map(|best| best.probability)
         {
             // Whether there is such a thing, no sentence about one says.
-            if let Some(draft) = self.wares(wares::Asked::Have) {
+            if let Some(draft) = self.find_products(product_search::ProductIntent::Have) {
                 return draft;
             }
             (index, scored) = (products, found);
         }
-        if let Some(chosen) = self.chosen_elsewhere(&index, &scored) {
+        if let Some(chosen) = self.remotely_reranked(&index, &scored) {
             return match chosen.as_slice() {
                 [] => self.declined(0.0),
                 places => {
@@ -104,7 +104,7 @@ impl Turn<'_> {
             }
             best => {
                 let probability = best.map_or(0.0, |best| best.probability);
-                self.wares(wares::Asked::Have)
+                self.find_products(product_search::ProductIntent::Have)
                     .or_else(|| self.answered_in_part(threshold))
                     .unwrap_or_else(|| self.declined(probability))
             }
@@ -114,13 +114,13 @@ impl Turn<'_> {
     /// The question as the rules are asked it: "Can I return a lamp?" is for
     /// texts that speak of no lamps.
     fn of_rules(&self, question: &Question) -> Question {
-        let is_kind = |term: &Term| self.knowledge.shelf.is_kind(&term.word);
+        let is_kind = |term: &Term| self.knowledge.catalogue_terms.is_kind(&term.word);
         question.clone().lightened(GOODS_SHARE, is_kind)
     }
 
     /// A message of several sentences may hold a question between others that
     /// no source speaks of: each is asked by itself, and the best is answered.
-    fn answered_in_part(&mut self, threshold: f64) -> Option<Draft> {
+    fn answered_in_part(&mut self, threshold: f64) -> Option<CandidateResponse> {
         let parts = questions_in(&self.message);
         if parts.len() < 2 {
             return None;
@@ -151,7 +151,7 @@ impl Turn<'_> {
 
     /// How near the question's meaning is to each unit, where the shop has an
     /// encoder.
-    fn meaning(&mut self, earlier: Option<&str>) -> Option<Nearness> {
+    fn meaning(&mut self, earlier: Option<&str>) -> Option<Similarity> {
         let Some(meaning) = self.knowledge.meaning.clone() else {
             self.stages.skip("meaning");
             return None;
@@ -161,21 +161,21 @@ impl Turn<'_> {
             None => self.message.clone(),
         };
         self.stages
-            .try_run("meaning", || Nearness::of(meaning, &asked))
+            .try_run("meaning", || Similarity::of(meaning, &asked))
     }
 
     /// A count or the cheapest of the catalogue, by a query over its records.
-    fn aggregate(&mut self) -> Option<Draft> {
+    fn aggregate(&mut self) -> Option<CandidateResponse> {
         let snapshot = self.snapshot;
         let (aggregate, selection) =
-            catalogue::read(&self.message, &self.asked_before(), self.shelved())?;
+            catalogue::read(&self.message, &self.asked_before(), self.catalogue_view())?;
         let arguments = json!({
             "words": selection.words, "in_stock": selection.in_stock,
         });
         let (phrase, references, result) = match aggregate {
             Aggregate::Count => {
                 let counted = Reference::CatalogueCount(selection);
-                (FactPhrase::Counted, vec![counted], json!("counted"))
+                (FactTemplate::Counted, vec![counted], json!("counted"))
             }
             Aggregate::Cheapest | Aggregate::Dearest => {
                 let id = self.stages.run("catalogue_query", || {
@@ -186,12 +186,12 @@ impl Turn<'_> {
                     Reference::ProductPrice(id.clone()),
                     Reference::ProductAvailability(id.clone()),
                 ];
-                (FactPhrase::Listed, references, json!({"product": id}))
+                (FactTemplate::Listed, references, json!({"product": id}))
             }
         };
-        let said = Said::facts(phrase, references, snapshot, &self.language)?;
-        Some(Draft {
-            said: vec![said],
+        let said = Statement::facts(phrase, references, snapshot, &self.language)?;
+        Some(CandidateResponse {
+            statements: vec![said],
             actions: vec![ToolRun {
                 tool: "catalogue_query".to_owned(),
                 arguments,
@@ -199,7 +199,7 @@ impl Turn<'_> {
             }],
             confidence: 1.0,
             route: "catalogue",
-            ..Draft::default()
+            ..CandidateResponse::default()
         })
     }
 
@@ -223,14 +223,18 @@ impl Turn<'_> {
 
     pub(super) fn calibration(&self) -> Calibration {
         if self.near.is_some() {
-            return Calibration::with_meaning();
+            return Calibration::with_encoder();
         }
         self.model
             .map_or_else(Calibration::default, |model| model.calibration.clone())
     }
 
     /// Price, stock or an attribute of a product that the message names.
-    fn product_fact(&mut self, named: &[NamedProduct], earlier: Option<&str>) -> Option<Draft> {
+    fn product_fact(
+        &mut self,
+        named: &[NamedProduct],
+        earlier: Option<&str>,
+    ) -> Option<CandidateResponse> {
         let best = named
             .first()
             .filter(|best| best.of_message >= ABOUT_PRODUCT)?;
@@ -242,7 +246,7 @@ impl Turn<'_> {
             .map(|product| &**product)
             .collect();
         let product = self.meant_variant(&alike, earlier)?;
-        let mut asked: Vec<Asked> = asked_facts(&self.message, product);
+        let mut asked: Vec<FactKind> = asked_facts(&self.message, product);
         if let (true, Some(earlier)) = (asked.is_empty(), earlier) {
             asked = asked_facts(earlier, product);
         }
@@ -251,8 +255,8 @@ impl Turn<'_> {
             return None;
         }
         let result = json!({ "product": product.id });
-        Some(Draft {
-            said,
+        Some(CandidateResponse {
+            statements: said,
             actions: vec![ToolRun {
                 tool: "product_facts".to_owned(),
                 arguments: json!({ "message": self.message }),
@@ -260,7 +264,7 @@ impl Turn<'_> {
             }],
             confidence: f64::from(best.share.min(1.0)),
             route: "product",
-            ..Draft::default()
+            ..CandidateResponse::default()
         })
     }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use corpus::support::{CANDIDATES, Candidate, Index, Question, Source};
 use shop::Id;
 
-use super::chooser::{ChoiceFailure, SHOWN};
-use super::compose::Turn;
-use super::meaning::Nearness;
+use super::dense_retrieval::Similarity;
+use super::pipeline::Turn;
+use super::reranker::{RerankFailure, SHOWN};
 
 /// A source in another language than the question counts this much.
 const OTHER_LANGUAGE: f64 = 0.85;
@@ -24,7 +24,7 @@ pub(super) struct Scored {
 /// meaning where an encoder has a say.
 pub(super) fn candidates(
     index: &Index,
-    near: Option<&Nearness>,
+    near: Option<&Similarity>,
     question: &Question,
     keep: impl Fn(&Source) -> bool,
 ) -> Vec<Candidate> {
@@ -58,9 +58,9 @@ impl Turn<'_> {
                         .iter()
                         .map(|candidate| index.text_of(candidate.source, candidate.unit))
                         .collect();
-                    let lifts = model.lifts(message, &units);
-                    for (candidate, lift) in found.iter_mut().zip(lifts) {
-                        candidate.features.set_model(lift);
+                    let information = model.pointwise_mutual_information(message, &units);
+                    for (candidate, nats) in found.iter_mut().zip(information) {
+                        candidate.features.set_model(nats);
                     }
                 });
             }
@@ -95,12 +95,12 @@ impl Turn<'_> {
 
     /// What a larger model chose among the best; `None` when there is none, or
     /// it failed, which the stages show.
-    pub(super) fn chosen_elsewhere(
+    pub(super) fn remotely_reranked(
         &mut self,
         index: &Index,
         scored: &[Scored],
     ) -> Option<Vec<usize>> {
-        let chooser = self.beside.chooser.filter(|_| !scored.is_empty())?;
+        let reranker = self.beside.reranker.filter(|_| !scored.is_empty())?;
         let sentences: Vec<&str> = scored
             .iter()
             .take(SHOWN)
@@ -109,13 +109,13 @@ impl Turn<'_> {
         let message = &self.message;
         let mut choice = None;
         let places = self.stages.try_run("backend", || {
-            let made = choice.insert(chooser.choose(message, &sentences));
+            let made = choice.insert(reranker.rerank(message, &sentences));
             // A number that was not shown is no choice.
             if let Ok(places) = &made.places
                 && places.iter().any(|place| *place >= sentences.len())
             {
                 let reason = "a number that was not shown".to_owned();
-                made.places = Err(ChoiceFailure::Unreadable(reason));
+                made.places = Err(RerankFailure::Unreadable(reason));
             }
             made.places.clone().ok()
         });

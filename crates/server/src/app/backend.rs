@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use serve::support::{Choice, ChoiceFailure, Chooser};
+use serve::support::{RemoteReranker, RerankFailure, Reranking};
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
 
 use super::now;
@@ -79,14 +79,14 @@ impl Backend {
     }
 
     /// Takes tokens off the day's budget.
-    fn spend(&self, tokens: u64) -> Result<(), ChoiceFailure> {
+    fn spend(&self, tokens: u64) -> Result<(), RerankFailure> {
         let today = now().as_seconds() / DAY;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.0 != today {
             *used = (today, 0);
         }
         if used.1 + tokens > self.tokens_per_day {
-            return Err(ChoiceFailure::OverBudget);
+            return Err(RerankFailure::OverBudget);
         }
         used.1 += tokens;
         Ok(())
@@ -135,10 +135,10 @@ impl Backend {
     }
 
     /// One request within what is left of the time.
-    fn ask(&self, body: &Value, until: Instant) -> Result<Vec<usize>, ChoiceFailure> {
+    fn ask(&self, body: &Value, until: Instant) -> Result<Vec<usize>, RerankFailure> {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(ChoiceFailure::TimedOut);
+            return Err(RerankFailure::TimedOut);
         }
         let mut request = self
             .agent
@@ -153,7 +153,7 @@ impl Backend {
         let response = request.send(body.to_string()).map_err(failure)?;
         let status = response.status();
         if !status.is_success() {
-            return Err(ChoiceFailure::Refused(status.as_u16()));
+            return Err(RerankFailure::Refused(status.as_u16()));
         }
         let body = response.into_body().into_reader().take(LONGEST_ANSWER);
         let mut lines = BufReader::new(body);
@@ -164,15 +164,15 @@ impl Backend {
             let read = lines.read_until(b'\n', &mut line);
             // A stream that trickles on is not waited for beyond the time.
             if Instant::now() >= until {
-                return Err(ChoiceFailure::TimedOut);
+                return Err(RerankFailure::TimedOut);
             }
             match read {
                 Ok(0) => return answer.chosen(),
                 Ok(_) => answer.hear(&String::from_utf8_lossy(&line)),
                 Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-                    return Err(ChoiceFailure::TimedOut);
+                    return Err(RerankFailure::TimedOut);
                 }
-                Err(error) => return Err(ChoiceFailure::Unreachable(error.to_string())),
+                Err(error) => return Err(RerankFailure::Unreachable(error.to_string())),
             }
             if answer.is_whole() {
                 return answer.chosen();
@@ -181,18 +181,18 @@ impl Backend {
     }
 }
 
-fn failure(error: ureq::Error) -> ChoiceFailure {
+fn failure(error: ureq::Error) -> RerankFailure {
     match error {
-        ureq::Error::Timeout(_) => ChoiceFailure::TimedOut,
+        ureq::Error::Timeout(_) => RerankFailure::TimedOut,
         ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-            ChoiceFailure::TimedOut
+            RerankFailure::TimedOut
         }
-        other => ChoiceFailure::Unreachable(other.to_string()),
+        other => RerankFailure::Unreachable(other.to_string()),
     }
 }
 
-impl Chooser for Backend {
-    fn choose(&self, question: &str, sentences: &[&str]) -> Choice {
+impl RemoteReranker for Backend {
+    fn rerank(&self, question: &str, sentences: &[&str]) -> Reranking {
         let until = Instant::now() + self.timeout;
         let mut form = Form::JsonSchema;
         let mut tries = 0;
@@ -201,27 +201,27 @@ impl Chooser for Backend {
             let prompt = body.to_string().chars().count() as u64;
             if let Err(failure) = self.spend(prompt / CHARACTERS_PER_TOKEN + MOST_NEW_TOKENS) {
                 let places = Err(failure);
-                return Choice { tries, places };
+                return Reranking { tries, places };
             }
             tries += 1;
             let places = self.ask(&body, until);
             let again = match &places {
                 // It may know tools where it knows no schema.
-                Err(ChoiceFailure::Refused(400 | 404 | 415 | 422)) => {
+                Err(RerankFailure::Refused(400 | 404 | 415 | 422)) => {
                     form = Form::ToolCall;
                     true
                 }
-                Err(ChoiceFailure::Refused(status)) => *status >= 500 || *status == 429,
-                Err(ChoiceFailure::Unreachable(_)) => true,
+                Err(RerankFailure::Refused(status)) => *status >= 500 || *status == 429,
+                Err(RerankFailure::Unreachable(_)) => true,
                 Err(
-                    ChoiceFailure::TimedOut
-                    | ChoiceFailure::OverBudget
-                    | ChoiceFailure::Unreadable(_),
+                    RerankFailure::TimedOut
+                    | RerankFailure::OverBudget
+                    | RerankFailure::Unreadable(_),
                 )
                 | Ok(_) => false,
             };
             if !again || tries >= TRIES {
-                return Choice { tries, places };
+                return Reranking { tries, places };
             }
         }
     }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serve::support::{Beside, Chooser};
+use serve::support::{Dependencies, RemoteReranker};
 use shop::Service;
 
 use super::backend::Backend;
@@ -70,9 +70,9 @@ pub struct Loaded {
 
 impl Loaded {
     /// What support may ask beside its own sources.
-    pub fn beside<'a>(&'a self, backend: Option<&'a Backend>) -> Beside<'a> {
-        Beside {
-            chooser: backend.map(|backend| backend as &dyn Chooser),
+    pub fn dependencies<'a>(&'a self, backend: Option<&'a Backend>) -> Dependencies<'a> {
+        Dependencies {
+            reranker: backend.map(|backend| backend as &dyn RemoteReranker),
             search: self.search.as_ref().map(|part| {
                 let model = part.model.as_ref().map(|model| &*model.model);
                 (&*part.index, model)

@@ -1,7 +1,7 @@
 //! What every request shares: the store, the models that serve, the queues.
 
 mod backend;
-mod lane;
+mod bounded_queue;
 mod loaded;
 pub mod open_proposals;
 mod recorder;
@@ -19,9 +19,9 @@ use shop::{DecisionRecord, Id, Service, Timestamp};
 use store::{Snapshot, Store};
 
 pub use backend::Backend;
-pub use lane::{Lane, LaneError};
+pub use bounded_queue::{BoundedQueue, QueueError};
 pub use loaded::{InsightPart, Loaded, SupportPart};
-pub use recorder::{Place, Recorder};
+pub use recorder::{DecisionPermit, Recorder};
 pub use refresh::refresh_once;
 pub use tasks::{Status, Task, TaskProgress, Tasks};
 pub use usage::Usage;
@@ -38,16 +38,16 @@ const WAITING: usize = 64;
 /// chance.
 const CONVERSATION_LOCKS: usize = 256;
 
-/// The lanes of the four services.
-pub struct Lanes {
+/// The queues of the four services.
+pub struct Queues {
     /// Search and suggestions.
-    pub search: Lane,
+    pub search: BoundedQueue,
     /// Recommendations.
-    pub recommend: Lane,
+    pub recommend: BoundedQueue,
     /// Support answers.
-    pub support: Lane,
+    pub support: BoundedQueue,
     /// Insight.
-    pub insight: Lane,
+    pub insight: BoundedQueue,
 }
 
 /// What every request shares.
@@ -59,7 +59,7 @@ pub struct App {
     /// Who may do what.
     pub gate: Gate,
     /// Where model work waits.
-    pub lanes: Lanes,
+    pub queues: Queues,
     /// Imports and training.
     pub tasks: Arc<Tasks>,
     /// Uploads are imported one after another, in the order they came: of two
@@ -114,11 +114,11 @@ impl App {
             backend: Backend::of(&config).map(Arc::new),
             signer,
             proposals: Mutex::new(open_proposals::restored(&store.snapshot(), now())),
-            lanes: Lanes {
-                search: Lane::new("search", threads, WAITING),
-                recommend: Lane::new("recommend", threads, WAITING),
-                support: Lane::new("support", threads, WAITING),
-                insight: Lane::new("insight", threads, WAITING),
+            queues: Queues {
+                search: BoundedQueue::new("search", threads, WAITING),
+                recommend: BoundedQueue::new("recommend", threads, WAITING),
+                support: BoundedQueue::new("support", threads, WAITING),
+                insight: BoundedQueue::new("insight", threads, WAITING),
             },
             tasks: Arc::new(Tasks::default()),
             imports: Arc::default(),
@@ -156,8 +156,8 @@ impl App {
     }
 
     /// A place for a decision, or `None` when the log cannot keep up.
-    pub fn place(&self) -> Option<Place> {
-        self.recorder.place()
+    pub fn reserve_decision(&self) -> Option<DecisionPermit> {
+        self.recorder.reserve_decision()
     }
 
     /// Returns when every decision so far is in the log.
@@ -188,13 +188,13 @@ impl App {
 
     /// How many wait, by queue.
     pub fn queue_depths(&self) -> [(&'static str, usize); 5] {
-        let lanes = &self.lanes;
-        let depth = |lane: &Lane| (lane.name(), lane.depth());
+        let queues = &self.queues;
+        let depth = |queue: &BoundedQueue| (queue.name(), queue.depth());
         [
-            depth(&lanes.search),
-            depth(&lanes.recommend),
-            depth(&lanes.support),
-            depth(&lanes.insight),
+            depth(&queues.search),
+            depth(&queues.recommend),
+            depth(&queues.support),
+            depth(&queues.insight),
             ("decisions", self.recorder.depth()),
         ]
     }

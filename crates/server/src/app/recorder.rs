@@ -23,9 +23,9 @@ enum Order {
 pub struct Recorder(mpsc::Sender<Order>);
 
 /// A place in the queue, held while the answer is worked out.
-pub struct Place(mpsc::OwnedPermit<Order>);
+pub struct DecisionPermit(mpsc::OwnedPermit<Order>);
 
-impl Place {
+impl DecisionPermit {
     /// Hands in the decision.
     pub fn record(self, decision: DecisionRecord) {
         self.0.send(Order::Record(Box::new(decision)));
@@ -41,8 +41,8 @@ impl Recorder {
     }
 
     /// A place for one decision, or `None` when the log cannot keep up.
-    pub fn place(&self) -> Option<Place> {
-        self.0.clone().try_reserve_owned().ok().map(Place)
+    pub fn reserve_decision(&self) -> Option<DecisionPermit> {
+        self.0.clone().try_reserve_owned().ok().map(DecisionPermit)
     }
 
     /// How many decisions wait.

@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use models::PublishedModel;
 
-use super::{Base, Draft, is_wanted};
+use super::{Base, UnfinishedBase, is_wanted};
 
 /// Copies a Hugging Face folder or a GGUF file into the data folder, where it
 /// stays when the original goes.
@@ -18,7 +18,7 @@ pub fn import(data: &Path, path: &Path, name: Option<&str>) -> anyhow::Result<Ba
         Some(name) => name.to_owned(),
         None => name_of(path)?,
     };
-    let draft = Draft::open(data, &name)?;
+    let draft = UnfinishedBase::open(data, &name)?;
     let copied = copy(path, &draft.folder).and_then(|()| {
         let source = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         draft.finish(source.display().to_string())

@@ -50,14 +50,16 @@ pub struct Base {
 }
 
 /// The folder of all bases.
-pub fn shelf(data: &Path) -> PathBuf {
+pub fn base_models_folder(data: &Path) -> PathBuf {
     data.join("bases")
 }
 
 /// The bases of a data folder by name. One whose description cannot be read
 /// is left out.
 pub fn list(data: &Path) -> Vec<Base> {
-    let entries = std::fs::read_dir(shelf(data)).into_iter().flatten();
+    let entries = std::fs::read_dir(base_models_folder(data))
+        .into_iter()
+        .flatten();
     let read = |folder: PathBuf| -> Option<Base> {
         serde_json::from_slice(&std::fs::read(folder.join(DESCRIPTION)).ok()?).ok()
     };
@@ -71,7 +73,7 @@ pub fn list(data: &Path) -> Vec<Base> {
 /// The folder of the base of this name.
 pub fn named(data: &Path, name: &str) -> Option<PathBuf> {
     let known = list(data).iter().any(|base| base.name == name);
-    known.then(|| shelf(data).join(name))
+    known.then(|| base_models_folder(data).join(name))
 }
 
 /// The model that `--base` names: a base of this data folder, or a path.
@@ -113,17 +115,17 @@ fn checked_name(name: &str) -> anyhow::Result<String> {
 }
 
 /// The folder that a base is made in, and its place when it is whole.
-struct Draft {
+struct UnfinishedBase {
     folder: PathBuf,
     place: PathBuf,
     name: String,
 }
 
-impl Draft {
+impl UnfinishedBase {
     /// Opens the draft of a base; what an earlier try left there stays.
-    fn open(data: &Path, name: &str) -> anyhow::Result<Draft> {
+    fn open(data: &Path, name: &str) -> anyhow::Result<UnfinishedBase> {
         let name = checked_name(name)?;
-        let place = shelf(data).join(&name);
+        let place = base_models_folder(data).join(&name);
         if place.exists() {
             bail!(
                 "there is a base {name} already in {}: give another `--name`, or delete that folder",
@@ -131,10 +133,10 @@ impl Draft {
             );
         }
         // No base's name begins with a point, so no draft can be taken for one.
-        let folder = shelf(data).join(format!(".{name}"));
+        let folder = base_models_folder(data).join(format!(".{name}"));
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        Ok(Draft {
+        Ok(UnfinishedBase {
             folder,
             place,
             name,
@@ -173,7 +175,7 @@ impl Draft {
                 self.place.display()
             )
         })?;
-        std::fs::File::open(shelf_of(&self.place))?.sync_all()?;
+        std::fs::File::open(base_models_folder_of(&self.place))?.sync_all()?;
         Ok(base)
     }
 
@@ -184,7 +186,7 @@ impl Draft {
     }
 }
 
-fn shelf_of(place: &Path) -> &Path {
+fn base_models_folder_of(place: &Path) -> &Path {
     place.parent().unwrap_or(Path::new("."))
 }
 

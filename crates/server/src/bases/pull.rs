@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shop::Progress;
 
 use super::download::{Checksum, Client, RemoteFile};
-use super::{Base, Draft, is_wanted};
+use super::{Base, UnfinishedBase, is_wanted};
 
 /// Beside unfinished downloads: the commit that they are of.
 const NOTE: &str = ".commit";
@@ -133,7 +133,7 @@ pub fn pull(
     stop: &AtomicBool,
 ) -> anyhow::Result<Base> {
     let reference = Reference::parse(reference)?;
-    let draft = Draft::open(data, name.unwrap_or(reference.name()))?;
+    let draft = UnfinishedBase::open(data, name.unwrap_or(reference.name()))?;
     let client = Client::new(hub.token.clone(), stop, progress);
     let Reference {
         repository,
@@ -169,7 +169,7 @@ pub fn pull(
 }
 
 /// What was received of another commit belongs to another model.
-fn start_over_at_another_commit(draft: &Draft, commit: &str) -> anyhow::Result<()> {
+fn start_over_at_another_commit(draft: &UnfinishedBase, commit: &str) -> anyhow::Result<()> {
     let note = draft.folder.join(NOTE);
     if std::fs::read_to_string(&note).is_ok_and(|noted| noted != commit) {
         draft.discard();

@@ -253,7 +253,7 @@ fn what_is_no_model_leaves_nothing_behind() {
         let error = import(&scene.data(), &scene.original(), Some(name)).expect_err(name);
         assert!(!error.to_string().is_empty());
     }
-    let left = std::fs::read_dir(shelf(&scene.data()))
+    let left = std::fs::read_dir(base_models_folder(&scene.data()))
         .into_iter()
         .flatten();
     assert_eq!(left.count(), 0);
@@ -294,7 +294,7 @@ fn a_pull_goes_on_where_an_earlier_one_was_given_up() {
         "{given_up:#}"
     );
     let weights = std::fs::read(scene.original().join("model.safetensors")).unwrap();
-    let part = shelf(&scene.data()).join(".small/model.safetensors.part");
+    let part = base_models_folder(&scene.data()).join(".small/model.safetensors.part");
     std::fs::write(part, &weights[..10_000]).unwrap();
     let (pulled, requests) = scene.pull(Mood::Honest);
     pulled.unwrap();

@@ -164,7 +164,7 @@ pub fn offered(app: &App, proposal: Proposal) -> Value {
     });
     let digest = digest(&token);
     // A full log loses it and counts that; it waits in memory all the same.
-    if let Some(place) = app.place() {
+    if let Some(place) = app.reserve_decision() {
         place.record(open_proposals::opened(&digest, &proposal));
     }
     app.proposals().keep(digest, proposal);
@@ -192,7 +192,7 @@ async fn confirm(
         app.proposals()
             .forget(&token, customer.as_ref())
             .map_err(|refusal| refused(&refusal))?;
-        if let Some(place) = app.place() {
+        if let Some(place) = app.reserve_decision() {
             place.record(open_proposals::declined(&token, customer.as_ref()));
         }
         return Ok(Json(json!({"done": false, "declined": true})));
@@ -276,7 +276,7 @@ fn audit_line(
 
 /// What was refused is written down too; a full log loses it and counts that.
 fn note_refusal(app: &App, customer: Option<Id>, tool: Tool, arguments: &Value, refusal: &Refusal) {
-    if let Some(place) = app.place() {
+    if let Some(place) = app.reserve_decision() {
         let outcome = json!({"refused": refusal.reason, "message": refusal.message});
         place.record(audit_line(customer.as_ref(), tool, arguments, outcome));
     }

@@ -1,5 +1,5 @@
 //! How every service is asked: a place for the decision first, then the work
-//! in its lane, then the decision on its way to the log.
+//! in its queue, then the decision on its way to the log.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use serve::{Context, Decision, ServeError};
 use shop::{Id, Service, Timestamp};
 
 use super::error::ApiError;
-use super::{lane_error, serve_error};
-use crate::app::{App, Lane, Place, decision_record, fresh_id, now, seed_of};
+use super::{queue_error, serve_error};
+use crate::app::{App, BoundedQueue, DecisionPermit, decision_record, fresh_id, now, seed_of};
 
 /// For whom an answer is.
 #[derive(Debug, Clone, Default)]
@@ -25,42 +25,43 @@ pub struct Made<T> {
     /// The answer.
     pub decision: Decision<T>,
     service: Service,
-    place: Place,
+    place: DecisionPermit,
     time: Timestamp,
 }
 
-fn lane_of(app: &App, service: Service) -> &Lane {
+fn lane_of(app: &App, service: Service) -> &BoundedQueue {
     match service {
-        Service::Support => &app.lanes.support,
-        Service::Search => &app.lanes.search,
-        Service::Recommend => &app.lanes.recommend,
-        Service::Insight => &app.lanes.insight,
+        Service::Support => &app.queues.support,
+        Service::Search => &app.queues.search,
+        Service::Recommend => &app.queues.recommend,
+        Service::Insight => &app.queues.insight,
     }
 }
 
-/// Runs `work` on the present snapshot in the lane of its service, for answers
+/// Runs `work` on the present snapshot in the queue of its service, for answers
 /// that are not worth a record. Refused at once when too much is waiting.
 pub async fn look<T: Send + 'static>(
     app: &Arc<App>,
     service: Service,
     work: impl FnOnce(&Context<'_>) -> Result<T, ServeError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let lane = lane_of(app, service);
+    let queue = lane_of(app, service);
     let snapshot = app.snapshot();
     let decision_id = fresh_id();
     let context_now = now();
-    lane.run(move || {
-        let seed = seed_of(&decision_id);
-        work(&Context {
-            snapshot: &snapshot,
-            decision_id,
-            now: context_now,
-            seed,
+    queue
+        .run(move || {
+            let seed = seed_of(&decision_id);
+            work(&Context {
+                snapshot: &snapshot,
+                decision_id,
+                now: context_now,
+                seed,
+            })
         })
-    })
-    .await
-    .map_err(|error| lane_error(lane.name(), error))?
-    .map_err(serve_error)
+        .await
+        .map_err(|error| queue_error(queue.name(), error))?
+        .map_err(serve_error)
 }
 
 /// Runs `work` like [`look`] and holds a place in the log for its decision.
@@ -72,7 +73,7 @@ pub async fn make<T: Send + 'static>(
     work: impl FnOnce(&Context<'_>) -> Result<Decision<T>, ServeError> + Send + 'static,
 ) -> Result<Made<T>, ApiError> {
     let place = app
-        .place()
+        .reserve_decision()
         .ok_or_else(|| ApiError::overloaded("decisions"))?;
     let time = now();
     let mut decision = look(app, service, work).await?;

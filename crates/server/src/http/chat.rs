@@ -216,7 +216,7 @@ async fn answer(
     Ok(done)
 }
 
-/// Answers in the lane; each proposal gets its token on the way out.
+/// Answers in the queue; each proposal gets its token on the way out.
 async fn make_offering(
     app: &Arc<App>,
     part: SupportPart,
@@ -231,12 +231,12 @@ async fn make_offering(
     let (backend, loaded) = (app.backend.clone(), app.loaded());
     let made = make(app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
-        let beside = loaded.beside(backend.as_deref());
+        let dependencies = loaded.dependencies(backend.as_deref());
         serve::support::answer_with(
             context,
             &part.knowledge,
             model,
-            beside,
+            dependencies,
             &asked,
             &mut |event| {
                 let piece = match event {

@@ -168,12 +168,12 @@ async fn answered(
     let made = make(app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
         let id = context.decision_id.to_string();
-        let beside = loaded.beside(backend.as_deref());
+        let dependencies = loaded.dependencies(backend.as_deref());
         serve::support::answer_with(
             context,
             &part.knowledge,
             model,
-            beside,
+            dependencies,
             &request,
             &mut |event| {
                 let SupportEvent::Token(text) = event else {

@@ -51,7 +51,7 @@ pub use endpoint::Endpoint;
 pub use error::{ApiError, Code};
 pub use server::{serve, stop_signal};
 
-use crate::app::{App, LaneError, fresh_id};
+use crate::app::{App, QueueError, fresh_id};
 use crate::pages;
 
 /// Every route of the JSON interface.
@@ -179,11 +179,11 @@ async fn name_request(request: Request, next: Next) -> Response {
     response
 }
 
-/// A lane's refusal as an answer.
-fn lane_error(lane: &str, error: LaneError) -> ApiError {
+/// A queue's refusal as an answer.
+fn queue_error(queue: &str, error: QueueError) -> ApiError {
     match error {
-        LaneError::Full => ApiError::overloaded(lane),
-        LaneError::Failed => ApiError::internal(format!("work in the lane {lane} panicked")),
+        QueueError::Full => ApiError::overloaded(queue),
+        QueueError::Failed => ApiError::internal(format!("work in the queue {queue} panicked")),
     }
 }
 

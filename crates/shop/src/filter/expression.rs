@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::same;
-use crate::{Availability, Place, Product};
+use crate::{Availability, GeoPoint, Product};
 
 /// How a condition on the place of a product is called.
 pub const NEAR: &str = "_geoRadius";
@@ -58,7 +58,7 @@ pub enum Expression {
     /// The field has a value.
     Exists(String),
     /// The product is within so many metres of a place.
-    Near(Place, f64),
+    Near(GeoPoint, f64),
 }
 
 impl Expression {

@@ -3,7 +3,7 @@
 
 use super::expression::{Comparison, Expression, NEAR};
 use super::fields::{NamedField, NamedFields};
-use crate::Place;
+use crate::GeoPoint;
 
 /// How deep brackets and NOT may nest.
 const DEEPEST: usize = 32;
@@ -254,7 +254,7 @@ impl Parser {
             return Err(self.expected("\")\""));
         }
         let [latitude, longitude, metres] = numbers;
-        match Place::new(latitude, longitude) {
+        match GeoPoint::new(latitude, longitude) {
             Some(place) if metres >= 0.0 => Ok(Expression::Near(place, metres)),
             _ => {
                 self.at -= 1;

@@ -1,6 +1,6 @@
 use corpus::support::{
-    CANDIDATES, Calibration, Candidate, Index, Judged, LearnedAnswers, QUESTION_TOKENS, Question,
-    QuestionPair, UNIT_TOKENS, pairs, unrelated_questions,
+    CANDIDATES, Calibration, Candidate, Index, JudgedMatch, LearnedAnswers, QUESTION_TOKENS,
+    Question, QuestionPair, UNIT_TOKENS, pairs, unrelated_questions,
 };
 use corpus::{Corpus, Split};
 use models::LanguageModel;
@@ -102,8 +102,8 @@ pub(super) fn run(
     })
 }
 
-fn wrong(candidate: &Candidate, weight: f64) -> Judged {
-    Judged {
+fn wrong(candidate: &Candidate, weight: f64) -> JudgedMatch {
+    JudgedMatch {
         features: candidate.features,
         answers: false,
         weight,
@@ -129,9 +129,11 @@ impl Judge<'_> {
                 .map(|candidate| self.index.text_of(candidate.source, candidate.unit))
                 .collect();
             let most = (QUESTION_TOKENS, UNIT_TOKENS);
-            let lifts = self.language.lifts(question, &units, most);
-            for (candidate, lift) in found.iter_mut().zip(lifts) {
-                candidate.features.set_model(lift);
+            let information = self
+                .language
+                .pointwise_mutual_information(question, &units, most);
+            for (candidate, nats) in found.iter_mut().zip(information) {
+                candidate.features.set_model(nats);
             }
         }
         found
@@ -139,11 +141,11 @@ impl Judge<'_> {
 
     /// The right candidate, the wrong ones, and what is left to choose from
     /// when the right source is not there.
-    fn learn(&self, pair: &QuestionPair, judged: &mut Vec<Judged>) {
+    fn learn(&self, pair: &QuestionPair, judged: &mut Vec<JudgedMatch>) {
         let weight = if pair.real { 1.0 } else { MADE_WEIGHT };
         let found = self.candidates(&pair.question, None, pair.real);
         let right = |candidate: &&Candidate| self.is_right(candidate, pair);
-        judged.extend(found.iter().find(right).map(|candidate| Judged {
+        judged.extend(found.iter().find(right).map(|candidate| JudgedMatch {
             features: candidate.features,
             answers: true,
             weight,

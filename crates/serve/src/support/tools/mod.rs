@@ -48,7 +48,7 @@ pub(super) use find_orders::find_orders;
 pub use hand_over::HandOver;
 pub(super) use hand_over::hand_over;
 pub(super) use order_status::{order_facts, order_status};
-pub(super) use product_facts::{Asked, asked_facts, product_facts};
+pub(super) use product_facts::{FactKind, asked_facts, product_facts};
 pub use session::Session;
 
 /// Every tool there is.

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use shop::{Id, Order};
 use store::Snapshot;
 
-use super::super::grounding::{Reference, Said};
-use super::super::phrases::FactPhrase;
+use super::super::grounding::{Reference, Statement};
+use super::super::response_templates::FactTemplate;
 
 /// The customer's own order with this number, as they may write it (`#W12`,
 /// `w12`). Another customer's order is as good as none.
@@ -31,22 +31,25 @@ fn normalised(number: &str) -> String {
 }
 
 /// What the record says about the order, a sentence a fact.
-pub fn order_facts(order: &Order, snapshot: &Snapshot, language: &str) -> Vec<Said> {
+pub fn order_facts(order: &Order, snapshot: &Snapshot, language: &str) -> Vec<Statement> {
     let id = || order.id.clone();
     [
         (
-            FactPhrase::OrderStatus,
+            FactTemplate::OrderStatus,
             vec![Reference::OrderNumber(id()), Reference::OrderStatus(id())],
         ),
         (
-            FactPhrase::OrderTracking,
+            FactTemplate::OrderTracking,
             vec![Reference::OrderTracking(id())],
         ),
-        (FactPhrase::OrderPlaced, vec![Reference::OrderPlaced(id())]),
-        (FactPhrase::OrderItems, vec![Reference::OrderItems(id())]),
-        (FactPhrase::OrderTotal, vec![Reference::OrderTotal(id())]),
+        (
+            FactTemplate::OrderPlaced,
+            vec![Reference::OrderPlaced(id())],
+        ),
+        (FactTemplate::OrderItems, vec![Reference::OrderItems(id())]),
+        (FactTemplate::OrderTotal, vec![Reference::OrderTotal(id())]),
     ]
     .into_iter()
-    .filter_map(|(phrase, references)| Said::facts(phrase, references, snapshot, language))
+    .filter_map(|(phrase, references)| Statement::facts(phrase, references, snapshot, language))
     .collect()
 }

@@ -1,12 +1,12 @@
 use shop::{Id, Product};
 use store::Snapshot;
 
-use super::super::grounding::{Reference, Said};
-use super::super::phrases::FactPhrase;
+use super::super::grounding::{Reference, Statement};
+use super::super::response_templates::FactTemplate;
 
 /// Which fact of a product a message asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum FactKind {
     Price,
     Availability,
     Brand,
@@ -49,15 +49,15 @@ const RATING: &[&str] = &[
 ];
 
 /// The facts that a message asks for, in the order of this table.
-pub fn asked_facts(message: &str, product: &Product) -> Vec<Asked> {
+pub fn asked_facts(message: &str, product: &Product) -> Vec<FactKind> {
     let lower = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     let mut asked = Vec::new();
     for (fact, words) in [
-        (Asked::Price, PRICE),
-        (Asked::Availability, AVAILABILITY),
-        (Asked::Brand, BRAND),
-        (Asked::Rating, RATING),
+        (FactKind::Price, PRICE),
+        (FactKind::Availability, AVAILABILITY),
+        (FactKind::Brand, BRAND),
+        (FactKind::Rating, RATING),
     ] {
         if has(words) {
             asked.push(fact);
@@ -66,7 +66,7 @@ pub fn asked_facts(message: &str, product: &Product) -> Vec<Asked> {
     for name in product.attributes.keys() {
         let spoken = name.to_lowercase().replace('_', " ");
         if !spoken.is_empty() && (lower.contains(&spoken) || same_concept(&spoken, &lower)) {
-            asked.push(Asked::Attribute(name.clone()));
+            asked.push(FactKind::Attribute(name.clone()));
         }
     }
     asked
@@ -87,29 +87,29 @@ fn same_concept(name: &str, message: &str) -> bool {
 /// The facts as sentences, each read from the product's record.
 pub fn product_facts(
     product: &Id,
-    asked: &[Asked],
+    asked: &[FactKind],
     snapshot: &Snapshot,
     language: &str,
-) -> Vec<Said> {
+) -> Vec<Statement> {
     let title = || Reference::ProductTitle(product.clone());
     asked
         .iter()
         .filter_map(|fact| {
             let id = product.clone();
             let (phrase, reference) = match fact {
-                Asked::Price => (FactPhrase::ProductPrice, Reference::ProductPrice(id)),
-                Asked::Availability => (
-                    FactPhrase::ProductAvailability,
+                FactKind::Price => (FactTemplate::ProductPrice, Reference::ProductPrice(id)),
+                FactKind::Availability => (
+                    FactTemplate::ProductAvailability,
                     Reference::ProductAvailability(id),
                 ),
-                Asked::Brand => (FactPhrase::ProductBrand, Reference::ProductBrand(id)),
-                Asked::Rating => (FactPhrase::ProductRating, Reference::ProductRating(id)),
-                Asked::Attribute(name) => (
-                    FactPhrase::ProductAttribute,
+                FactKind::Brand => (FactTemplate::ProductBrand, Reference::ProductBrand(id)),
+                FactKind::Rating => (FactTemplate::ProductRating, Reference::ProductRating(id)),
+                FactKind::Attribute(name) => (
+                    FactTemplate::ProductAttribute,
                     Reference::ProductAttribute(id, name.clone()),
                 ),
             };
-            Said::facts(phrase, vec![title(), reference], snapshot, language)
+            Statement::facts(phrase, vec![title(), reference], snapshot, language)
         })
         .collect()
 }

@@ -21,7 +21,7 @@ impl Reader<'_> {
         let all = clause.says(&["all", "every", "everything", "全部", "所有"])
             || self.names_an_order(clause)
             || open.len() == 1 && named.is_empty();
-        // Said of this deed and not turned round ("if that takes the entire
+        // Statement of this deed and not turned round ("if that takes the entire
         // order, do not").
         let said = clause.text.as_str();
         let whole = (said.contains("whole order") || said.contains("entire order"))

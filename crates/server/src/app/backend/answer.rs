@@ -2,7 +2,7 @@
 //! one as server-sent events; in the content or as a tool's arguments.
 
 use serde_json::Value;
-use serve::support::ChoiceFailure;
+use serve::support::RerankFailure;
 
 /// What has been heard so far.
 #[derive(Debug, Default)]
@@ -45,13 +45,13 @@ impl Answer {
     }
 
     /// The numbers in the answer.
-    pub(super) fn chosen(mut self) -> Result<Vec<usize>, ChoiceFailure> {
+    pub(super) fn chosen(mut self) -> Result<Vec<usize>, RerankFailure> {
         if !self.plain.is_empty() {
             let whole: Value = serde_json::from_str(&self.plain)
-                .map_err(|error| ChoiceFailure::Unreadable(format!("no JSON: {error}")))?;
+                .map_err(|error| RerankFailure::Unreadable(format!("no JSON: {error}")))?;
             self.take(&whole["choices"][0]["message"]);
         }
-        numbers(&self.said).map_err(ChoiceFailure::Unreadable)
+        numbers(&self.said).map_err(RerankFailure::Unreadable)
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 /// What a server does with its connections, one after the other; the last is
 /// done again.
 #[derive(Debug, Clone)]
-enum Deed {
+enum ScriptedAnswer {
     Says(String),
     Hangs,
     /// Says this, again and again, slowly.
@@ -14,12 +14,12 @@ enum Deed {
 }
 
 /// A server of its own thread that lives as long as the test's process.
-fn serving(deeds: Vec<Deed>) -> Backend {
+fn serving(script: Vec<ScriptedAnswer>) -> Backend {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for (number, stream) in listener.incoming().flatten().enumerate() {
-            let deed = deeds[number.min(deeds.len() - 1)].clone();
+            let deed = script[number.min(script.len() - 1)].clone();
             std::thread::spawn(move || answer_with(stream, &deed));
         }
     });
@@ -31,13 +31,13 @@ fn serving(deeds: Vec<Deed>) -> Backend {
     Backend::of(&config).unwrap()
 }
 
-fn answer_with(mut stream: std::net::TcpStream, deed: &Deed) {
+fn answer_with(mut stream: std::net::TcpStream, deed: &ScriptedAnswer) {
     let mut read = [0; 65_536];
     let _ = stream.read(&mut read);
     match deed {
-        Deed::Says(text) => drop(stream.write_all(text.as_bytes())),
-        Deed::Hangs => std::thread::sleep(Duration::from_secs(5)),
-        Deed::Trickles(text) => {
+        ScriptedAnswer::Says(text) => drop(stream.write_all(text.as_bytes())),
+        ScriptedAnswer::Hangs => std::thread::sleep(Duration::from_secs(5)),
+        ScriptedAnswer::Trickles(text) => {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
             while stream.write_all(text.as_bytes()).is_ok() {
                 std::thread::sleep(Duration::from_millis(20));
@@ -46,24 +46,24 @@ fn answer_with(mut stream: std::net::TcpStream, deed: &Deed) {
     }
 }
 
-fn whole(body: &str) -> Deed {
+fn whole(body: &str) -> ScriptedAnswer {
     let length = body.len();
-    Deed::Says(format!(
+    ScriptedAnswer::Says(format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
     ))
 }
 
-fn status(line: &str) -> Deed {
-    Deed::Says(format!(
+fn status(line: &str) -> ScriptedAnswer {
+    ScriptedAnswer::Says(format!(
         "HTTP/1.1 {line}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     ))
 }
 
-fn content(text: &str) -> Deed {
+fn content(text: &str) -> ScriptedAnswer {
     whole(&json!({"choices": [{"message": {"content": text}}]}).to_string())
 }
 
-fn streamed(pieces: &[Value]) -> Deed {
+fn streamed(pieces: &[Value]) -> ScriptedAnswer {
     let events: String = pieces
         .iter()
         .map(|piece| format!("data: {}\n\n", json!({"choices": [{"delta": piece}]})))
@@ -71,8 +71,8 @@ fn streamed(pieces: &[Value]) -> Deed {
     whole(&format!(": hello\n\n{events}data: [DONE]\n\n"))
 }
 
-fn chosen(deeds: &[Deed]) -> Choice {
-    serving(deeds.to_vec()).choose("q", &["a", "b"])
+fn chosen(script: &[ScriptedAnswer]) -> Reranking {
+    serving(script.to_vec()).rerank("q", &["a", "b"])
 }
 
 #[test]
@@ -85,15 +85,15 @@ fn numbers_come_back_whole_streamed_or_as_a_tool_call() {
     ]);
     let arguments = |text: &str| json!({"tool_calls": [{"function": {"arguments": text}}]});
     let called = streamed(&[arguments("{\"chosen\":"), arguments("[1,0]}")]);
-    for (deeds, tries) in [
+    for (script, tries) in [
         (vec![good.clone()], 1),
         (vec![pieces], 1),
         (vec![status("500 Oops"), good], 2),
         (vec![status("400 No schema here"), called], 2),
     ] {
-        let choice = chosen(&deeds);
-        assert_eq!(choice.places, Ok(vec![1, 0]), "{deeds:?}");
-        assert_eq!(choice.tries, tries, "{deeds:?}");
+        let choice = chosen(&script);
+        assert_eq!(choice.places, Ok(vec![1, 0]), "{script:?}");
+        assert_eq!(choice.tries, tries, "{script:?}");
     }
 }
 
@@ -105,14 +105,22 @@ fn everything_else_fails_within_the_time_and_says_how() {
         (whole("{\"choices\": []}"), "backend_unreadable", 1),
         (status("500 Oops"), "backend_refused", 2),
         (status("401 No"), "backend_refused", 1),
-        (Deed::Says("garbage".to_owned()), "backend_unreachable", 2),
-        (Deed::Hangs, "backend_timed_out", 1),
         (
-            Deed::Trickles("data: {}\n".to_owned()),
+            ScriptedAnswer::Says("garbage".to_owned()),
+            "backend_unreachable",
+            2,
+        ),
+        (ScriptedAnswer::Hangs, "backend_timed_out", 1),
+        (
+            ScriptedAnswer::Trickles("data: {}\n".to_owned()),
             "backend_timed_out",
             1,
         ),
-        (Deed::Trickles("\u{0}".to_owned()), "backend_timed_out", 1),
+        (
+            ScriptedAnswer::Trickles("\u{0}".to_owned()),
+            "backend_timed_out",
+            1,
+        ),
     ] {
         let started = Instant::now();
         let choice = chosen(std::slice::from_ref(&deed));
@@ -128,7 +136,7 @@ fn everything_else_fails_within_the_time_and_says_how() {
 fn a_server_that_speaks_no_tls_is_not_trusted_with_it() {
     let mut backend = serving(vec![content("{\"chosen\": [0]}")]);
     backend.address = backend.address.replacen("http://", "https://", 1);
-    let choice = backend.choose("q", &["a"]);
+    let choice = backend.rerank("q", &["a"]);
     assert!(choice.places.is_err());
 }
 
@@ -144,7 +152,7 @@ fn only_within_the_budget() {
     let backend = Backend::of(&config("https://localhost:1/v1/")).unwrap();
     assert_eq!(backend.address, "https://localhost:1/v1/chat/completions");
     assert!(backend.spend(10).is_ok());
-    let choice = backend.choose("q", &["a"]);
-    assert_eq!(choice.places, Err(ChoiceFailure::OverBudget));
+    let choice = backend.rerank("q", &["a"]);
+    assert_eq!(choice.places, Err(RerankFailure::OverBudget));
     assert_eq!(choice.tries, 0);
 }

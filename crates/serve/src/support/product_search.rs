@@ -15,13 +15,13 @@ use shop::{Filter, Id, Product, Role};
 use store::Snapshot;
 
 use super::ToolRun;
-use super::catalogue::{self, Shelved, subject, without_asking};
-use super::compose::{Draft, Turn};
-use super::grounding::{Reference, Said};
-use super::phrases::{FactPhrase, Phrase};
+use super::catalogue::{self, CatalogueView, subject, without_asking};
+use super::catalogue_terms::{things_of, words_of};
+use super::grounding::{Reference, Statement};
+use super::pipeline::{CandidateResponse, Turn};
 use super::question::MOST_EARLIER;
+use super::response_templates::{FactTemplate, ResponseTemplate};
 use super::route::follows_up;
-use super::shelf::{things_of, words_of};
 use crate::recommend::{RecommendRequest, recommend};
 use crate::search::{Distinct, SearchRequest, search};
 
@@ -102,14 +102,14 @@ const MANNER: &[&str] = &[
 
 /// What a message asks of the assortment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum ProductIntent {
     /// Whether there is such a thing.
     Have,
     /// To be shown something.
     Propose,
 }
 
-impl Asked {
+impl ProductIntent {
     pub(super) fn of(message: &str) -> Option<Self> {
         let lower = message.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -137,16 +137,16 @@ struct Found {
 impl Turn<'_> {
     /// Products for a message that asks for some; `None` when it asks for
     /// none, or for nothing that the shop has.
-    pub(super) fn wares(&mut self, kind: Asked) -> Option<Draft> {
+    pub(super) fn find_products(&mut self, kind: ProductIntent) -> Option<CandidateResponse> {
         let said = without_asking(&self.message.to_lowercase());
         let before = follows_up(&self.message).then(|| self.asked_before());
         let before = before.and_then(|texts| texts.iter().find_map(|text| self.asks(text)));
-        let asked = Asked::of(&self.message).or(before.as_ref().map(|(asked, _)| *asked));
+        let asked = ProductIntent::of(&self.message).or(before.as_ref().map(|(asked, _)| *asked));
         if asked != Some(kind) {
             return None;
         }
         let wanted = Wanted::read(&said, self.snapshot);
-        if kind == Asked::Have && self.is_about_the_shop(&said, &wanted) {
+        if kind == ProductIntent::Have && self.is_about_the_shop(&said, &wanted) {
             return None;
         }
         let found = match (before, kind) {
@@ -157,22 +157,24 @@ impl Turn<'_> {
                 let one_of_those = Wanted::read(&format!("{said} {about}"), self.snapshot);
                 other.or_else(|| self.searched(&one_of_those))?
             }
-            (None, Asked::Propose) if wanted.head.is_empty() => self.recommended(&wanted)?,
+            (None, ProductIntent::Propose) if wanted.head.is_empty() => {
+                self.recommended(&wanted)?
+            }
             (None, _) => self.searched(&wanted)?,
         };
         let lead = if found.exact {
-            Phrase::Found
+            ResponseTemplate::Found
         } else {
-            Phrase::Nearest
+            ResponseTemplate::Nearest
         };
         let told = found.products.iter().filter_map(|id| self.told(id));
-        let mut lines: Vec<Said> = told.collect();
+        let mut lines: Vec<Statement> = told.collect();
         if lines.is_empty() {
             return None;
         }
-        lines.insert(0, Said::phrase(lead, &self.language));
-        Some(Draft {
-            said: lines,
+        lines.insert(0, Statement::template(lead, &self.language));
+        Some(CandidateResponse {
+            statements: lines,
             actions: vec![ToolRun {
                 tool: found.tool.to_owned(),
                 arguments: json!({"query": said.trim(), "limit": TOLD}),
@@ -180,7 +182,7 @@ impl Turn<'_> {
             }],
             confidence: 1.0,
             route: "products",
-            ..Draft::default()
+            ..CandidateResponse::default()
         })
     }
 
@@ -191,13 +193,18 @@ impl Turn<'_> {
             .into_iter()
             .find(|term| term.word == wanted.head);
         head.is_some_and(|head| {
-            head.concept.is_some() && self.knowledge.shelf.find(&[head.word], None).is_empty()
+            head.concept.is_some()
+                && self
+                    .knowledge
+                    .catalogue_terms
+                    .find(&[head.word], None)
+                    .is_empty()
         })
     }
 
     /// The catalogue as it is now with the words of a moment ago.
-    pub(super) fn shelved(&self) -> Shelved<'_> {
-        (&self.knowledge.shelf, self.snapshot)
+    pub(super) fn catalogue_view(&self) -> CatalogueView<'_> {
+        (&self.knowledge.catalogue_terms, self.snapshot)
     }
 
     /// What the customer said before, the newest first.
@@ -210,23 +217,24 @@ impl Turn<'_> {
     }
 
     /// What an earlier message asked of the assortment, and about what.
-    fn asks(&self, text: &str) -> Option<(Asked, String)> {
-        let counted = || catalogue::read(text, &[], self.shelved()).map(|_| Asked::Have);
-        let asked = Asked::of(text).or_else(counted)?;
+    fn asks(&self, text: &str) -> Option<(ProductIntent, String)> {
+        let counted =
+            || catalogue::read(text, &[], self.catalogue_view()).map(|_| ProductIntent::Have);
+        let asked = ProductIntent::of(text).or_else(counted)?;
         let about = subject(&text.to_lowercase());
         (!about.is_empty()).then_some((asked, about))
     }
 
-    fn told(&self, id: &Id) -> Option<Said> {
+    fn told(&self, id: &Id) -> Option<Statement> {
         let title = Reference::ProductTitle(id.clone());
         let price = Reference::ProductPrice(id.clone());
         let state = Reference::ProductAvailability(id.clone());
         let (snapshot, language) = (self.snapshot, &self.language);
         let priced = vec![title.clone(), price, state.clone()];
-        Said::facts(FactPhrase::Listed, priced, snapshot, language).or_else(|| {
+        Statement::facts(FactTemplate::Listed, priced, snapshot, language).or_else(|| {
             let unpriced = vec![title, state];
-            Said::facts(
-                FactPhrase::ProductAvailability,
+            Statement::facts(
+                FactTemplate::ProductAvailability,
                 unpriced,
                 snapshot,
                 language,

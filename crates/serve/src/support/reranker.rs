@@ -4,24 +4,24 @@
 //! grounded as ours are. When it fails, what our own scores say goes on.
 
 /// A language model in the outside world.
-pub trait Chooser: Send + Sync {
+pub trait RemoteReranker: Send + Sync {
     /// Asks it once for a message.
-    fn choose(&self, question: &str, sentences: &[&str]) -> Choice;
+    fn rerank(&self, question: &str, sentences: &[&str]) -> Reranking;
 }
 
 /// What came of asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+pub struct Reranking {
     /// How often it was asked before it answered or was given up.
     pub tries: usize,
     /// The places of the sentences that together answer the question, the best
     /// first; none when they do not.
-    pub places: Result<Vec<usize>, ChoiceFailure>,
+    pub places: Result<Vec<usize>, RerankFailure>,
 }
 
 /// Why nobody chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChoiceFailure {
+pub enum RerankFailure {
     /// The budget of tokens is spent.
     OverBudget,
     /// The time is up.
@@ -34,7 +34,7 @@ pub enum ChoiceFailure {
     Unreadable(String),
 }
 
-impl ChoiceFailure {
+impl RerankFailure {
     /// The stage that shows it.
     pub fn stage(&self) -> &'static str {
         match self {

@@ -2,9 +2,9 @@
 
 use corpus::support::{Index, Question};
 
-use super::compose::{Draft, Turn};
-use super::grounding::{Said, Support, is_supported};
-use super::phrases::Phrase;
+use super::grounding::{Evidence, Statement, is_supported};
+use super::pipeline::{CandidateResponse, Turn};
+use super::response_templates::ResponseTemplate;
 use super::score::Scored;
 use super::{Citation, Reply, Stream, SupportEvent};
 
@@ -24,7 +24,7 @@ impl Turn<'_> {
         question: &Question,
         scored: &[Scored],
         threshold: f64,
-    ) -> Draft {
+    ) -> CandidateResponse {
         let best = &scored[0];
         let source = &index.sources()[best.candidate.source];
         if question.is_topic_of(source.title.as_deref().unwrap_or_default()) {
@@ -51,7 +51,13 @@ impl Turn<'_> {
     }
 
     /// Units of one source, word for word, each with its citation.
-    fn quoted(&self, index: &Index, place: usize, units: &[usize], confidence: f64) -> Draft {
+    fn quoted(
+        &self,
+        index: &Index,
+        place: usize,
+        units: &[usize],
+        confidence: f64,
+    ) -> CandidateResponse {
         let source = &index.sources()[place];
         let mut said = Vec::new();
         if source
@@ -59,15 +65,18 @@ impl Turn<'_> {
             .as_ref()
             .is_some_and(|language| *language != self.language)
         {
-            said.push(Said::phrase(Phrase::OriginalLanguage, &self.language));
+            said.push(Statement::template(
+                ResponseTemplate::OriginalLanguage,
+                &self.language,
+            ));
         }
         for number in units {
             let unit = &index.units_of(place)[*number];
             let quote = index.text_of(place, *number);
             let start = source.text[..unit.start].chars().count();
-            said.push(Said {
+            said.push(Statement {
                 text: quote.to_owned(),
-                support: Support::Quote(Citation {
+                evidence: Evidence::Quote(Citation {
                     source: source.citation(),
                     title: source.title.clone(),
                     url: source.url.clone(),
@@ -77,44 +86,47 @@ impl Turn<'_> {
                 }),
             });
         }
-        Draft {
-            said,
+        CandidateResponse {
+            statements: said,
             confidence,
             route: "question",
-            ..Draft::default()
+            ..CandidateResponse::default()
         }
     }
 
-    pub(super) fn declined(&self, confidence: f64) -> Draft {
-        Draft {
-            said: vec![
-                Said::phrase(Phrase::Declined, &self.language),
-                Said::phrase(Phrase::OfferPerson, &self.language),
+    pub(super) fn declined(&self, confidence: f64) -> CandidateResponse {
+        CandidateResponse {
+            statements: vec![
+                Statement::template(ResponseTemplate::Declined, &self.language),
+                Statement::template(ResponseTemplate::OfferPerson, &self.language),
             ],
             abstained: true,
             confidence,
             route: "question",
-            ..Draft::default()
+            ..CandidateResponse::default()
         }
     }
 
     /// The checker stands at the door: nothing unsupported is sent.
-    pub(super) fn deliver(&mut self, draft: Draft, stream: &mut Stream<'_>) -> Reply {
+    pub(super) fn assemble(&mut self, draft: CandidateResponse, stream: &mut Stream<'_>) -> Reply {
         let (snapshot, knowledge, language) = (self.snapshot, self.knowledge, &self.language);
-        let before = draft.said.len();
-        let mut said: Vec<Said> = self.stages.run("check", || {
-            let supported = |said: &Said| is_supported(said, knowledge, snapshot, language);
-            draft.said.into_iter().filter(supported).collect()
+        let before = draft.statements.len();
+        let mut said: Vec<Statement> = self.stages.run("check", || {
+            let supported = |said: &Statement| is_supported(said, knowledge, snapshot, language);
+            draft.statements.into_iter().filter(supported).collect()
         });
         let refused = before - said.len();
         let mut abstained = draft.abstained;
         if said.is_empty() {
             abstained = true;
-            said.push(Said::phrase(Phrase::Declined, language));
-            said.push(Said::phrase(Phrase::OfferPerson, language));
+            said.push(Statement::template(ResponseTemplate::Declined, language));
+            said.push(Statement::template(ResponseTemplate::OfferPerson, language));
         }
         if self.request.conversation.is_empty() {
-            said.insert(0, Said::phrase(Phrase::Disclosure, language));
+            said.insert(
+                0,
+                Statement::template(ResponseTemplate::Disclosure, language),
+            );
         }
         for action in &draft.actions {
             stream.send(SupportEvent::Action(action.clone()));
@@ -153,7 +165,7 @@ impl Turn<'_> {
             route: draft.route.to_owned(),
             intent: self.intent.take(),
             refused,
-            said,
+            statements: said,
         }
     }
 }

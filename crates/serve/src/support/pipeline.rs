@@ -4,10 +4,10 @@ use serde_json::json;
 use shop::{ModelVersion, Role, Service};
 use store::Snapshot;
 
-use super::chooser::Chooser;
-use super::grounding::Said;
-use super::meaning::Nearness;
-use super::phrases::Phrase;
+use super::dense_retrieval::Similarity;
+use super::grounding::Statement;
+use super::reranker::RemoteReranker;
+use super::response_templates::ResponseTemplate;
 use super::route::{Route, route};
 use super::tools::{find_orders, hand_over, order_facts, order_status};
 use super::{
@@ -29,14 +29,21 @@ pub fn answer(
     request: &SupportRequest,
     emit: &mut dyn FnMut(SupportEvent) -> ControlFlow<()>,
 ) -> Result<Decision<Reply>, ServeError> {
-    answer_with(context, knowledge, model, Beside::default(), request, emit)
+    answer_with(
+        context,
+        knowledge,
+        model,
+        Dependencies::default(),
+        request,
+        emit,
+    )
 }
 
 /// What support may ask beside its own sources.
 #[derive(Clone, Copy, Default)]
-pub struct Beside<'a> {
+pub struct Dependencies<'a> {
     /// A larger model that chooses among what was found.
-    pub chooser: Option<&'a dyn Chooser>,
+    pub reranker: Option<&'a dyn RemoteReranker>,
     /// The shop's search, with its ranker where it is trained.
     pub search: Option<(&'a search::Index, Option<&'a search::Model>)>,
     /// The shop's recommendations, where they are trained.
@@ -48,7 +55,7 @@ pub fn answer_with(
     context: &Context<'_>,
     knowledge: &Knowledge,
     model: Option<&Model>,
-    beside: Beside<'_>,
+    beside: Dependencies<'_>,
     request: &SupportRequest,
     emit: &mut dyn FnMut(SupportEvent) -> ControlFlow<()>,
 ) -> Result<Decision<Reply>, ServeError> {
@@ -74,7 +81,7 @@ pub fn answer_with(
     });
     let mut stream = Stream::new(emit);
     let draft = turn.draft(&way);
-    let reply = turn.deliver(draft, &mut stream);
+    let reply = turn.assemble(draft, &mut stream);
     let version = snapshot.serving.get(&Service::Support);
     let models = match (turn.used_model, version) {
         (true, Some(version)) => vec![ModelVersion {
@@ -116,8 +123,8 @@ fn language_of(request: &SupportRequest, message: &str, snapshot: &Snapshot) -> 
 
 /// An answer before the checker has seen it.
 #[derive(Default)]
-pub(super) struct Draft {
-    pub said: Vec<Said>,
+pub(super) struct CandidateResponse {
+    pub statements: Vec<Statement>,
     pub actions: Vec<ToolRun>,
     pub proposals: Vec<Proposal>,
     pub handoff: Option<super::HandOver>,
@@ -126,10 +133,10 @@ pub(super) struct Draft {
     pub route: &'static str,
 }
 
-impl Draft {
-    pub(super) fn phrase(route: &'static str, phrase: Phrase, language: &str) -> Self {
+impl CandidateResponse {
+    pub(super) fn template(route: &'static str, phrase: ResponseTemplate, language: &str) -> Self {
         Self {
-            said: vec![Said::phrase(phrase, language)],
+            statements: vec![Statement::template(phrase, language)],
             confidence: 1.0,
             route,
             ..Self::default()
@@ -142,7 +149,7 @@ pub(super) struct Turn<'a> {
     pub context: &'a Context<'a>,
     pub knowledge: &'a Knowledge,
     pub model: Option<&'a Model>,
-    pub beside: Beside<'a>,
+    pub beside: Dependencies<'a>,
     pub request: &'a SupportRequest,
     pub language: String,
     pub message: String,
@@ -151,7 +158,7 @@ pub(super) struct Turn<'a> {
     /// What the customer wants, by the shop's own names for it.
     pub intent: Option<ReadIntent>,
     /// How near the question is to each unit, once an encoder has said so.
-    pub near: Option<Nearness>,
+    pub near: Option<Similarity>,
 }
 
 impl Turn<'_> {
@@ -176,18 +183,24 @@ impl Turn<'_> {
         sure.is_some_and(|intent| names.contains(&intent.name))
     }
 
-    fn draft(&mut self, way: &Route) -> Draft {
+    fn draft(&mut self, way: &Route) -> CandidateResponse {
         let policy = self.request.policy.clone();
         let draft = match way {
-            Route::Empty => Draft::phrase(way.name(), Phrase::SayMore, &self.language),
-            Route::Greeting => Draft::phrase(way.name(), Phrase::Greeting, &self.language),
-            Route::Thanks => Draft::phrase(way.name(), Phrase::Welcome, &self.language),
+            Route::Empty => {
+                CandidateResponse::template(way.name(), ResponseTemplate::SayMore, &self.language)
+            }
+            Route::Greeting => {
+                CandidateResponse::template(way.name(), ResponseTemplate::Greeting, &self.language)
+            }
+            Route::Thanks => {
+                CandidateResponse::template(way.name(), ResponseTemplate::Welcome, &self.language)
+            }
             Route::Person(reason) => self.handed_over(reason),
-            Route::Orders(numbers) => match self.deeds(true) {
+            Route::Orders(numbers) => match self.action_requests(true) {
                 Some(draft) => draft,
                 None => self.orders(numbers),
             },
-            Route::Question => match self.deeds(false) {
+            Route::Question => match self.action_requests(false) {
                 Some(draft) => draft,
                 None if self.surely_wants(&policy.intents.person) => self.handed_over("intent"),
                 None => self.question(),
@@ -202,22 +215,23 @@ impl Turn<'_> {
         draft
     }
 
-    fn handed_over(&self, reason: &'static str) -> Draft {
-        let mut draft = Draft::phrase("person", Phrase::HandedOver, &self.language);
+    fn handed_over(&self, reason: &'static str) -> CandidateResponse {
+        let mut draft =
+            CandidateResponse::template("person", ResponseTemplate::HandedOver, &self.language);
         draft.handoff = Some(hand_over(self.request, reason));
         draft
     }
 
-    fn orders(&mut self, numbers: &[String]) -> Draft {
+    fn orders(&mut self, numbers: &[String]) -> CandidateResponse {
         let language = self.language.clone();
         let Some(customer) = &self.request.customer else {
-            return Draft::phrase("orders", Phrase::SignIn, &language);
+            return CandidateResponse::template("orders", ResponseTemplate::SignIn, &language);
         };
         let snapshot = self.snapshot;
-        let mut draft = Draft {
+        let mut draft = CandidateResponse {
             confidence: 1.0,
             route: "orders",
-            ..Draft::default()
+            ..CandidateResponse::default()
         };
         let (tool, orders) = self.stages.run("order_tool", || match numbers {
             [] => ("find_orders", find_orders(snapshot, customer, ORDERS_TOLD)),
@@ -235,17 +249,19 @@ impl Turn<'_> {
         });
         if orders.is_empty() {
             let phrase = if numbers.is_empty() {
-                Phrase::NoOrders
+                ResponseTemplate::NoOrders
             } else {
-                Phrase::OrderNotFound
+                ResponseTemplate::OrderNotFound
             };
-            draft.said.push(Said::phrase(phrase, &language));
+            draft
+                .statements
+                .push(Statement::template(phrase, &language));
             return draft;
         }
         // Of one order everything is told, of several only how they stand.
         let each = if orders.len() == 1 { usize::MAX } else { 2 };
         for order in orders {
-            draft.said.extend(
+            draft.statements.extend(
                 order_facts(order, snapshot, &language)
                     .into_iter()
                     .take(each),

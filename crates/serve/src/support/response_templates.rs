@@ -5,7 +5,7 @@ use super::tools::{Refused, Tool};
 /// What support says by itself: everything else is quoted or read from a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Phrase {
+pub enum ResponseTemplate {
     Disclosure,
     Greeting,
     Welcome,
@@ -30,7 +30,7 @@ pub enum Phrase {
 /// A sentence with gaps that only facts of a record may fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum FactPhrase {
+pub enum FactTemplate {
     OrderStatus,
     OrderPlaced,
     OrderItems,
@@ -49,7 +49,7 @@ pub enum FactPhrase {
     Listed,
 }
 
-impl Phrase {
+impl ResponseTemplate {
     /// The words; every language but Chinese gets English.
     pub fn text(self, language: &str) -> &'static str {
         match (self, language) {
@@ -160,7 +160,7 @@ fn proposed(tool: Tool, language: &str) -> &'static str {
     }
 }
 
-impl FactPhrase {
+impl FactTemplate {
     fn pattern(self, language: &str) -> &'static str {
         match (self, language) {
             (Self::OrderStatus, "zh") => "订单{0}的状态：{1}。",

@@ -9,16 +9,16 @@ use crate::Product;
 
 /// The fields that say where a product is, in the order in which they are
 /// asked.
-pub const PLACE_FIELDS: [&str; 4] = ["_geo", "location", "geo", "coordinates"];
+pub const GEO_FIELDS: [&str; 4] = ["_geo", "location", "geo", "coordinates"];
 
 /// A place by its latitude and longitude in degrees.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Place {
+pub struct GeoPoint {
     latitude: f64,
     longitude: f64,
 }
 
-impl Place {
+impl GeoPoint {
     /// A place; `None` where there is none such on Earth.
     pub fn new(latitude: f64, longitude: f64) -> Option<Self> {
         let is_real = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
@@ -41,20 +41,20 @@ impl Place {
 
     /// Metres to the nearest place of a product; `None` where it has none.
     pub fn distance_to_m(self, product: &Product) -> Option<f64> {
-        let places = places_of(product).into_iter();
+        let places = geo_points_of(product).into_iter();
         let distances = places.map(|place| self.distance_m(place));
         distances.min_by(f64::total_cmp)
     }
 }
 
 /// As `48.137, 11.575`.
-impl fmt::Display for Place {
+impl fmt::Display for GeoPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.latitude, self.longitude)
     }
 }
 
-impl FromStr for Place {
+impl FromStr for GeoPoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -69,13 +69,13 @@ impl FromStr for Place {
     }
 }
 
-/// Where a product is: the first of [`PLACE_FIELDS`] that it has, among its
+/// Where a product is: the first of [`GEO_FIELDS`] that it has, among its
 /// attributes or properties.
-pub fn places_of(product: &Product) -> Vec<Place> {
+pub fn geo_points_of(product: &Product) -> Vec<GeoPoint> {
     let objects = [&product.attributes, &product.properties];
     let mut fields = objects.into_iter().flat_map(|object| {
         let named = |name| move |(key, _): &(&String, &Value)| key.eq_ignore_ascii_case(name);
-        let fields = PLACE_FIELDS.into_iter();
+        let fields = GEO_FIELDS.into_iter();
         fields.filter_map(move |name| object.iter().find(named(name)))
     });
     let found = fields.find_map(|(_, value)| {
@@ -88,16 +88,16 @@ pub fn places_of(product: &Product) -> Vec<Place> {
 
 /// `{"lat", "lng"}` (also `lon`, `long`, and written out), a GeoJSON point, a
 /// text as `48.137, 11.575`, or a list of these.
-fn read(value: &Value, places: &mut Vec<Place>) {
+fn read(value: &Value, places: &mut Vec<GeoPoint>) {
     match value {
-        Value::String(text) => places.extend(text.parse::<Place>()),
+        Value::String(text) => places.extend(text.parse::<GeoPoint>()),
         Value::Array(list) => list.iter().for_each(|one| read(one, places)),
         Value::Object(object) => places.extend(of_object(object)),
         _ => {}
     }
 }
 
-fn of_object(object: &Map<String, Value>) -> Option<Place> {
+fn of_object(object: &Map<String, Value>) -> Option<GeoPoint> {
     let number = |value: &Value| match value {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_f64(),
@@ -112,10 +112,10 @@ fn of_object(object: &Map<String, Value>) -> Option<Place> {
     if let Some(Value::Array(pair)) = object.get("coordinates") {
         // GeoJSON says the longitude first (RFC 7946).
         let at = |place: usize| pair.get(place).and_then(Value::as_f64);
-        return Place::new(at(1)?, at(0)?);
+        return GeoPoint::new(at(1)?, at(0)?);
     }
     let latitude = field(&["lat", "latitude"])?;
-    Place::new(latitude, field(&["lng", "lon", "long", "longitude"])?)
+    GeoPoint::new(latitude, field(&["lng", "lon", "long", "longitude"])?)
 }
 
 #[cfg(test)]
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn places_as_shops_write_them() {
-        let munich = Place::new(48.137, 11.575).unwrap();
+        let munich = GeoPoint::new(48.137, 11.575).unwrap();
         for (field, value) in [
             ("_geo", json!({"lat": 48.137, "lng": 11.575})),
             ("location", json!({"lat": "48.137", "lon": 11.575})),
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn distances_are_those_of_the_globe() {
-        let place = |latitude, longitude| Place::new(latitude, longitude).unwrap();
+        let place = |latitude, longitude| GeoPoint::new(latitude, longitude).unwrap();
         for (one, other, km) in [
             (place(0.0, 0.0), place(0.0, 180.0), 20_015.1),
             (place(0.0, 0.0), place(1.0, 0.0), 111.2),

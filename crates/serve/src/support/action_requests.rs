@@ -4,26 +4,26 @@
 use serde_json::{Value, json};
 use shop::{Id, Role};
 
-use super::compose::{Draft, Turn};
-use super::grounding::{Reference, Said};
-use super::phrases::{FactPhrase, Phrase};
+use super::grounding::{Reference, Statement};
+use super::pipeline::{CandidateResponse, Turn};
+use super::response_templates::{FactTemplate, ResponseTemplate};
 use super::tools::{Refusal, Refused, Session, Tool, hand_over};
 use super::wishes::{self, Missing, Wish};
 use super::{Proposal, ToolRun};
 
 /// Questions of ours after which the next message belongs to the one before.
-const ASKED: [Phrase; 4] = [
-    Phrase::WhichItem,
-    Phrase::WhichOption,
-    Phrase::WhichAddress,
-    Phrase::WholeOrder,
+const ASKED: [ResponseTemplate; 4] = [
+    ResponseTemplate::WhichItem,
+    ResponseTemplate::WhichOption,
+    ResponseTemplate::WhichAddress,
+    ResponseTemplate::WholeOrder,
 ];
 
 impl Turn<'_> {
     /// The proposals that the message asks for; `None` when it asks for none.
     /// A message that only asks about an order (`about_orders`) needs no
     /// question back.
-    pub(super) fn deeds(&mut self, about_orders: bool) -> Option<Draft> {
+    pub(super) fn action_requests(&mut self, about_orders: bool) -> Option<CandidateResponse> {
         let customer = self.request.customer.clone()?;
         let message = self.with_what_was_asked();
         if !wishes::asks_for_deeds(&message) {
@@ -43,7 +43,7 @@ impl Turn<'_> {
             // What the documents answer needs no question back.
             let answered = self.question();
             return Some(if answered.abstained {
-                Draft::phrase("deed", asked_back(&wanted.missing), &self.language)
+                CandidateResponse::template("deed", asked_back(&wanted.missing), &self.language)
             } else {
                 answered
             });
@@ -69,11 +69,16 @@ impl Turn<'_> {
         joined.unwrap_or_else(|| self.message.clone())
     }
 
-    fn proposed(&mut self, customer: &Id, wishes: &[Wish], missing: &[Missing]) -> Draft {
-        let mut draft = Draft {
+    fn proposed(
+        &mut self,
+        customer: &Id,
+        wishes: &[Wish],
+        missing: &[Missing],
+    ) -> CandidateResponse {
+        let mut draft = CandidateResponse {
             confidence: 1.0,
             route: "deed",
-            ..Draft::default()
+            ..CandidateResponse::default()
         };
         let mut refusals: Vec<(Tool, Refusal)> = Vec::new();
         for (number, wish) in wishes.iter().enumerate() {
@@ -84,17 +89,19 @@ impl Turn<'_> {
         }
         for proposal in &draft.proposals {
             let said = self.said_of(proposal);
-            draft.said.extend(said);
+            draft.statements.extend(said);
         }
         if !draft.proposals.is_empty() {
-            draft
-                .said
-                .push(Said::phrase(Phrase::PleaseConfirm, &self.language));
+            draft.statements.push(Statement::template(
+                ResponseTemplate::PleaseConfirm,
+                &self.language,
+            ));
         }
         for (tool, refusal) in &refusals {
-            let said = Said::phrase(Phrase::Refused(refusal.reason), &self.language);
-            if !draft.said.contains(&said) {
-                draft.said.push(said);
+            let said =
+                Statement::template(ResponseTemplate::Refused(refusal.reason), &self.language);
+            if !draft.statements.contains(&said) {
+                draft.statements.push(said);
             }
             draft.actions.push(ToolRun {
                 tool: tool.name().to_owned(),
@@ -104,17 +111,18 @@ impl Turn<'_> {
         }
         if let Some(first) = missing.first() {
             draft
-                .said
-                .push(Said::phrase(asked_back(&[*first]), &self.language));
+                .statements
+                .push(Statement::template(asked_back(&[*first]), &self.language));
         }
         if refusals
             .iter()
             .any(|(_, refusal)| refusal.reason == Refused::NeedsPerson)
         {
             draft.handoff = Some(hand_over(self.request, "policy"));
-            draft
-                .said
-                .push(Said::phrase(Phrase::HandedOver, &self.language));
+            draft.statements.push(Statement::template(
+                ResponseTemplate::HandedOver,
+                &self.language,
+            ));
         }
         draft
     }
@@ -150,14 +158,14 @@ impl Turn<'_> {
         }))
     }
 
-    fn said_of(&self, proposal: &Proposal) -> Option<Said> {
+    fn said_of(&self, proposal: &Proposal) -> Option<Statement> {
         let order = proposal.arguments["order"].as_str();
         let reference = match order.and_then(|order| Id::new(order).ok()) {
             Some(order) => Reference::OrderNumber(order),
             None => Reference::CustomerAccount(proposal.customer.clone()),
         };
-        Said::facts(
-            FactPhrase::Proposed(proposal.tool),
+        Statement::facts(
+            FactTemplate::Proposed(proposal.tool),
             vec![reference],
             self.snapshot,
             &self.language,
@@ -165,11 +173,11 @@ impl Turn<'_> {
     }
 }
 
-fn asked_back(missing: &[Missing]) -> Phrase {
+fn asked_back(missing: &[Missing]) -> ResponseTemplate {
     match missing.first() {
-        Some(Missing::Option) => Phrase::WhichOption,
-        Some(Missing::Address) => Phrase::WhichAddress,
-        Some(Missing::WholeOrder) => Phrase::WholeOrder,
-        Some(Missing::Item) | None => Phrase::WhichItem,
+        Some(Missing::Option) => ResponseTemplate::WhichOption,
+        Some(Missing::Address) => ResponseTemplate::WhichAddress,
+        Some(Missing::WholeOrder) => ResponseTemplate::WholeOrder,
+        Some(Missing::Item) | None => ResponseTemplate::WhichItem,
     }
 }

@@ -14,7 +14,7 @@ const LONGEST_THING: usize = 6;
 
 /// The products by their words and by what the shop files them under.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Shelf {
+pub(crate) struct CatalogueTerms {
     numbers: FxHashMap<String, u32>,
     known: FxHashMap<ProductIndex, Arc<Known>>,
     /// By word, in the order of the catalogue.
@@ -30,7 +30,7 @@ struct Known {
     things: Vec<u32>,
 }
 
-impl Shelf {
+impl CatalogueTerms {
     /// The same, brought up to date: only products that changed are read.
     pub fn refreshed(&self, snapshot: &Snapshot) -> Self {
         let mut fresh = Self {
@@ -176,7 +176,7 @@ mod tests {
             ("e2", "降噪耳机", "头戴式耳机"),
         ];
         let before = with(&Snapshot::default(), &rows);
-        let shelf = Shelf::default().refreshed(&before);
+        let shelf = CatalogueTerms::default().refreshed(&before);
         let words = |text: &str| vec![text.to_owned()];
         assert_eq!(shelf.find(&words("bike"), None).len(), 2);
         assert_eq!(shelf.find(&words("bike"), Some("bike")).len(), 1);
@@ -185,7 +185,10 @@ mod tests {
         assert!(shelf.find(&words("boat"), None).is_empty());
         let changes = [("b1", "Boat", "Boat"), ("b3", "City bike", "City bike")];
         let after = with(&before, &changes);
-        let (refreshed, anew) = (shelf.refreshed(&after), Shelf::default().refreshed(&after));
+        let (refreshed, anew) = (
+            shelf.refreshed(&after),
+            CatalogueTerms::default().refreshed(&after),
+        );
         for word in ["bike", "boat", "lock", "steel", "green", "citi"] {
             let (one, other) = (
                 refreshed.find(&words(word), None),

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use corpus::support::{Candidate, Index, Meanings, Source};
+use corpus::support::{Candidate, Index, SimilarityFeatures, Source};
 use models::published::{PublishedModel, SpecialTokens};
 use models::static_encoder::product;
 use models::{AttentionKind, Pooling, Precision, Tokenizer, Transformer};
@@ -84,7 +84,7 @@ impl SentenceEncoder {
 
 /// The encoder with the vectors of everything that may be quoted.
 #[derive(Debug)]
-pub(crate) struct Meaning {
+pub(crate) struct DenseIndex {
     encoder: Arc<SentenceEncoder>,
     /// Each unit under its title and heading, in the order of [`Index::place`].
     titled: Vectors,
@@ -129,7 +129,7 @@ impl Vectors {
     }
 }
 
-impl Meaning {
+impl DenseIndex {
     /// Encodes an index; what `before` has encoded already is taken over.
     pub(crate) fn new(encoder: Arc<SentenceEncoder>, index: &Index, before: Option<&Self>) -> Self {
         let sources = 0..index.sources().len();
@@ -191,15 +191,15 @@ fn titled_units(index: &Index, source: usize) -> Vec<String> {
 
 /// How near each unit of the index is to a question.
 #[derive(Debug, Clone)]
-pub(crate) struct Nearness {
-    meaning: Arc<Meaning>,
+pub(crate) struct Similarity {
+    meaning: Arc<DenseIndex>,
     cosines: Vec<f32>,
 }
 
-impl Nearness {
+impl Similarity {
     /// `None` where the encoder does not know the letters of the message: it
     /// would only guess.
-    pub(crate) fn of(meaning: Arc<Meaning>, message: &str) -> Option<Self> {
+    pub(crate) fn of(meaning: Arc<DenseIndex>, message: &str) -> Option<Self> {
         let encoder = &meaning.encoder;
         if !encoder.reads(message) {
             return None;
@@ -246,7 +246,7 @@ impl Nearness {
                 let elsewhere = best_but(Some(candidate.source));
                 let place = index.place(candidate.source, candidate.unit);
                 let of_title = place.and_then(|place| self.meaning.of_title.get(place));
-                candidate.features.set_meaning(Meanings {
+                candidate.features.set_similarity(SimilarityFeatures {
                     cosine,
                     best,
                     best_elsewhere: elsewhere,

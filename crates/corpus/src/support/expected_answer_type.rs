@@ -5,7 +5,7 @@ use super::terms::Term;
 
 /// What kind of value the answer must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wants {
+pub enum ExpectedAnswerType {
     /// Nothing that can be told from the words.
     #[default]
     Anything,
@@ -105,7 +105,7 @@ const KINDS: &[&str] = &[
     "什么方式",
 ];
 
-impl Wants {
+impl ExpectedAnswerType {
     /// Whether a word of the question only says that such a value is wanted:
     /// "times" in "How many times …".
     pub(super) fn is_said_by(self, term: &Term) -> bool {
@@ -118,7 +118,7 @@ impl Wants {
 }
 
 /// Reads it from the question's words.
-pub(super) fn wants(text: &str) -> Wants {
+pub(super) fn expected_answer_type(text: &str) -> ExpectedAnswerType {
     let text = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     // At the start, or after what sets the scene: "If I cancel, when …".
@@ -127,21 +127,21 @@ pub(super) fn wants(text: &str) -> Wants {
         text.starts_with(word) || after(":") || after(",")
     };
     if has(LENGTHS) {
-        Wants::Time
+        ExpectedAnswerType::Time
     } else if opens("when ") || has(MOMENTS) {
-        Wants::Moment
+        ExpectedAnswerType::Moment
     } else if has(SUMS) {
-        Wants::Money
+        ExpectedAnswerType::Money
     } else if has(OFTEN) {
-        Wants::Frequency
+        ExpectedAnswerType::Frequency
     } else if has(COUNTS) {
-        Wants::Number
+        ExpectedAnswerType::Number
     } else if opens("who ") || text.contains('谁') {
-        Wants::Person
+        ExpectedAnswerType::Person
     } else if has(KINDS) {
-        Wants::Choice
+        ExpectedAnswerType::Choice
     } else {
-        Wants::Anything
+        ExpectedAnswerType::Anything
     }
 }
 
@@ -262,18 +262,18 @@ impl Values {
     /// 1 where the text holds what is wanted, -1 where it does not, 0 where
     /// nothing certain is wanted. A number without a currency may be a sum, and
     /// "once it has left" may be all that there is to say of when.
-    pub(super) fn fit(self, wants: Wants) -> f64 {
+    pub(super) fn fit(self, wants: ExpectedAnswerType) -> f64 {
         let fits = match wants {
-            Wants::Anything => return 0.0,
-            Wants::Time => self.time,
-            Wants::Moment if !self.time && self.condition => return BARE_CONDITION,
-            Wants::Moment => self.time,
-            Wants::Money if !self.money && self.digit => return BARE_NUMBER,
-            Wants::Money => self.money,
-            Wants::Number => self.digit,
-            Wants::Frequency => self.often,
-            Wants::Person => self.person,
-            Wants::Choice => self.list,
+            ExpectedAnswerType::Anything => return 0.0,
+            ExpectedAnswerType::Time => self.time,
+            ExpectedAnswerType::Moment if !self.time && self.condition => return BARE_CONDITION,
+            ExpectedAnswerType::Moment => self.time,
+            ExpectedAnswerType::Money if !self.money && self.digit => return BARE_NUMBER,
+            ExpectedAnswerType::Money => self.money,
+            ExpectedAnswerType::Number => self.digit,
+            ExpectedAnswerType::Frequency => self.often,
+            ExpectedAnswerType::Person => self.person,
+            ExpectedAnswerType::Choice => self.list,
         };
         if fits { 1.0 } else { -1.0 }
     }
@@ -286,63 +286,104 @@ mod tests {
     #[test]
     fn a_question_and_its_answer_fit() {
         for (question, wanted, answer, fits) in [
-            ("How long does it take?", Wants::Time, "5 to 7 days", true),
-            ("When do I get it?", Wants::Moment, "once it has left", true),
+            (
+                "How long does it take?",
+                ExpectedAnswerType::Time,
+                "5 to 7 days",
+                true,
+            ),
+            (
+                "When do I get it?",
+                ExpectedAnswerType::Moment,
+                "once it has left",
+                true,
+            ),
             (
                 "If I cancel, when may I order?",
-                Wants::Moment,
+                ExpectedAnswerType::Moment,
                 "5 days",
                 true,
             ),
             (
                 "what does shipping cost, how much?",
-                Wants::Money,
+                ExpectedAnswerType::Money,
                 "$5",
                 true,
             ),
-            ("How much is it?", Wants::Money, "to 38 countries", true),
+            (
+                "How much is it?",
+                ExpectedAnswerType::Money,
+                "to 38 countries",
+                true,
+            ),
             (
                 "How often may I swap?",
-                Wants::Frequency,
+                ExpectedAnswerType::Frequency,
                 "once per order",
                 true,
             ),
             (
                 "How often may I swap?",
-                Wants::Frequency,
+                ExpectedAnswerType::Frequency,
                 "swaps are fine",
                 false,
             ),
-            ("Who pays for it?", Wants::Person, "the customer does", true),
-            ("Lamp: who made it?", Wants::Person, "a fine lamp", false),
+            (
+                "Who pays for it?",
+                ExpectedAnswerType::Person,
+                "the customer does",
+                true,
+            ),
+            (
+                "Lamp: who made it?",
+                ExpectedAnswerType::Person,
+                "a fine lamp",
+                false,
+            ),
             (
                 "In which forms is it paid?",
-                Wants::Choice,
+                ExpectedAnswerType::Choice,
                 "card, cash or check",
                 true,
             ),
             (
                 "有哪些付款方式？",
-                Wants::Choice,
+                ExpectedAnswerType::Choice,
                 "微信、支付宝、银行卡",
                 true,
             ),
-            ("Is it blue?", Wants::Anything, "", false),
+            ("Is it blue?", ExpectedAnswerType::Anything, "", false),
         ] {
-            assert_eq!(wants(question), wanted, "{question}");
+            assert_eq!(expected_answer_type(question), wanted, "{question}");
             assert_eq!(Values::of(answer).fit(wanted) > 0.0, fits, "{answer}");
         }
-        let better = |wanted: Wants, text: &str, other: &str| {
+        let better = |wanted: ExpectedAnswerType, text: &str, other: &str| {
             Values::of(text).fit(wanted) > Values::of(other).fit(wanted)
         };
-        assert!(better(Wants::Money, "4.90 USD", "38 countries"));
-        assert!(better(Wants::Moment, "in 5 days", "once it has left"));
-        assert!(better(Wants::Person, "you pay", "protect yourself"));
         assert!(better(
-            Wants::Moment,
+            ExpectedAnswerType::Money,
+            "4.90 USD",
+            "38 countries"
+        ));
+        assert!(better(
+            ExpectedAnswerType::Moment,
+            "in 5 days",
+            "once it has left"
+        ));
+        assert!(better(
+            ExpectedAnswerType::Person,
+            "you pay",
+            "protect yourself"
+        ));
+        assert!(better(
+            ExpectedAnswerType::Moment,
             "We close at 6 pm.",
             "an amount, if any"
         ));
-        assert!(better(Wants::Moment, "9am-6pm", "3 amazing colours"));
+        assert!(better(
+            ExpectedAnswerType::Moment,
+            "9am-6pm",
+            "3 amazing colours"
+        ));
     }
 }

@@ -18,14 +18,14 @@ const OWN_SHARE: f32 = 0.55;
 
 /// What a question calls by name. Places and words are in order.
 #[derive(Debug, Default)]
-pub(super) struct Named {
+pub(super) struct LinkedEntities {
     /// Places of the sources that it calls.
     called: Vec<u32>,
     /// The words of the question that are part of a name.
     words: Vec<u32>,
 }
 
-impl Named {
+impl LinkedEntities {
     /// Whether the question calls the source.
     pub(super) fn contains(&self, source: u32) -> bool {
         self.called.binary_search(&source).is_ok()
@@ -34,21 +34,21 @@ impl Named {
 
 /// What a question's word has to do with names, seen from one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NameWord {
+pub(super) enum MentionRole {
     /// It is no word of a name by which the question calls a source.
-    No,
+    None,
     /// It is a word of this source's name.
-    Own,
+    OwnEntity,
     /// It is a word of another thing's name: this source speaks of the wrong one.
-    Others,
+    OtherEntity,
     /// It is a word of a thing's name, and this source is about no such thing:
     /// "Can I return the Trailblazer Tent?" asks the rules for returns.
-    Beside,
+    Context,
 }
 
 /// How much of a title a question holds.
 #[derive(Debug, Default)]
-struct Called {
+struct TitleMatch {
     mass: f32,
     words: usize,
     has_own_word: bool,
@@ -58,10 +58,10 @@ impl Index {
     /// The sources that a question calls by their names. A title is a name
     /// where one of its words is used of nothing else: "Gift cards" is a topic
     /// that many texts speak of.
-    pub(super) fn named(&self, matches: &[TermMatch]) -> Named {
+    pub(super) fn link_entities(&self, matches: &[TermMatch]) -> LinkedEntities {
         let words = || matches.iter().filter_map(|term| term.word);
         let name_words = || words().filter(|word| self.names[*word as usize]);
-        let mut called: FxHashMap<u32, Called> = FxHashMap::default();
+        let mut called: FxHashMap<u32, TitleMatch> = FxHashMap::default();
         for word in name_words() {
             let is_own = self.is_own(word);
             for source in &self.title_postings[word as usize] {
@@ -71,15 +71,15 @@ impl Index {
                 entry.has_own_word |= is_own;
             }
         }
-        let is_named = |source: u32, called: &Called| {
+        let is_named = |source: u32, called: &TitleMatch| {
             let whole = self.title_mass[source as usize];
             called.has_own_word && called.words >= NAME_WORDS && called.mass >= NAME_SHARE * whole
         };
         let named = called.iter();
         let named = named.filter(|(source, called)| is_named(**source, called));
-        let mut named = Named {
+        let mut named = LinkedEntities {
             called: named.map(|(source, _)| *source).collect(),
-            ..Named::default()
+            ..LinkedEntities::default()
         };
         named.called.sort_unstable();
         for word in name_words() {
@@ -106,24 +106,33 @@ impl Index {
     }
 
     /// What a word of the question has to do with names, for one source.
-    pub(super) fn name_word(&self, named: &Named, source: u32, term: &TermMatch) -> NameWord {
+    pub(super) fn mention_role(
+        &self,
+        named: &LinkedEntities,
+        source: u32,
+        term: &TermMatch,
+    ) -> MentionRole {
         let is_name = |word: &u32| named.words.binary_search(word).is_ok();
         let Some(word) = term.word.filter(is_name) else {
-            return NameWord::No;
+            return MentionRole::None;
         };
         if named.contains(source) {
             let titled = &self.title_postings[word as usize];
             let is_own = titled.binary_search(&source).is_ok();
-            return if is_own { NameWord::Own } else { NameWord::No };
+            return if is_own {
+                MentionRole::OwnEntity
+            } else {
+                MentionRole::None
+            };
         }
         let shares = |word: &u32| {
             let titled = &self.title_postings[*word as usize];
             titled.binary_search(&source).is_ok()
         };
         if self.sources[source as usize].is_guide || named.words.iter().any(shares) {
-            NameWord::Others
+            MentionRole::OtherEntity
         } else {
-            NameWord::Beside
+            MentionRole::Context
         }
     }
 }
@@ -224,7 +233,7 @@ mod tests {
         let matches: Vec<TermMatch> = terms
             .flat_map(|(term, weight)| index.term_matches(term, *weight))
             .collect();
-        index.named(&matches).contains(0)
+        index.link_entities(&matches).contains(0)
     }
 
     #[test]

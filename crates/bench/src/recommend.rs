@@ -17,12 +17,13 @@ use clap::{Args, ValueEnum};
 use evaluate::metrics::{coverage, mean};
 use models::ease::Ease;
 use models::next_item::{
-    Judged, ListVoice, NextItemModel, VoiceWeights, judge, judge_decoder, judge_model,
+    BlendWeights, Evaluation, ItemItemMember, NextItemModel, evaluate, evaluate_decoder,
+    evaluate_model,
 };
 use serde_json::{Value, json};
 use train::Size;
 use train::recommend::{
-    FitOptions, Holdout, ListChoice, affordable, ease_fits, ease_lambdas, fit, weigh,
+    FitOptions, Holdout, ItemItemOptions, ease_fits, ease_lambdas, fit, subsample, tune_blend,
 };
 
 use read::Data;
@@ -34,7 +35,7 @@ pub struct RecommendArguments {
     /// between; or orders or events as JSON Lines. Plain or .gz.
     #[arg(long, value_name = "FILE")]
     pub sequences: PathBuf,
-    /// Products as JSON Lines: their texts are one more voice of the blend, and
+    /// Products as JSON Lines: their texts are one more member of the blend, and
     /// those that nobody touched count for coverage.
     #[arg(long, value_name = "FILE")]
     pub items: Option<PathBuf>,
@@ -47,7 +48,7 @@ pub struct RecommendArguments {
     pub time_split: bool,
     /// How much effort.
     #[arg(long, hide = true, default_value = "small")]
-    pub size: Effort,
+    pub size: SizeArgument,
 }
 
 /// Which row is the result, and why.
@@ -58,18 +59,18 @@ const HEADLINE: &str = "the headline is the blend whose lists are counted in the
 /// How much effort a model is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
-pub enum Effort {
+pub enum SizeArgument {
     Tiny,
     Small,
     Base,
 }
 
-impl From<Effort> for Size {
-    fn from(effort: Effort) -> Self {
-        match effort {
-            Effort::Tiny => Self::Tiny,
-            Effort::Small => Self::Small,
-            Effort::Base => Self::Base,
+impl From<SizeArgument> for Size {
+    fn from(size: SizeArgument) -> Self {
+        match size {
+            SizeArgument::Tiny => Self::Tiny,
+            SizeArgument::Small => Self::Small,
+            SizeArgument::Base => Self::Base,
         }
     }
 }
@@ -88,11 +89,11 @@ struct Bench {
     data: Data,
     holdout: Holdout,
     items: usize,
-    choice: ListChoice,
+    choice: ItemItemOptions,
     /// Of the training part.
-    lists: Vec<ListVoice>,
+    lists: Vec<ItemItemMember>,
     /// Of the training part and the validation items.
-    refitted_lists: Vec<ListVoice>,
+    refitted_lists: Vec<ItemItemMember>,
     threads: usize,
     size: Size,
 }
@@ -110,7 +111,7 @@ struct SeedResult {
     refitted: Figures,
     single: Figures,
     epochs: usize,
-    weights: VoiceWeights,
+    weights: BlendWeights,
 }
 
 /// Measures next-item recommendation.
@@ -134,8 +135,8 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let items = data.items();
     eprintln!("choosing item-to-item lists on validation");
-    let text = data.text_lists(threads);
-    let (choice, lists) = ListChoice::choose(
+    let text = data.text_similarity_matrix(threads);
+    let (choice, lists) = ItemItemOptions::select(
         &holdout.training,
         &holdout.validation,
         items,
@@ -149,7 +150,7 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     }
     let ease = choice.ease(&holdout.histories, items, threads);
     let bench = Bench {
-        refitted_lists: choice.voices(
+        refitted_lists: choice.members(
             &holdout.histories,
             items,
             ease.as_ref(),
@@ -166,7 +167,7 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     };
     let trending = (bench.data.faded_counts())
         .filter(|_| arguments.time_split)
-        .map(|counts| bench.judge(|_, scores| scores.copy_from_slice(&counts)));
+        .map(|counts| bench.evaluate(|_, scores| scores.copy_from_slice(&counts)));
     let cold = text
         .as_ref()
         .map(|text| cold::measure(&bench.holdout, bench.choice, text, items, threads));
@@ -219,7 +220,7 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
 /// Where ranking all items for every user would take hours, some are drawn.
 fn draw(holdout: &mut Holdout, items: usize, protocol: &mut String) {
     let all = holdout.test.len();
-    holdout.test = affordable(&holdout.test, items);
+    holdout.test = subsample(&holdout.test, items);
     let drawn = holdout.test.len();
     if drawn < all {
         *protocol = format!("{protocol}; of {all} users, {drawn} drawn");
@@ -228,17 +229,22 @@ fn draw(holdout: &mut Holdout, items: usize, protocol: &mut String) {
 }
 
 impl Bench {
-    fn figures(&self, judged: &Judged) -> Figures {
+    fn figures(&self, evaluation: &Evaluation) -> Figures {
         Figures {
-            recall: judged.figures.recall(),
-            ndcg: judged.figures.ndcg(),
-            mrr: judged.figures.mrr(),
-            coverage: coverage([judged.shown.as_slice()], self.data.catalogue),
+            recall: evaluation.figures.recall(),
+            ndcg: evaluation.figures.ndcg(),
+            mrr: evaluation.figures.mrr(),
+            coverage: coverage([evaluation.shown.as_slice()], self.data.catalogue),
         }
     }
 
-    fn judge(&self, score: impl Fn(&[u32], &mut [f32]) + Sync) -> Figures {
-        self.figures(&judge(&self.holdout.test, self.items, self.threads, score))
+    fn evaluate(&self, score: impl Fn(&[u32], &mut [f32]) + Sync) -> Figures {
+        self.figures(&evaluate(
+            &self.holdout.test,
+            self.items,
+            self.threads,
+            score,
+        ))
     }
 
     /// Popularity, the same list for everybody, and EASE as it was published:
@@ -252,8 +258,9 @@ impl Bench {
         let at_hand = solved.filter(|_| self.choice.ease.is_some_and(|(own, _)| own == lambda));
         let solved = at_hand.or_else(|| self.solve(sequences, lambda));
         Counted {
-            popular: self.judge(|_, scores| scores.copy_from_slice(&counts)),
-            ease: solved.map(|ease| self.judge(|history, scores| ease.add_scores(history, scores))),
+            popular: self.evaluate(|_, scores| scores.copy_from_slice(&counts)),
+            ease: solved
+                .map(|ease| self.evaluate(|history, scores| ease.add_scores(history, scores))),
         }
     }
 
@@ -271,9 +278,9 @@ impl Bench {
                 break;
             };
             let add = |history: &[u32], scores: &mut [f32]| ease.add_scores(history, scores);
-            let judged = judge(validation, self.items, self.threads, add);
-            if judged.figures.ndcg() > best.0 {
-                best = (judged.figures.ndcg(), lambda);
+            let evaluation = evaluate(validation, self.items, self.threads, add);
+            if evaluation.figures.ndcg() > best.0 {
+                best = (evaluation.figures.ndcg(), lambda);
             }
         }
         best.1
@@ -297,20 +304,20 @@ impl Bench {
         let mut model = NextItemModel {
             items: self.items,
             decoders: vec![fitted.decoder],
-            weights: VoiceWeights {
+            weights: BlendWeights {
                 decoder: 1.0,
-                lists: vec![0.0; lists.len()],
+                item_item: vec![0.0; lists.len()],
             },
-            lists,
+            item_item: lists,
         };
         let decoder = &model.decoders[0];
-        let single = self.figures(&judge_decoder(decoder, &self.holdout.test, self.threads));
-        weigh(&mut model, &self.holdout.validation, seed, self.threads);
+        let single = self.figures(&evaluate_decoder(decoder, &self.holdout.test, self.threads));
+        tune_blend(&mut model, &self.holdout.validation, seed, self.threads);
         let judge_blend = |model: &NextItemModel| {
-            self.figures(&judge_model(model, &self.holdout.test, self.threads))
+            self.figures(&evaluate_model(model, &self.holdout.test, self.threads))
         };
         let blend = judge_blend(&model);
-        model.lists = self.refitted_lists.clone();
+        model.item_item = self.refitted_lists.clone();
         let refitted = judge_blend(&model);
         Ok(SeedResult {
             blend,
@@ -434,7 +441,7 @@ mod tests {
             items: None,
             seeds: 2,
             time_split: true,
-            size: Effort::Tiny,
+            size: SizeArgument::Tiny,
         };
         let found = run(&arguments).unwrap();
         assert!(found["recall@10"]["mean"].as_f64().unwrap() > 0.9);

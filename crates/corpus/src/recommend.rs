@@ -2,14 +2,16 @@
 //! sequence that the model reads, texts tell which products are alike.
 //! Training and serving both do it with this code.
 
-mod rhythm;
+mod repurchase_interval;
 mod text_index;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use shop::{EventKind, Id};
 
-pub use rhythm::{Rhythm, Rhythms, due, gaps};
+pub use repurchase_interval::{
+    RepurchaseInterval, RepurchaseIntervals, purchase_intervals, repurchase_due,
+};
 pub use text_index::{Alike, TextIndex};
 
 /// The most recent interactions that the model reads.
@@ -32,8 +34,10 @@ pub mod artifact {
     pub const TOGETHER: &str = "together.safetensors";
     /// For products that nobody has touched, those with a text like theirs.
     pub const COLD: &str = "cold.safetensors";
-    /// [`super::Rhythms`] as JSON; absent in older artifacts.
-    pub const RHYTHMS: &str = "rhythms.json";
+    /// [`super::RepurchaseIntervals`] as JSON; absent in older artifacts.
+    pub const REPURCHASE_INTERVALS: &str = "repurchase_intervals.json";
+    /// What that file was called in artifacts of before.
+    pub const OLD_REPURCHASE_INTERVALS: &str = "rhythms.json";
     /// What was learned from, and how.
     pub const CARD: &str = "card.json";
 }

@@ -387,7 +387,7 @@ fn backward_block(
     }
 }
 
-/// Turns scores into probabilities and the gradients of probabilities into
+/// ChatFormat scores into probabilities and the gradients of probabilities into
 /// those of scores.
 fn score_gradients(
     (scores, gradients): (&mut [f32], &mut [f32]),
@@ -453,7 +453,7 @@ fn backward_short(gradient: &mut [f32], out_gradient: &[f32], saved: Saved<'_>, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::differences::{check, numbers, weighted};
+    use crate::gradient_check::{check, numbers, weighted};
 
     /// Every head its own keys, shared keys, a window, both directions, both
     /// directions with a window.

@@ -214,7 +214,7 @@ fn slopes(logits: &mut [f32], count: usize, groups: &(Vec<usize>, Vec<usize>)) -
 mod tests {
     use super::*;
     use crate::architecture::TransformerConfig;
-    use crate::differences::{check, check_near, numbers};
+    use crate::gradient_check::{check, check_near, numbers};
     use crate::trainer::TrainerOptions;
 
     #[test]

@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::index::{Scored, top};
 use crate::matrix::{Matrix, MatrixMut, Write, multiply};
-use crate::neighbours::ItemLists;
+use crate::neighbours::ItemItemMatrix;
 
 /// Rows and columns that one step of the inversion takes at once.
 const BLOCK: usize = 192;
@@ -60,8 +60,8 @@ impl Ease {
 
     /// The `longest` weights of each item that are furthest from 0, the
     /// furthest first: what speaks against an item counts too.
-    pub fn to_lists(&self, longest: usize) -> ItemLists {
-        ItemLists::from_rows(self.weights.chunks(self.items.max(1)).map(|row| {
+    pub fn to_matrix(&self, longest: usize) -> ItemItemMatrix {
+        ItemItemMatrix::from_rows(self.weights.chunks(self.items.max(1)).map(|row| {
             let sizes =
                 (0..)
                     .zip(row)
@@ -99,7 +99,7 @@ fn gram(sequences: &[Vec<u32>], items: usize, lambda: f32) -> Vec<f32> {
     matrix
 }
 
-/// Turns the lower triangle of a symmetric positive definite matrix into that
+/// ChatFormat the lower triangle of a symmetric positive definite matrix into that
 /// of minus its inverse, in place, by the sweep operator (Goodnight, 1979) on
 /// whole blocks: for pivot block K with D = A_KK^-1, A_ij -= A_iK D A_Kj,
 /// A_iK = A_iK D, A_KK = -D. It stays symmetric, so half of it is enough.
@@ -319,7 +319,7 @@ mod tests {
         let mut scores = vec![0.0; 4];
         ease.add_scores(&[0, 99], &mut scores);
         assert!(scores[1] > 0.5 && scores[3].abs() < 1e-6);
-        assert_eq!(ease.to_lists(2).row(0).next().map(|s| s.place), Some(1));
-        assert!(Ease::fit(&[], 0, 1.0, 1).unwrap().to_lists(3).is_empty());
+        assert_eq!(ease.to_matrix(2).row(0).next().map(|s| s.place), Some(1));
+        assert!(Ease::fit(&[], 0, 1.0, 1).unwrap().to_matrix(3).is_empty());
     }
 }

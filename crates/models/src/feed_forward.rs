@@ -116,7 +116,7 @@ fn backward_by(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::differences::{check, numbers, weighted};
+    use crate::gradient_check::{check, numbers, weighted};
 
     #[test]
     fn gradients_are_slopes() {

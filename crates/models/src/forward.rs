@@ -166,7 +166,7 @@ struct AttendedSequence<'a> {
 }
 
 impl AttendedSequence<'_> {
-    /// Turns queries and keys, brings in those of the past and attends.
+    /// ChatFormat queries and keys, brings in those of the past and attends.
     fn attend(
         self,
         layer: usize,

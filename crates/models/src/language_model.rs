@@ -6,13 +6,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chat_format::ChatFormat;
 use crate::error::ModelError;
 use crate::generate::score_continuations;
 use crate::load::Precision;
 use crate::published::{PublishedModel, SpecialTokens};
 use crate::tokenizer::Tokenizer;
 use crate::transformer::Transformer;
-use crate::turns::Turns;
 
 /// The files of a language model.
 const NETWORK: &str = "decoder.safetensors";
@@ -23,7 +23,7 @@ const FORM: &str = "language.json";
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LanguageForm {
     /// How conversations and texts are written.
-    pub turns: Turns,
+    pub turns: ChatFormat,
     /// How its matrices are kept when it serves.
     pub precision: Precision,
     /// The tokens with a meaning.
@@ -62,7 +62,7 @@ impl LanguageModel {
             .ok_or_else(|| refuse("it came without a tokenizer (`tokenizer.json`)"))?;
         let template = model.chat_template.as_ref();
         let form = LanguageForm {
-            turns: Turns::of(&model, &tokenizer),
+            turns: ChatFormat::of(&model, &tokenizer),
             precision: Precision::Int8,
             chat_template: template.and_then(|template| Some(template.source()?.to_owned())),
             special: model.special.clone(),
@@ -185,7 +185,7 @@ mod tests {
         let texts = ["when does it arrive", "it arrives on monday"];
         let tokenizer = Tokenizer::train((0..9).flat_map(|_| texts), 290, &special).unwrap();
         let config = TransformerConfig::new(2, 32, 2, 48, tokenizer.vocabulary_size());
-        let turns = Turns {
+        let turns = ChatFormat {
             first: vec![0],
             user: vec![0],
             assistant: vec![1],

@@ -48,11 +48,11 @@ pub enum Loss {
 
 /// Which tokens a row's target competes with.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Rivals<'a> {
+pub(crate) enum SoftmaxClasses<'a> {
     /// The whole vocabulary.
     All,
     /// These distinct tokens.
-    Drawn {
+    Sampled {
         tokens: &'a [u32],
         /// What is added to the logit of each, or empty for nothing.
         corrections: &'a [f32],
@@ -86,7 +86,7 @@ pub(crate) fn cross_entropy(
     targets: &[u32],
     embedding: &[f32],
     width: usize,
-    rivals: Rivals<'_>,
+    classes: SoftmaxClasses<'_>,
     mut gradients: Option<Gradients<'_>>,
     scratch: &mut Scratch,
 ) -> (f64, usize) {
@@ -97,7 +97,7 @@ pub(crate) fn cross_entropy(
         gradients.hidden.fill(0.0);
     }
     let mut columns = embedding.len() / width;
-    if let Rivals::Drawn { tokens, .. } = rivals {
+    if let SoftmaxClasses::Sampled { tokens, .. } = classes {
         let table = grow(&mut scratch.drawn, tokens.len() * width);
         for (row, &token) in table.chunks_exact_mut(width).zip(tokens) {
             row.copy_from_slice(row_of(embedding, token, width));
@@ -115,9 +115,9 @@ pub(crate) fn cross_entropy(
         let weight = gradients.as_ref().map(|gradients| gradients.weight);
         let table_gradient = gradients.as_mut().and_then(|g| g.embedding.as_deref_mut());
         let gradient = (weight, table_gradient);
-        total += match rivals {
-            Rivals::All => full(&chunk_targets, embedding, width, gradient, scratch),
-            Rivals::Drawn {
+        total += match classes {
+            SoftmaxClasses::All => full(&chunk_targets, embedding, width, gradient, scratch),
+            SoftmaxClasses::Sampled {
                 tokens,
                 corrections,
             } => {
@@ -133,7 +133,7 @@ pub(crate) fn cross_entropy(
         }
     }
     let table_gradient = gradients.and_then(|gradients| gradients.embedding);
-    if let (Rivals::Drawn { tokens, .. }, Some(gradient)) = (rivals, table_gradient) {
+    if let (SoftmaxClasses::Sampled { tokens, .. }, Some(gradient)) = (classes, table_gradient) {
         for (row, &token) in scratch.drawn_gradients.chunks_exact(width).zip(tokens) {
             add(row_of_mut(gradient, token, width), row);
         }
@@ -230,7 +230,7 @@ fn sampled(
                 for (value, correction) in row.iter_mut().zip(corrections) {
                     *value += correction;
                 }
-                let (loss, probability) = rival_probabilities(row, logit, target, drawn);
+                let (loss, probability) = sampled_probabilities(row, logit, target, drawn);
                 scale(row, pull);
                 let pull = pull * (probability - 1.0);
                 row_gradient.fill(0.0);
@@ -253,10 +253,10 @@ fn sampled(
     total
 }
 
-/// Turns the rivals' logits into probabilities; the loss and the probability
+/// ChatFormat the negatives' logits into probabilities; the loss and the probability
 /// of the target.
 #[inline(always)]
-fn rival_probabilities(row: &mut [f32], logit: f32, target: u32, drawn: &[u32]) -> (f32, f32) {
+fn sampled_probabilities(row: &mut [f32], logit: f32, target: u32, drawn: &[u32]) -> (f32, f32) {
     for (value, &token) in row.iter_mut().zip(drawn) {
         *value = if token == target {
             f32::NEG_INFINITY
@@ -274,8 +274,8 @@ fn rival_probabilities(row: &mut [f32], logit: f32, target: u32, drawn: &[u32]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::differences::{check, numbers};
-    use crate::rivals::{Drawn, Frequencies, draw};
+    use crate::gradient_check::{check, numbers};
+    use crate::negative_sampling::{Frequencies, SampledClasses, sample};
     use crate::trainer::Sequence;
 
     const WIDTH: usize = 8;
@@ -292,10 +292,10 @@ mod tests {
         (0..rows).map(target).collect()
     }
 
-    fn loss(hidden: &[f32], embedding: &[f32], rivals: Rivals<'_>) -> f64 {
+    fn loss(hidden: &[f32], embedding: &[f32], classes: SoftmaxClasses<'_>) -> f64 {
         let targets = targets(hidden.len() / WIDTH);
         let scratch = &mut Scratch::default();
-        cross_entropy(hidden, &targets, embedding, WIDTH, rivals, None, scratch).0
+        cross_entropy(hidden, &targets, embedding, WIDTH, classes, None, scratch).0
     }
 
     /// Few rows and more than one chunk, against all tokens and some of them,
@@ -303,14 +303,14 @@ mod tests {
     #[test]
     fn gradients_are_slopes() {
         let tokens = [3, 28, 7, 0, 14, 21];
-        let drawn = |corrections| Rivals::Drawn {
+        let drawn = |corrections| SoftmaxClasses::Sampled {
             tokens: &tokens,
             corrections,
         };
         let corrections = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5];
-        for (rows, rivals) in [
-            (4, Rivals::All),
-            (CHUNK + 90, Rivals::All),
+        for (rows, classes) in [
+            (4, SoftmaxClasses::All),
+            (CHUNK + 90, SoftmaxClasses::All),
             (4, drawn(&[])),
             (CHUNK + 90, drawn(&[])),
             (4, drawn(&corrections)),
@@ -331,7 +331,7 @@ mod tests {
                 &targets,
                 &embedding,
                 WIDTH,
-                rivals,
+                classes,
                 Some(gradients),
                 scratch,
             );
@@ -339,13 +339,13 @@ mod tests {
                 scored,
                 targets.iter().filter(|target| **target != IGNORE).count()
             );
-            assert!((sum - loss(&hidden, &embedding, rivals)).abs() < 1e-3);
+            assert!((sum - loss(&hidden, &embedding, classes)).abs() < 1e-3);
             let stride = 1 + rows / 8;
             check("hidden", &hidden, &of_hidden, stride, |h| {
-                loss(h, &embedding, rivals)
+                loss(h, &embedding, classes)
             });
             check("embedding", &embedding, &of_embedding, 3, |e| {
-                loss(&hidden, e, rivals)
+                loss(&hidden, e, classes)
             });
         }
     }
@@ -354,12 +354,12 @@ mod tests {
     fn all_tokens_drawn_are_the_whole_vocabulary() {
         let (hidden, embedding) = (numbers(6 * WIDTH, 1), numbers(VOCABULARY * WIDTH, 2));
         let all: Vec<u32> = (0..VOCABULARY as u32).collect();
-        let drawn = |corrections| Rivals::Drawn {
+        let drawn = |corrections| SoftmaxClasses::Sampled {
             tokens: &all,
             corrections,
         };
         let sampled = loss(&hidden, &embedding, drawn(&[]));
-        let full = loss(&hidden, &embedding, Rivals::All);
+        let full = loss(&hidden, &embedding, SoftmaxClasses::All);
         assert!((full - sampled).abs() < 1e-4, "{full} {sampled}");
         let corrected = loss(&hidden, &embedding, drawn(&[1.0; VOCABULARY]));
         assert!(corrected > full + 0.5, "{full} {corrected}");
@@ -373,7 +373,7 @@ mod tests {
         let hidden: Vec<f32> = numbers(rows * WIDTH, 1).iter().map(|x| 1.5 * x).collect();
         let embedding = numbers(vocabulary * WIDTH, 2);
         let targets: Vec<u32> = (0..rows as u32).map(|row| row * row % 97).collect();
-        let run = |rivals: Rivals<'_>| {
+        let run = |classes: SoftmaxClasses<'_>| {
             let mut of_hidden = vec![0.0; hidden.len()];
             let gradients = Gradients {
                 hidden: &mut of_hidden,
@@ -386,18 +386,18 @@ mod tests {
                 &targets,
                 &embedding,
                 WIDTH,
-                rivals,
+                classes,
                 Some(gradients),
                 scratch,
             );
             (loss / rows as f64, of_hidden)
         };
-        let (full, expected) = run(Rivals::All);
+        let (full, expected) = run(SoftmaxClasses::All);
         let counts = (0..vocabulary).map(|token| 1.0 / (token + 1) as f32);
         let frequencies = Frequencies::new(counts.collect(), vocabulary).expect("frequencies");
         let of_popular = |seed: u64| {
             let loss = Loss::Popular { negatives: 128 };
-            draw(loss, &[], vocabulary, Some(&frequencies), seed)
+            sample(loss, &[], vocabulary, Some(&frequencies), seed)
         };
         // A batch whose targets follow the same law.
         let of_batch = |seed: u64| {
@@ -408,18 +408,18 @@ mod tests {
             let targets: Vec<u32> = drawn.collect();
             let inputs = vec![0; targets.len()];
             let batch = [Sequence { inputs, targets }];
-            draw(Loss::InBatch, &batch, vocabulary, Some(&frequencies), 0)
+            sample(Loss::InBatch, &batch, vocabulary, Some(&frequencies), 0)
         };
-        let draws: [&dyn Fn(u64) -> Option<Drawn>; 2] = [&of_popular, &of_batch];
-        let mean = |draw: &dyn Fn(u64) -> Option<Drawn>, corrected: bool| {
+        let draws: [&dyn Fn(u64) -> Option<SampledClasses>; 2] = [&of_popular, &of_batch];
+        let mean = |draw: &dyn Fn(u64) -> Option<SampledClasses>, corrected: bool| {
             let rounds = 400;
             let (mut loss, mut gradient) = (0.0, vec![0.0f32; hidden.len()]);
             for seed in 0..rounds {
-                let mut drawn = draw(seed).expect("rivals");
+                let mut drawn = draw(seed).expect("classes");
                 if !corrected {
                     drawn.corrections.clear();
                 }
-                let (one, of_hidden) = run(drawn.rivals());
+                let (one, of_hidden) = run(drawn.classes());
                 loss += one / rounds as f64;
                 add_scaled(&mut gradient, &of_hidden, 1.0 / rounds as f32);
             }

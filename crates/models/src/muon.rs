@@ -222,7 +222,7 @@ fn transpose(out: &mut [f32], input: &[f32], (rows, columns): (usize, usize)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::differences::numbers;
+    use crate::gradient_check::numbers;
 
     /// The update's rows times itself transposed, the smaller way round.
     fn gram(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {

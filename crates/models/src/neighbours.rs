@@ -15,13 +15,13 @@ fn wrong_file(reason: impl ToString) -> ModelError {
 
 /// For each item the items that it points to, heaviest first.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ItemLists {
+pub struct ItemItemMatrix {
     starts: Vec<u32>,
     items: Vec<u32>,
     weights: Vec<f32>,
 }
 
-impl ItemLists {
+impl ItemItemMatrix {
     /// One list for each item, in the order of items.
     pub fn from_rows(rows: impl IntoIterator<Item = Vec<Scored>>) -> Self {
         let mut lists = Self {
@@ -144,7 +144,7 @@ impl ItemLists {
         safetensors::serialize(views, None).map_err(wrong_file)
     }
 
-    /// Reads what [`ItemLists::to_safetensors`] wrote, for `items` items.
+    /// Reads what [`ItemItemMatrix::to_safetensors`] wrote, for `items` items.
     pub fn from_safetensors(bytes: &[u8], items: usize) -> Result<Self, ModelError> {
         let file = SafeTensors::deserialize(bytes).map_err(wrong_file)?;
         let read = |name: &str, dtype: Dtype| -> Result<Vec<u32>, ModelError> {
@@ -214,7 +214,11 @@ impl Default for NeighbourOptions {
 
 /// Item neighbours by cosine over the sequences in which both occur
 /// (Sarwar et al., 2001), shrunk and, where asked, weighted by distance.
-pub fn neighbours(sequences: &[Vec<u32>], items: usize, options: &NeighbourOptions) -> ItemLists {
+pub fn neighbours(
+    sequences: &[Vec<u32>],
+    items: usize,
+    options: &NeighbourOptions,
+) -> ItemItemMatrix {
     let mut counts = vec![0.0_f32; items];
     // Postings by earlier item keep one small map alive at a time.
     let mut occurrences: Vec<Vec<(u32, u32)>> = vec![Vec::new(); items];
@@ -241,9 +245,9 @@ pub fn neighbours(sequences: &[Vec<u32>], items: usize, options: &NeighbourOptio
             });
         top(scored, options.longest)
     };
-    ItemLists::in_parallel(items, options.threads, |part| {
+    ItemItemMatrix::in_parallel(items, options.threads, |part| {
         let mut together = FxHashMap::default();
-        ItemLists::from_rows(part.map(|item| row(item, &mut together)))
+        ItemItemMatrix::from_rows(part.map(|item| row(item, &mut together)))
     })
 }
 
@@ -290,9 +294,9 @@ mod tests {
         assert_eq!(lists.row(77).count(), 0);
         assert!(lists.is_valid(4));
         let bytes = lists.to_safetensors().unwrap();
-        assert_eq!(ItemLists::from_safetensors(&bytes, 4).unwrap(), lists);
-        assert!(ItemLists::from_safetensors(&bytes, 5).is_err());
-        assert!(ItemLists::from_safetensors(&bytes[..20], 4).is_err());
+        assert_eq!(ItemItemMatrix::from_safetensors(&bytes, 4).unwrap(), lists);
+        assert!(ItemItemMatrix::from_safetensors(&bytes, 5).is_err());
+        assert!(ItemItemMatrix::from_safetensors(&bytes[..20], 4).is_err());
     }
 
     #[test]
@@ -312,7 +316,7 @@ mod tests {
     fn a_damaged_file_is_not_valid() {
         let lists = neighbours(&[vec![0, 1]], 2, &options());
         assert!(!lists.is_valid(3));
-        let damaged = ItemLists {
+        let damaged = ItemItemMatrix {
             starts: vec![0, 5, 1],
             ..lists
         };

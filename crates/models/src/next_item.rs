@@ -1,6 +1,6 @@
-//! What comes next in a sequence of items: the causal decoder over item ids
-//! (Kang and McAuley, 2018), mixed with item-to-item lists, and the figures
-//! that judge such a ranking.
+//! Next-item recommendation: causal decoders over item ids (SASRec; Kang and
+//! McAuley, 2018) and item-item matrices (neighbours, EASE, text similarity) in
+//! one ensemble, with the metrics of its ranking.
 
 use std::collections::BTreeMap;
 
@@ -9,48 +9,52 @@ use serde::{Deserialize, Serialize};
 use crate::error::ModelError;
 use crate::index::standardise;
 use crate::linear_layer::Products;
-use crate::neighbours::ItemLists;
-use crate::spread::Spread;
+use crate::neighbours::ItemItemMatrix;
+use crate::score_normalisation::ZScore;
 use crate::transformer::Transformer;
 
-mod judge;
-mod reading;
-mod weigh;
+mod evaluation;
+mod scorer;
+mod tuning;
 
-pub use judge::{Example, Judged, NextItemFigures, judge, judge_decoder, judge_list, judge_model};
-pub use reading::{Best, Reading, TableDigest};
+pub use evaluation::{
+    Evaluation, Example, NextItemFigures, evaluate, evaluate_decoder, evaluate_item_item,
+    evaluate_model,
+};
+pub use scorer::{ItemTableIndex, Scorer, TopItems};
 
-/// Item-to-item lists as one voice of a [`NextItemModel`].
+/// An item-item matrix as one member of the ensemble [`NextItemModel`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct ListVoice {
-    /// What goes with what.
-    pub lists: ItemLists,
-    /// The last item counts 1, the one before this much, and so on.
-    pub recency: f32,
+pub struct ItemItemMember {
+    /// Weights from one item to others.
+    pub matrix: ItemItemMatrix,
+    /// The weight of an item of the history beside that of the item after it.
+    pub recency_decay: f32,
 }
 
-impl ListVoice {
+impl ItemItemMember {
     /// Adds to `scores` what the items of `history` point to.
     pub fn add_scores(&self, history: &[u32], scores: &mut [f32]) {
         let mut weight = 1.0;
         for &item in history.iter().rev() {
-            self.lists.add_row(item, weight, scores);
-            weight *= self.recency;
+            self.matrix.add_row(item, weight, scores);
+            weight *= self.recency_decay;
         }
     }
 }
 
-/// What each voice's standard score counts in the sum.
+/// The weight of each member's z-score in the sum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct VoiceWeights {
+pub struct BlendWeights {
     /// That of the decoder.
     pub decoder: f32,
-    /// Those of the lists, in their order.
-    pub lists: Vec<f32>,
+    /// Those of the item-item matrices, in their order.
+    #[serde(alias = "lists")]
+    pub item_item: Vec<f32>,
 }
 
 /// Predicts the next item: the logits of the decoders and the scores of each
-/// item-to-item list, all brought to mean 0 and variance 1, added by weight.
+/// item-item matrix, all brought to mean 0 and variance 1, added by weight.
 /// (Measured: this sum beats mixtures of probabilities and of their logarithms.)
 #[derive(Debug, Clone, PartialEq)]
 pub struct NextItemModel {
@@ -60,9 +64,9 @@ pub struct NextItemModel {
     /// counts. Their vocabulary may be the first part of the items.
     pub decoders: Vec<Transformer>,
     /// Read item by item.
-    pub lists: Vec<ListVoice>,
-    /// What each voice counts.
-    pub weights: VoiceWeights,
+    pub item_item: Vec<ItemItemMember>,
+    /// What each member counts.
+    pub weights: BlendWeights,
 }
 
 impl NextItemModel {
@@ -73,25 +77,25 @@ impl NextItemModel {
         let share = self.weights.decoder / self.decoders.len().max(1) as f32;
         for decoder in self.decoders.iter().filter(|_| share != 0.0) {
             let logits = next_logits(decoder, history);
-            let spread = Spread::of(&logits, logits.len());
+            let z_score = ZScore::of(&logits, logits.len());
             for (score, logit) in scores.iter_mut().zip(&logits) {
-                *score += share * spread.standard(*logit);
+                *score += share * z_score.normalise(*logit);
             }
         }
-        self.add_lists(history, scores);
+        self.add_item_item_scores(history, scores);
     }
 
     /// Adds what the lists say, by weight.
-    fn add_lists(&self, history: &[u32], scores: &mut [f32]) {
-        let named = self.named(history);
-        for (score, besides) in scores.iter_mut().zip(&named.besides) {
-            *score += named.floor + besides;
+    fn add_item_item_scores(&self, history: &[u32], scores: &mut [f32]) {
+        let item_item = self.item_item_scores(history);
+        for (score, above_floor) in scores.iter_mut().zip(&item_item.above_floor) {
+            *score += item_item.floor + above_floor;
         }
     }
 
-    /// The standard scores of each voice: the mean of the decoders first.
-    fn voices(&self, history: &[u32]) -> Vec<Vec<f32>> {
-        let mut voices = Vec::with_capacity(1 + self.lists.len());
+    /// The standard scores of each member: the mean of the decoders first.
+    fn members(&self, history: &[u32]) -> Vec<Vec<f32>> {
+        let mut members = Vec::with_capacity(1 + self.item_item.len());
         let mut mean = vec![0.0; self.items];
         let share = 1.0 / self.decoders.len().max(1) as f32;
         for decoder in &self.decoders {
@@ -101,14 +105,14 @@ impl NextItemModel {
                 *sum += share * logit;
             }
         }
-        voices.push(mean);
-        for list in &self.lists {
-            let mut voice = vec![0.0; self.items];
-            list.add_scores(history, &mut voice);
-            standardise(&mut voice);
-            voices.push(voice);
+        members.push(mean);
+        for list in &self.item_item {
+            let mut member = vec![0.0; self.items];
+            list.add_scores(history, &mut member);
+            standardise(&mut member);
+            members.push(member);
         }
-        voices
+        members
     }
 }
 
@@ -126,7 +130,7 @@ fn decoder_file(number: usize) -> String {
 struct Settings {
     items: usize,
     recencies: Vec<f32>,
-    weights: VoiceWeights,
+    weights: BlendWeights,
 }
 
 fn list_file(number: usize) -> String {
@@ -142,13 +146,17 @@ impl NextItemModel {
     pub fn to_files(&self) -> Result<BTreeMap<String, Vec<u8>>, ModelError> {
         let settings = Settings {
             items: self.items,
-            recencies: self.lists.iter().map(|voice| voice.recency).collect(),
+            recencies: self
+                .item_item
+                .iter()
+                .map(|member| member.recency_decay)
+                .collect(),
             weights: self.weights.clone(),
         };
         let json = serde_json::to_vec_pretty(&settings).map_err(wrong)?;
         let mut files = BTreeMap::from([(SETTINGS.to_owned(), json)]);
-        for (number, voice) in self.lists.iter().enumerate() {
-            files.insert(list_file(number), voice.lists.to_safetensors()?);
+        for (number, member) in self.item_item.iter().enumerate() {
+            files.insert(list_file(number), member.matrix.to_safetensors()?);
         }
         for (number, decoder) in self.decoders.iter().enumerate() {
             files.insert(decoder_file(number), decoder.to_safetensors());
@@ -163,16 +171,16 @@ impl NextItemModel {
             files.get(name).ok_or_else(missing)
         };
         let settings: Settings = serde_json::from_slice(file(SETTINGS)?).map_err(wrong)?;
-        if settings.weights.lists.len() != settings.recencies.len() {
+        if settings.weights.item_item.len() != settings.recencies.len() {
             return Err(wrong("as many weights as lists are needed"));
         }
-        let mut lists = Vec::new();
+        let mut item_item = Vec::new();
         for (number, &recency) in settings.recencies.iter().enumerate() {
             let bytes = file(&list_file(number))?;
-            let read = ItemLists::from_safetensors(bytes, settings.items)?;
-            lists.push(ListVoice {
-                lists: read,
-                recency,
+            let read = ItemItemMatrix::from_safetensors(bytes, settings.items)?;
+            item_item.push(ItemItemMember {
+                matrix: read,
+                recency_decay: recency,
             });
         }
         let mut decoders = Vec::new();
@@ -186,7 +194,7 @@ impl NextItemModel {
         Ok(Self {
             items: settings.items,
             decoders,
-            lists,
+            item_item,
             weights: settings.weights,
         })
     }
@@ -227,8 +235,8 @@ pub(super) mod tests {
 
     pub(super) fn model() -> NextItemModel {
         let sequences = [vec![0, 1, 2], vec![0, 1, 3], vec![4, 2]];
-        let voice = |forward| ListVoice {
-            lists: neighbours(
+        let member = |forward| ItemItemMember {
+            matrix: neighbours(
                 &sequences,
                 6,
                 &NeighbourOptions {
@@ -236,7 +244,7 @@ pub(super) mod tests {
                     ..NeighbourOptions::default()
                 },
             ),
-            recency: 0.5,
+            recency_decay: 0.5,
         };
         NextItemModel {
             items: 6,
@@ -245,10 +253,10 @@ pub(super) mod tests {
                     Transformer::new(TransformerConfig::new(1, 8, 2, 4, 5), seed).ok()
                 })
                 .collect(),
-            lists: vec![voice(true), voice(false)],
-            weights: VoiceWeights {
+            item_item: vec![member(true), member(false)],
+            weights: BlendWeights {
                 decoder: 0.5,
-                lists: vec![0.25, 0.25],
+                item_item: vec![0.25, 0.25],
             },
         }
     }
@@ -269,11 +277,11 @@ pub(super) mod tests {
         assert_eq!(scores, vec![0.0; 6]);
     }
 
-    /// Adds up the voices by weight.
-    fn mix(voices: &[Vec<f32>], weights: &VoiceWeights, scores: &mut [f32]) {
-        let weights = std::iter::once(&weights.decoder).chain(&weights.lists);
-        for (voice, &weight) in voices.iter().zip(weights) {
-            for (score, part) in scores.iter_mut().zip(voice) {
+    /// Adds up the members by weight.
+    fn mix(members: &[Vec<f32>], weights: &BlendWeights, scores: &mut [f32]) {
+        let weights = std::iter::once(&weights.decoder).chain(&weights.item_item);
+        for (member, &weight) in members.iter().zip(weights) {
+            for (score, part) in scores.iter_mut().zip(member) {
                 *score += weight * part;
             }
         }
@@ -283,15 +291,18 @@ pub(super) mod tests {
     fn a_few_items_are_scored_as_among_all() {
         let mut model = model();
         for weights in [[0.25, 0.25], [0.0, 1.0]] {
-            model.weights.lists = weights.to_vec();
-            let digests = model.digests();
+            model.weights.item_item = weights.to_vec();
+            let item_tables = model.item_tables();
             for history in [&[0][..], &[0, 1, 99, 5, 2, 3, 4, 0], &[99], &[]] {
                 let mut scores = vec![0.0; 6];
                 model.score(history, &mut scores);
                 let mut mixed = vec![0.0; 6];
-                mix(&model.voices(history), &model.weights, &mut mixed);
+                mix(&model.members(history), &model.weights, &mut mixed);
                 let some = [5, 0, 3];
-                for (item, score) in some.iter().zip(model.read(&digests, history).scores(&some)) {
+                for (item, score) in some
+                    .iter()
+                    .zip(model.scorer(&item_tables, history).scores(&some))
+                {
                     let among_all = scores[*item as usize];
                     assert!((score - among_all).abs() < 1e-3, "{score} {among_all}");
                 }
@@ -307,6 +318,12 @@ pub(super) mod tests {
         let model = model();
         let mut files = model.to_files().unwrap();
         assert_eq!(NextItemModel::from_files(&files).unwrap(), model);
+        // The weights had another name in files of before.
+        let text = String::from_utf8(files[SETTINGS].clone()).unwrap();
+        let old = text.replace("\"item_item\"", "\"lists\"");
+        assert_ne!(old, text);
+        files.insert(SETTINGS.to_owned(), old.into_bytes());
+        assert_eq!(NextItemModel::from_files(&files).unwrap(), model);
         files.remove("next-1.safetensors");
         assert!(NextItemModel::from_files(&files).is_err());
     }
@@ -321,15 +338,15 @@ pub(super) mod tests {
         let examples = [example(&[0], 1), example(&[4], 2)];
         let ndcg = |model: &NextItemModel| {
             let score = |history: &[u32], scores: &mut [f32]| model.score(history, scores);
-            judge(&examples, 6, 1, score).figures.ndcg()
+            evaluate(&examples, 6, 1, score).figures.ndcg()
         };
-        let (chosen, found) = model.weigh(&examples, 2).unwrap();
+        let (chosen, found) = model.tune(&examples, 2).unwrap();
         model.weights = chosen;
         assert_eq!((ndcg(&model), found.ndcg()), (1.0, 1.0));
-        assert_eq!(model.weigh(&[], 2), None);
+        assert_eq!(model.tune(&[], 2), None);
         // Lists alone may be best.
         model.decoders.clear();
-        let (chosen, found) = model.weigh(&examples, 1).unwrap();
+        let (chosen, found) = model.tune(&examples, 1).unwrap();
         assert!(chosen.decoder == 0.0 && found.ndcg() == 1.0, "{chosen:?}");
     }
 
@@ -345,9 +362,9 @@ pub(super) mod tests {
                     score: 1.0,
                 });
             }
-            ListVoice {
-                lists: ItemLists::from_rows(rows),
-                recency: 1.0,
+            ItemItemMember {
+                matrix: ItemItemMatrix::from_rows(rows),
+                recency_decay: 1.0,
             }
         };
         let example = |from: u32| Example {
@@ -365,20 +382,20 @@ pub(super) mod tests {
         let model = |split: u32| NextItemModel {
             items: 100,
             decoders: Vec::new(),
-            lists: halves(split).map(|half: Vec<_>| list(&half)).to_vec(),
-            weights: VoiceWeights {
+            item_item: halves(split).map(|half: Vec<_>| list(&half)).to_vec(),
+            weights: BlendWeights {
                 decoder: 0.0,
-                lists: vec![1.0, 1.0],
+                item_item: vec![1.0, 1.0],
             },
         };
-        let (weights, figures) = model(21).weigh(&examples, 1).unwrap();
+        let (weights, figures) = model(21).tune(&examples, 1).unwrap();
         assert!(
-            weights.lists.iter().all(|weight| *weight > 0.4),
+            weights.item_item.iter().all(|weight| *weight > 0.4),
             "{weights:?}"
         );
         assert_eq!(figures.ndcg(), 1.0);
         // One that is never right stays silent.
-        let (weights, _) = model(41).weigh(&examples, 1).unwrap();
-        assert_eq!(weights.lists, [1.0, 0.0]);
+        let (weights, _) = model(41).tune(&examples, 1).unwrap();
+        assert_eq!(weights.item_item, [1.0, 0.0]);
     }
 }

@@ -152,7 +152,7 @@ impl<'a> Normalizer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::differences::{check, numbers, weighted};
+    use crate::gradient_check::{check, numbers, weighted};
 
     fn with(kind: Norm, weights: &[f32]) -> Normalizer<'_> {
         Normalizer {

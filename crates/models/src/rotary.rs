@@ -54,7 +54,7 @@ impl Rotary {
         self.cosines.len() / self.half
     }
 
-    /// Turns the first `width` elements of each row, head by head; the first
+    /// ChatFormat the first `width` elements of each row, head by head; the first
     /// row stands at `first_position`, the next ones follow it.
     pub(crate) fn turn(
         &self,
@@ -116,7 +116,7 @@ fn stretched(frequency: f64, scaling: RotaryScaling) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::differences::{check, numbers, weighted};
+    use crate::gradient_check::{check, numbers, weighted};
 
     /// Three rows of 2 heads of 6 and 4 further values.
     fn turned(values: &[f32], turn: Turn) -> Vec<f32> {

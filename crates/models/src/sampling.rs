@@ -277,7 +277,7 @@ impl Sampler {
     }
 }
 
-/// Turns logits into weights: exp((logit - largest) / temperature), 0 where
+/// ChatFormat logits into weights: exp((logit - largest) / temperature), 0 where
 /// that is below what an `f32` sum could notice.
 fn weigh(logits: &mut [f32], largest: f32, inverse: f32) {
     const LOWEST: f32 = -80.0;

@@ -12,9 +12,10 @@ pub struct Mixture {
     /// Weight of naive Bayes' log-probabilities beside those of the linear
     /// classifier, which weigh 1.
     pub bayes: f64,
-    /// Added to each class's logarithm before the largest decides: a rare
+    /// Added to each class's log-probability before the largest decides: a rare
     /// class is hardly ever the likeliest.
-    pub leaning: Vec<f64>,
+    #[serde(alias = "leaning")]
+    pub class_bias: Vec<f64>,
 }
 
 /// A linear classifier and naive Bayes.
@@ -25,35 +26,35 @@ pub struct TextBlend {
     mixture: Mixture,
 }
 
-/// A text as both classifiers see it: log-probabilities by class.
+/// The scores of both members for one text: log-probabilities by class.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Views {
+pub struct MemberScores {
     linear: Vec<f64>,
     bayes: Vec<f64>,
 }
 
 impl Mixture {
     /// The linear classifier alone.
-    pub fn plain(classes: usize) -> Self {
+    pub fn linear_only(classes: usize) -> Self {
         Self {
             bayes: 0.0,
-            leaning: vec![0.0; classes],
+            class_bias: vec![0.0; classes],
         }
     }
 
-    /// The class that the views speak for, the first of equals, and its
-    /// probability by the mixture without its leaning.
-    pub fn decide(&self, views: &Views) -> (usize, f32) {
-        let sum: Vec<f64> = views
+    /// The class that the scores speak for, the first of equals, and its
+    /// probability by the mixture without the bias.
+    pub fn decide(&self, scores: &MemberScores) -> (usize, f32) {
+        let sum: Vec<f64> = scores
             .linear
             .iter()
-            .zip(&views.bayes)
+            .zip(&scores.bayes)
             .map(|(l, b)| l + self.bayes * b)
             .collect();
         let probabilities = normalised(&sum);
         let mut best = 0;
         for class in 1..sum.len() {
-            if sum[class] + self.leaning[class] > sum[best] + self.leaning[best] {
+            if sum[class] + self.class_bias[class] > sum[best] + self.class_bias[best] {
                 best = class;
             }
         }
@@ -67,7 +68,7 @@ impl TextBlend {
         let classes = linear.classes().len();
         let fits = bayes.is_sound()
             && bayes.classes() == classes
-            && mixture.leaning.len() == classes
+            && mixture.class_bias.len() == classes
             && classes > 0;
         fits.then_some(Self {
             linear,
@@ -76,10 +77,10 @@ impl TextBlend {
         })
     }
 
-    /// How both see a text; `words` are its words as naive Bayes was taught.
-    pub fn views(&self, text: &str, words: &[String]) -> Views {
+    /// The scores of both members for a text; `words` are its words as naive Bayes was taught.
+    pub fn member_scores(&self, text: &str, words: &[String]) -> MemberScores {
         let linear = self.linear.predict(text);
-        Views {
+        MemberScores {
             linear: linear.iter().map(|p| f64::from(p.max(1e-9)).ln()).collect(),
             bayes: normalised(&self.bayes.scores(words))
                 .iter()
@@ -90,7 +91,7 @@ impl TextBlend {
 
     /// The class of a text and its probability.
     pub fn decide(&self, text: &str, words: &[String]) -> (usize, f32) {
-        self.mixture.decide(&self.views(text, words))
+        self.mixture.decide(&self.member_scores(text, words))
     }
 
     /// Puts another mixture in place.
@@ -130,31 +131,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_of_before_is_read() {
+        let old = r#"{"bayes": 0.5, "leaning": [0.0, 1.0]}"#;
+        let expected = Mixture {
+            bayes: 0.5,
+            class_bias: vec![0.0, 1.0],
+        };
+        assert_eq!(serde_json::from_str::<Mixture>(old).unwrap(), expected);
+    }
+
+    #[test]
     fn the_mixture_decides() {
-        let views = Views {
+        let scores = MemberScores {
             linear: vec![0.6_f64.ln(), 0.4_f64.ln()],
             bayes: vec![-3.0, -0.1],
         };
-        assert_eq!(Mixture::plain(2).decide(&views).0, 0);
+        assert_eq!(Mixture::linear_only(2).decide(&scores).0, 0);
         assert_eq!(
             Mixture {
                 bayes: 1.0,
-                leaning: vec![0.0; 2]
+                class_bias: vec![0.0; 2]
             }
-            .decide(&views)
+            .decide(&scores)
             .0,
             1
         );
         assert_eq!(
             Mixture {
                 bayes: 0.0,
-                leaning: vec![0.0, 1.0]
+                class_bias: vec![0.0, 1.0]
             }
-            .decide(&views)
+            .decide(&scores)
             .0,
             1
         );
-        let (_, probability) = Mixture::plain(2).decide(&views);
+        let (_, probability) = Mixture::linear_only(2).decide(&scores);
         assert!((probability - 0.6).abs() < 1e-6);
     }
 }

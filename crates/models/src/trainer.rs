@@ -14,10 +14,10 @@ use crate::backward::Flow;
 use crate::dropout::{Dropout, mix};
 use crate::error::ModelError;
 use crate::forward::{Activations, Memory};
-use crate::loss::{self, Gradients, Rivals};
+use crate::loss::{self, Gradients, SoftmaxClasses};
 use crate::muon;
+use crate::negative_sampling::{self, Frequencies, SampledClasses};
 use crate::optimizer::Update;
-use crate::rivals::{self, Drawn, Frequencies};
 use crate::transformer::Transformer;
 use crate::vector::grow;
 use crate::vector::{add, sum_of_squares};
@@ -98,7 +98,7 @@ impl Worker {
 /// What is the same for all micro-batches of a step.
 #[derive(Debug, Clone, Copy)]
 struct StepSettings<'a> {
-    rivals: Rivals<'a>,
+    classes: SoftmaxClasses<'a>,
     weight: f32,
     dropout_stream: u64,
 }
@@ -208,7 +208,9 @@ impl Trainer {
         let parts = pack(batch, self.workers.len(), self.decoder.config());
         let drawn = self.draw(batch);
         let settings = StepSettings {
-            rivals: drawn.as_ref().map_or(Rivals::All, Drawn::rivals),
+            classes: drawn
+                .as_ref()
+                .map_or(SoftmaxClasses::All, SampledClasses::classes),
             weight: 1.0 / (tokens as f32).max(1.0),
             dropout_stream: self.dropout_stream(),
         };
@@ -257,9 +259,9 @@ impl Trainer {
     }
 
     /// The tokens that this step's targets compete with; none for all.
-    fn draw(&self, batch: &[Sequence]) -> Option<Drawn> {
+    fn draw(&self, batch: &[Sequence]) -> Option<SampledClasses> {
         let seed = mix(mix(self.options.seed) ^ self.steps_done as u64);
-        rivals::draw(
+        negative_sampling::sample(
             self.options.loss,
             batch,
             self.decoder.config().vocabulary,
@@ -418,7 +420,7 @@ fn forward_and_backward(
         &part.targets,
         decoder.head(),
         width,
-        settings.rivals,
+        settings.classes,
         Some(gradients),
         &mut worker.loss,
     );
@@ -445,7 +447,7 @@ fn evaluate_all(decoder: &Transformer, parts: &[MicroBatch]) -> (f64, usize) {
             &part.targets,
             decoder.head(),
             width,
-            Rivals::All,
+            SoftmaxClasses::All,
             None,
             &mut scratch,
         );

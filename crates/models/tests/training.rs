@@ -88,7 +88,7 @@ fn every_optimizer_schedule_and_loss_learns_one_batch_by_heart() {
     }
 }
 
-/// Muon, averaged weights, drawn rivals and untouched rows: none depends on
+/// Muon, averaged weights, sampled negatives and untouched rows: none depends on
 /// chance that the seed does not give, and a checkpoint holds all of it.
 #[test]
 fn a_resumed_run_loses_the_same_to_the_bit() {

@@ -11,12 +11,12 @@
 
 mod controls;
 mod history;
-mod likeness;
 mod model;
 mod person;
 mod reasons;
 mod rules;
 mod scenarios;
+mod similarity;
 #[cfg(test)]
 mod tests;
 

@@ -9,7 +9,7 @@ use corpus::insight::Polarity;
 use corpus::{Corpus, Split, words};
 use models::linear::{LinearClassifier, LinearOptions};
 use models::naive_bayes::NaiveBayes;
-use models::text_blend::{Mixture, TextBlend, Views};
+use models::text_blend::{MemberScores, Mixture, TextBlend};
 use shop::Metric;
 
 use crate::{Job, Size, TrainError, Trained};
@@ -52,8 +52,8 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         .map_err(|error| TrainError::Engine(error.to_string()))?;
     let counted = learn.iter().map(|(text, class)| (words(text), *class));
     let bayes = NaiveBayes::train(counted, Polarity::ALL.len());
-    let plain = Mixture::plain(Polarity::ALL.len());
-    let mut blend = TextBlend::new(linear, bayes, plain)
+    let linear_only = Mixture::linear_only(Polarity::ALL.len());
+    let mut blend = TextBlend::new(linear, bayes, linear_only)
         .ok_or_else(|| TrainError::Engine("the classifiers differ in their classes".to_owned()))?;
     let mixture = choose_mixture(&blend, &rows(corpus, Split::Validation));
     blend.set_mixture(mixture);
@@ -104,16 +104,16 @@ fn rows(corpus: &Corpus, split: Split) -> Vec<Row<'_>> {
         .collect()
 }
 
-/// The mixture with the best macro F1 on validation; the plain linear
+/// The mixture with the best macro F1 on validation; the linear_only linear
 /// classifier where there is nothing to choose with.
 fn choose_mixture(blend: &TextBlend, validation: &[Row]) -> Mixture {
     const SHARES: [f64; 6] = [0.0, 0.1, 0.2, 0.35, 0.6, 1.0];
     const LEANINGS: [f64; 8] = [-0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.2, 1.5];
-    let judged: Vec<(Views, usize)> = validation
+    let judged: Vec<(MemberScores, usize)> = validation
         .iter()
-        .map(|(text, class)| (blend.views(text, &words(text)), *class))
+        .map(|(text, class)| (blend.member_scores(text, &words(text)), *class))
         .collect();
-    let mut best = (f64::NEG_INFINITY, Mixture::plain(Polarity::ALL.len()));
+    let mut best = (f64::NEG_INFINITY, Mixture::linear_only(Polarity::ALL.len()));
     if judged.is_empty() {
         return best.1;
     }
@@ -122,11 +122,11 @@ fn choose_mixture(blend: &TextBlend, validation: &[Row]) -> Mixture {
             for neutral in LEANINGS {
                 let mixture = Mixture {
                     bayes,
-                    leaning: vec![negative, neutral, 0.0],
+                    class_bias: vec![negative, neutral, 0.0],
                 };
                 let mut confusion = Confusion::default();
-                for (views, class) in &judged {
-                    confusion.0[*class][mixture.decide(views).0] += 1;
+                for (scores, class) in &judged {
+                    confusion.0[*class][mixture.decide(scores).0] += 1;
                 }
                 let found = confusion.macro_f1();
                 if found > best.0 {

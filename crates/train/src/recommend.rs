@@ -7,26 +7,26 @@
 
 mod fit;
 mod holdout;
-mod lists;
-mod stories;
+mod item_item;
+mod sequence_augmentation;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use corpus::recommend::{ItemVocabulary, MAX_HISTORY, Rhythms, TextIndex, artifact};
+use corpus::recommend::{ItemVocabulary, MAX_HISTORY, RepurchaseIntervals, TextIndex, artifact};
 use corpus::{Corpus, InteractionSequence, Split};
-use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
-use models::next_item::{NextItemFigures, NextItemModel, VoiceWeights, judge, judge_model};
+use models::neighbours::{ItemItemMatrix, NeighbourOptions, neighbours};
+use models::next_item::{BlendWeights, NextItemFigures, NextItemModel, evaluate, evaluate_model};
 use rustc_hash::FxHashMap;
 use serde_json::json;
 use shop::{EventKind, Id, Metric, Timestamp};
 
 use crate::{Job, TrainError, Trained};
 
-pub use fit::{Epoch, FitOptions, Fitted, Run, fit};
-pub use holdout::{Holdout, affordable};
-pub use lists::{ListChoice, ease_fits, ease_lambdas, text_lists, weigh};
+pub use fit::{Epoch, FitOptions, Fitted, TrainingRun, fit};
+pub use holdout::{Holdout, subsample};
+pub use item_item::{ItemItemOptions, ease_fits, ease_lambdas, text_similarity_matrix, tune_blend};
 
 /// Fewer held-out customers than this say nothing about the last days; then
 /// the last product of each customer is held out instead.
@@ -46,8 +46,8 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     let items = data.vocabulary.len();
     let holdout = &data.holdout;
     let text = text_index(corpus, &data);
-    let by_text = text_lists(&text, numbered(corpus, &data), items, job.threads);
-    let (choice, lists) = ListChoice::choose(
+    let by_text = text_similarity_matrix(&text, numbered(corpus, &data), items, job.threads);
+    let (choice, lists) = ItemItemOptions::select(
         &holdout.training,
         &holdout.validation,
         items,
@@ -57,23 +57,23 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     let mut model = NextItemModel {
         items,
         decoders: vec![decoder.decoder.clone()],
-        weights: VoiceWeights {
+        weights: BlendWeights {
             decoder: 1.0,
-            lists: vec![0.0; lists.len()],
+            item_item: vec![0.0; lists.len()],
         },
-        lists,
+        item_item: lists,
     };
-    weigh(&mut model, &holdout.validation, job.seed, job.threads);
+    tune_blend(&mut model, &holdout.validation, job.seed, job.threads);
     stop_if_asked(job)?;
     // What validated is part of the history when it comes to the test.
     let lists = |sequences: &[Vec<u32>]| {
         let ease = choice.ease(sequences, items, job.threads);
-        choice.voices(sequences, items, ease.as_ref(), Some(&by_text), job.threads)
+        choice.members(sequences, items, ease.as_ref(), Some(&by_text), job.threads)
     };
-    model.lists = lists(&holdout.histories);
+    model.item_item = lists(&holdout.histories);
     let metrics = figures(&model, holdout, job.threads);
     stop_if_asked(job)?;
-    model.lists = lists(&data.sequences);
+    model.item_item = lists(&data.sequences);
     job.progress.end(&format!("{items} products"));
     let mut files = model.to_files().map_err(fit::engine)?;
     files.extend(product_files(corpus, &data, &text, &by_text, job.threads)?);
@@ -228,11 +228,11 @@ fn train_decoder(data: &Data, job: &Job) -> Result<Fitted, TrainError> {
         seed: job.seed,
         ..FitOptions::for_data(job.size, &holdout.training, data.warm)
     };
-    let mut run = Run::start(holdout, &known(data), data.warm, &options)?;
+    let mut run = TrainingRun::start(holdout, &known(data), data.warm, &options)?;
     let path = job.folder.join("recommend.checkpoint");
     if job.resume
         && let Ok(bytes) = std::fs::read(&path)
-        && !run.take_up(&bytes)
+        && !run.restore(&bytes)
     {
         tracing::warn!("the checkpoint is of other data or options; training starts anew");
     }
@@ -285,9 +285,9 @@ fn figures(model: &NextItemModel, holdout: &Holdout, threads: usize) -> Vec<Metr
         .into_iter()
         .map(|count| count as f32)
         .collect();
-    let test = affordable(&holdout.test, items);
-    let own = judge_model(model, &test, threads);
-    let popular = judge(&test, items, threads, |_, scores| {
+    let test = subsample(&holdout.test, items);
+    let own = evaluate_model(model, &test, threads);
+    let popular = evaluate(&test, items, threads, |_, scores| {
         scores.copy_from_slice(&popularity);
     });
     let metric = |name: &str, figure: fn(&NextItemFigures) -> f64| Metric {
@@ -324,7 +324,7 @@ fn product_files(
     corpus: &Corpus,
     data: &Data,
     text: &TextIndex,
-    by_text: &ItemLists,
+    by_text: &ItemItemMatrix,
     threads: usize,
 ) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
     let items = data.vocabulary.len();
@@ -353,7 +353,10 @@ fn product_files(
     let mut files = BTreeMap::from([
         (artifact::ITEMS.to_owned(), json_file(&data.vocabulary)?),
         (artifact::TEXT.to_owned(), json_file(text)?),
-        (artifact::RHYTHMS.to_owned(), json_file(&rhythms(corpus))?),
+        (
+            artifact::REPURCHASE_INTERVALS.to_owned(),
+            json_file(&repurchase_intervals(corpus))?,
+        ),
     ]);
     for (name, lists) in lists {
         let bytes = lists.to_safetensors().map_err(fit::engine)?;
@@ -384,7 +387,7 @@ fn baskets(corpus: &Corpus, vocabulary: &ItemVocabulary) -> Vec<Vec<u32>> {
 }
 
 /// How soon products are bought again.
-fn rhythms(corpus: &Corpus) -> Rhythms {
+fn repurchase_intervals(corpus: &Corpus) -> RepurchaseIntervals {
     let leaf = |product: &'_ shop::Product| product.leaf_category().map(str::to_owned);
     let categories: FxHashMap<&Id, String> = corpus
         .products
@@ -399,14 +402,14 @@ fn rhythms(corpus: &Corpus) -> Rhythms {
             .map(|(id, _, time)| (id, *time))
             .collect()
     });
-    Rhythms::learn(purchases, |id| categories.get(id).map(String::as_str))
+    RepurchaseIntervals::learn(purchases, |id| categories.get(id).map(String::as_str))
 }
 
 /// For each product that nobody has touched, those touched ones whose text is
 /// most like its own.
-fn cold(data: &Data, by_text: &ItemLists) -> ItemLists {
+fn cold(data: &Data, by_text: &ItemItemMatrix) -> ItemItemMatrix {
     let touched = occurrences(&data.sequences, data.vocabulary.len());
-    ItemLists::from_rows((0_u32..).zip(&touched).map(|(item, count)| {
+    ItemItemMatrix::from_rows((0_u32..).zip(&touched).map(|(item, count)| {
         // Untouched ones are often alike: the list is longer than is taken.
         let alike = by_text.row(item).filter(|_| *count == 0);
         alike

@@ -7,13 +7,13 @@
 //! nDCG. It is held to the default weights, so that what the log says nothing
 //! about stays as it was.
 
-mod boost;
-mod choose;
-mod climb;
-mod cutoff;
-mod fit;
-mod lists;
-mod meaning;
+mod coordinate_ascent;
+mod dense_retrieval;
+mod lambda_mart;
+mod lambda_rank;
+mod min_should_match;
+mod model_selection;
+mod ranking_dataset;
 
 use std::collections::BTreeMap;
 
@@ -27,10 +27,10 @@ use serde_json::json;
 use shop::Metric;
 
 use crate::{Job, Size, TrainError, Trained};
-use boost::boost;
-use fit::mean_ndcg;
-use lists::{List, Lists, Request, Retriever};
-use meaning::Taught;
+use dense_retrieval::EncoderQueries;
+use lambda_mart::lambda_mart;
+use lambda_rank::mean_ndcg;
+use ranking_dataset::{QueryGroup, RankingDataset, Request, Retriever};
 
 /// Of the gradient's descent.
 const STEPS: u64 = 300;
@@ -64,9 +64,10 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         products.len(),
         collection.terms()
     ));
-    let taught = Taught::first(corpus);
-    let encoder = meaning::train_encoder(corpus, &collection, taught, job)?;
-    let Lists { learn, held_out } = make_lists(corpus, &collection, taught, &encoder, job)?;
+    let encoder_queries = EncoderQueries::first(corpus);
+    let encoder = dense_retrieval::train_encoder(corpus, &collection, encoder_queries, job)?;
+    let RankingDataset { learn, held_out } =
+        ranking_dataset(corpus, &collection, encoder_queries, &encoder, job)?;
     let default = Ranker::default();
     let ranker = if learn.is_empty() {
         job.progress
@@ -74,27 +75,29 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         default
     } else {
         job.progress.begin("search: ranker", STEPS);
-        choose::learn(&learn, &default, STEPS, job)?
+        model_selection::select(&learn, &default, STEPS, job)?
     };
-    let trees = boost(&learn, &ranker, job)?;
+    let trees = lambda_mart(&learn, &ranker, job)?;
     let metrics = figures(&held_out, &ranker, &trees);
     // Where there are few lists the held-out ones have to teach as well, once
     // they have been measured on.
-    let ranker = if learn.len() < choose::FEW && !learn.is_empty() {
-        let all: Vec<List> = learn.iter().chain(&held_out).cloned().collect();
-        choose::learn(&all, &Ranker::default(), STEPS, job)?
+    let ranker = if learn.len() < model_selection::FEW && !learn.is_empty() {
+        let all: Vec<QueryGroup> = learn.iter().chain(&held_out).cloned().collect();
+        model_selection::select(&all, &Ranker::default(), STEPS, job)?
     } else {
         ranker
     };
     let ranker = Ranker {
-        minimum_should_match: cutoff::minimum_should_match(&learn, ranker.minimum_should_match),
+        minimum_should_match: min_should_match::learn(&learn, ranker.minimum_should_match),
         ..ranker
     };
     // The figures are those of the encoder that the ranker learnt beside: what
     // serves knows more queries, and its figures would need others to ask.
-    let encoder = match taught {
-        Taught::Half => meaning::train_encoder(corpus, &collection, Taught::All, job)?,
-        Taught::None | Taught::All => encoder,
+    let encoder = match encoder_queries {
+        EncoderQueries::Half => {
+            dense_retrieval::train_encoder(corpus, &collection, EncoderQueries::All, job)?
+        }
+        EncoderQueries::None | EncoderQueries::All => encoder,
     };
     let statistics = json!({
         "products": products.len(),
@@ -120,21 +123,21 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     Ok(Trained { files, metrics })
 }
 
-fn make_lists(
+fn ranking_dataset(
     corpus: &Corpus,
     collection: &Collection,
-    taught: Taught,
+    encoder_queries: EncoderQueries,
     encoder: &StaticEncoder,
     job: &Job,
-) -> Result<Lists, TrainError> {
+) -> Result<RankingDataset, TrainError> {
     let retriever = Retriever::new(corpus, collection, encoder, job.seed);
     let mut requests = retriever.requests();
     // Clicks that are held out are not taught to the encoder, whatever their query.
     let unseen = |one: &Request| one.split != Split::Train && !one.judged;
-    requests.retain(|one| unseen(one) || !taught.the_encoder(one.query()));
+    requests.retain(|one| unseen(one) || !encoder_queries.contains(one.query()));
     requests.truncate(most_lists(job.size));
     job.progress.begin("search: lists", requests.len() as u64);
-    let mut lists = Lists::default();
+    let mut lists = RankingDataset::default();
     for (done, request) in (1..).zip(&requests) {
         if job.stopped() {
             return Err(TrainError::Stopped);
@@ -161,7 +164,7 @@ fn make_lists(
 /// Judges say of every product what it is worth, a click says little of what
 /// was not clicked: together the graded lists weigh as much as the clicked
 /// ones, though each at most [`MOST_WEIGHT`].
-fn weigh(lists: &mut [List]) {
+fn weigh(lists: &mut [QueryGroup]) {
     let judged = lists.iter().filter(|list| list.judged).count();
     let clicked = lists.len() - judged;
     let weight = clicked as f64 / judged.max(1) as f64;
@@ -172,7 +175,7 @@ fn weigh(lists: &mut [List]) {
 
 /// The learnt order beside BM25 alone on queries that training has not seen:
 /// as they stand, and as if nobody had ever clicked after them.
-fn figures(held_out: &[List], ranker: &Ranker, trees: &BoostedTrees) -> Vec<Metric> {
+fn figures(held_out: &[QueryGroup], ranker: &Ranker, trees: &BoostedTrees) -> Vec<Metric> {
     if held_out.is_empty() {
         return Vec::new();
     }
@@ -183,7 +186,7 @@ fn figures(held_out: &[List], ranker: &Ranker, trees: &BoostedTrees) -> Vec<Metr
     for features in unseen.iter_mut().flat_map(|list| &mut list.features) {
         features[place::CLICKS] = 0.0;
     }
-    let metric = |name: &str, lists: &[List]| Metric {
+    let metric = |name: &str, lists: &[QueryGroup]| Metric {
         name: name.to_owned(),
         value: mean_ndcg(lists, |features| {
             ranker.score(features) + trees.score(features)

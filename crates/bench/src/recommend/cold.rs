@@ -1,10 +1,10 @@
 //! What an item's text is worth before anybody has touched it.
 
 use corpus::recommend::TEXT_TRUST;
-use models::neighbours::ItemLists;
-use models::next_item::{Example, NextItemModel, VoiceWeights, judge};
+use models::neighbours::ItemItemMatrix;
+use models::next_item::{BlendWeights, Example, NextItemModel, evaluate};
 use serde_json::{Value, json};
-use train::recommend::{Holdout, ListChoice, weigh};
+use train::recommend::{Holdout, ItemItemOptions, tune_blend};
 
 /// One in so many items is kept out of training.
 const ONE_IN: u32 = 20;
@@ -22,8 +22,8 @@ fn is_cold(item: u32) -> bool {
 /// items, by the lists with texts and by the lists without.
 pub fn measure(
     holdout: &Holdout,
-    choice: ListChoice,
-    text: &ItemLists,
+    choice: ItemItemOptions,
+    text: &ItemItemMatrix,
     items: usize,
     threads: usize,
 ) -> Value {
@@ -42,21 +42,21 @@ pub fn measure(
         });
         read.filter(|example| !example.history.is_empty()).collect()
     };
-    let without_ease = ListChoice {
+    let without_ease = ItemItemOptions {
         ease: None,
         ..choice
     };
-    let lists = without_ease.voices(&warm(&holdout.training), items, None, Some(text), threads);
+    let lists = without_ease.members(&warm(&holdout.training), items, None, Some(text), threads);
     let mut model = NextItemModel {
         items,
         decoders: Vec::new(),
-        weights: VoiceWeights {
+        weights: BlendWeights {
             decoder: 0.0,
-            lists: vec![1.0; lists.len()],
+            item_item: vec![1.0; lists.len()],
         },
-        lists,
+        item_item: lists,
     };
-    weigh(
+    tune_blend(
         &mut model,
         &examples(&holdout.validation, false),
         0,
@@ -64,17 +64,17 @@ pub fn measure(
     );
     let test = examples(&holdout.test, true);
     let recall = |model: &NextItemModel, by_text: bool| {
-        let judged = judge(&test, items, threads, |history, scores| {
+        let evaluation = evaluate(&test, items, threads, |history, scores| {
             model.score(history, scores);
             if by_text {
                 lift_cold(text, scores);
             }
         });
-        judged.figures.recall()
+        evaluation.figures.recall()
     };
     let with_text = recall(&model, true);
-    model.weights.lists.truncate(1);
-    model.lists.truncate(1);
+    model.weights.item_item.truncate(1);
+    model.item_item.truncate(1);
     json!({
         "items": (0..items as u32).filter(|item| is_cold(*item)).count(),
         "users": test.len(),
@@ -85,7 +85,7 @@ pub fn measure(
 
 /// A cold item scores as those described alike, where that is more, as in the
 /// service.
-fn lift_cold(text: &ItemLists, scores: &mut [f32]) {
+fn lift_cold(text: &ItemItemMatrix, scores: &mut [f32]) {
     let known = scores.to_vec();
     for (item, score) in (0..).zip(scores).filter(|(item, _)| is_cold(*item)) {
         let near = text

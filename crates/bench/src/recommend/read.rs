@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 use corpus::TimeSplit;
 use corpus::recommend::TextIndex;
 use flate2::read::MultiGzDecoder;
-use models::neighbours::ItemLists;
+use models::neighbours::ItemItemMatrix;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use shop::{EventKind, Id, Product, Timestamp};
-use train::recommend::{Holdout, text_lists};
+use train::recommend::{Holdout, text_similarity_matrix};
 
 /// Share of the interactions that validates, and that tests, in a split by time.
 const TIME_SHARE: f64 = 0.1;
@@ -124,10 +124,11 @@ impl Data {
     }
 
     /// Which items are described alike; none where nothing is described.
-    pub fn text_lists(&self, threads: usize) -> Option<ItemLists> {
+    pub fn text_similarity_matrix(&self, threads: usize) -> Option<ItemItemMatrix> {
         let products = || self.products.iter().map(|(number, item)| (*number, item));
         let index = TextIndex::new(products());
-        (!self.products.is_empty()).then(|| text_lists(&index, products(), self.items(), threads))
+        (!self.products.is_empty())
+            .then(|| text_similarity_matrix(&index, products(), self.items(), threads))
     }
 
     /// Divides the sequences, and says how.

@@ -7,7 +7,7 @@ use llguidance::toktrie::{InferenceCapabilities, TokRxInfo, TokTrie, TokenizerEn
 
 use crate::error::ModelError;
 
-/// Turns a text into the tokens that a model knows it by.
+/// ChatFormat a text into the tokens that a model knows it by.
 pub type Encoder = Box<dyn Fn(&str) -> Vec<u32> + Send + Sync>;
 
 /// The longest token in bytes that the tree of tokens can hold.

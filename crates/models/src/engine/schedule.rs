@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::dropout::Dropout;
 use crate::error::ModelError;
 use crate::forward::{Activations, Memory};
-use crate::lookup::Lookup;
+use crate::prompt_lookup::PromptLookup;
 use crate::transformer::Transformer;
 
 /// What a draft must repeat: so many tokens at most, and fewer where the
@@ -22,7 +22,7 @@ struct Stream {
     job: Job,
     cache: Cache,
     /// The prompt and what was produced, for drafts and penalties.
-    text: Lookup,
+    text: PromptLookup,
     prompt: usize,
     produced: usize,
     /// Tokens that the coming pass takes in.
@@ -131,7 +131,7 @@ impl Scheduler {
             }
         });
         self.count(|counts| counts.known_tokens += cache.len() as u64);
-        let mut text = Lookup::new(LONGEST_MATCH);
+        let mut text = PromptLookup::new(LONGEST_MATCH);
         text.extend(prompt);
         self.streams.push(Stream {
             cache,

@@ -245,7 +245,7 @@ impl ChatTemplate {
     }
 }
 
-/// Turns of one form after the other.
+/// ChatFormat of one form after the other.
 fn written(
     messages: &[Message<'_>],
     answer: bool,

@@ -75,7 +75,7 @@ pub struct TrainerOptions {
     pub ema_decay: Option<f32>,
     /// What is minimised.
     pub loss: Loss,
-    /// Whether the rows of the tables that a step with drawn rivals does not
+    /// Whether the rows of the tables that a step with sampled negatives does not
     /// touch keep their weights and moments, as in PyTorch's `SparseAdam`:
     /// then a step costs no more for a larger vocabulary. No effect on steps
     /// against the whole vocabulary.

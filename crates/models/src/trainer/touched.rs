@@ -4,13 +4,17 @@
 use std::ops::Range;
 
 use crate::loss::IGNORE;
-use crate::rivals::Drawn;
+use crate::negative_sampling::SampledClasses;
 use crate::trainer::Sequence;
 use crate::transformer::Transformer;
 
-/// Where the gradients of a step against drawn rivals may be other than 0: in
+/// Where the gradients of a step against sampled negatives may be other than 0: in
 /// order and apart.
-pub(super) fn touched(model: &Transformer, batch: &[Sequence], drawn: &Drawn) -> Vec<Range<usize>> {
+pub(super) fn touched(
+    model: &Transformer,
+    batch: &[Sequence],
+    drawn: &SampledClasses,
+) -> Vec<Range<usize>> {
     let total = model.trained().len();
     if model.trains_adapters() {
         return whole(total);

@@ -5,7 +5,7 @@ use crate::architecture::{
 };
 use crate::backward::Flow;
 use crate::cache::Cache;
-use crate::differences::{check_near, numbers, weighted};
+use crate::gradient_check::{check_near, numbers, weighted};
 
 /// Each published family in small, and every other choice at least once.
 fn shapes() -> Vec<(&'static str, TransformerConfig)> {

@@ -43,7 +43,7 @@ fn model() -> Model {
         .iter()
         .map(|(text, class)| (corpus::words(text), *class));
     let bayes = NaiveBayes::train(counted, 3);
-    let blend = TextBlend::new(classifier, bayes, Mixture::plain(3)).unwrap();
+    let blend = TextBlend::new(classifier, bayes, Mixture::linear_only(3)).unwrap();
     Model::new(blend, vec![theme("delivery"), theme("fabric")])
 }
 

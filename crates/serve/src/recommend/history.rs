@@ -4,12 +4,12 @@
 
 use corpus::recommend::TEXT_TRUST;
 use models::index::Scored;
-use models::next_item::Reading;
+use models::next_item::Scorer;
 use rustc_hash::FxHashMap;
 use shop::Filter;
 use store::ProductIndex;
 
-use super::model::View;
+use super::model::CatalogueView;
 use super::rules::Rules;
 use super::scenarios::{Scores, Source, Tier, blank, mean_of_near, nothing, read_history};
 
@@ -19,7 +19,7 @@ const BEST_UNDER_FILTER: usize = 2_048;
 /// A person's history before a catalogue.
 pub(super) struct History<'a> {
     rules: &'a Rules<'a>,
-    view: &'a View,
+    view: &'a CatalogueView,
     numbers: Vec<u32>,
 }
 
@@ -63,9 +63,9 @@ impl<'a> History<'a> {
     pub(super) fn best(&self) -> Option<Tier> {
         let parts = &self.view.parts;
         let request = self.rules.request;
-        let reading = parts.next.read(&parts.digests, &self.numbers);
+        let scorer = parts.next.scorer(&parts.item_tables, &self.numbers);
         let filtered = request.filter != Filter::default();
-        let best = reading.best(match filtered {
+        let best = scorer.best(match filtered {
             true => BEST_UNDER_FILTER,
             // Room for what was bought, cannot be ordered or repeats.
             false => 4 * request.limit + 200,
@@ -91,7 +91,7 @@ impl<'a> History<'a> {
         like.sort_unstable();
         like.dedup();
         for place in like {
-            let by_text = self.by_text(&reading, place);
+            let by_text = self.by_text(&scorer, place);
             let own = scores.entry(place).or_insert(f32::NEG_INFINITY);
             *own = own.max(by_text);
         }
@@ -105,9 +105,9 @@ impl<'a> History<'a> {
     }
 
     /// What a product scores by those described alike.
-    fn by_text(&self, reading: &Reading<'_>, place: ProductIndex) -> f32 {
+    fn by_text(&self, scorer: &Scorer<'_>, place: ProductIndex) -> f32 {
         let near = self.view.text_neighbours(place);
-        TEXT_TRUST * mean_of_near(near, |number| Some(reading.score(number)))
+        TEXT_TRUST * mean_of_near(near, |number| Some(scorer.score(number)))
     }
 
     fn seen(&self) -> impl Iterator<Item = ProductIndex> {

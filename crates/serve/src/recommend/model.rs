@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use corpus::recommend::{ItemVocabulary, Rhythms, TextIndex, artifact};
-use models::neighbours::ItemLists;
-use models::next_item::{NextItemModel, TableDigest};
+use corpus::recommend::{ItemVocabulary, RepurchaseIntervals, TextIndex, artifact};
+use models::neighbours::ItemItemMatrix;
+use models::next_item::{ItemTableIndex, NextItemModel};
 use rustc_hash::FxHashMap;
 use store::{Catalogue, ProductIndex};
 
@@ -11,10 +11,10 @@ use crate::ServeError;
 
 /// Products that the model has never heard of are joined to those whose text
 /// is like theirs, at most so many at once: the rest waits for training.
-const MAX_STRANGERS: usize = 2_000;
+const MAX_NEW_ITEMS: usize = 2_000;
 
 /// Of how many known products a stranger takes its place.
-const STRANGER_NEIGHBOURS: usize = 5;
+const NEW_ITEM_NEIGHBOURS: usize = 5;
 
 /// Texts less alike than this say nothing.
 const MIN_SIMILARITY: f32 = 0.15;
@@ -24,7 +24,7 @@ const MIN_SIMILARITY: f32 = 0.15;
 pub struct Model {
     parts: Arc<Parts>,
     /// The products of the catalogue that was asked for last.
-    joined: Mutex<Option<(Weak<Catalogue>, Arc<Joined>)>>,
+    joined: Mutex<Option<(Weak<Catalogue>, Arc<CatalogueMapping>)>>,
 }
 
 /// What training left.
@@ -34,26 +34,26 @@ pub(super) struct Parts {
     pub(super) items: ItemVocabulary,
     pub(super) text: TextIndex,
     /// By interest of the same people.
-    pub(super) similar: ItemLists,
+    pub(super) similar: ItemItemMatrix,
     /// By orders.
-    pub(super) together: ItemLists,
+    pub(super) together: ItemItemMatrix,
     /// For products that nobody had touched: those with a text like theirs.
-    cold: ItemLists,
+    cold: ItemItemMatrix,
     /// How soon products are bought again.
-    pub(super) rhythms: Rhythms,
+    pub(super) repurchase_intervals: RepurchaseIntervals,
     /// With these a history is read without scoring all products.
-    pub(super) digests: Vec<TableDigest>,
+    pub(super) item_tables: Vec<ItemTableIndex>,
 }
 
 /// How the places of one catalogue and the numbers of the model meet.
 #[derive(Debug, Default)]
-pub(super) struct Joined {
+pub(super) struct CatalogueMapping {
     /// By place; [`NONE`] for a product that the model has never heard of.
     numbers: Vec<u32>,
     /// By number; [`NONE`] for a product that the catalogue has no more.
     places: Vec<u32>,
     /// Strangers, with the numbers of products whose text is like theirs.
-    strangers: FxHashMap<ProductIndex, Vec<(u32, f32)>>,
+    new_items: FxHashMap<ProductIndex, Vec<(u32, f32)>>,
     /// The same for products that nobody had touched when the model was made.
     untouched: FxHashMap<ProductIndex, Vec<(u32, f32)>>,
     /// The places of both by the numbers of those that they are like.
@@ -64,9 +64,9 @@ const NONE: u32 = u32::MAX;
 
 /// The model with the catalogue of one request.
 #[derive(Debug, Clone)]
-pub(super) struct View {
+pub(super) struct CatalogueView {
     pub(super) parts: Arc<Parts>,
-    joined: Arc<Joined>,
+    joined: Arc<CatalogueMapping>,
 }
 
 impl Model {
@@ -84,7 +84,7 @@ impl Model {
         let text: TextIndex = serde_json::from_slice(file(artifact::TEXT)?)
             .map_err(|error| wrong(artifact::TEXT, &error))?;
         let lists = |name: &str| {
-            ItemLists::from_safetensors(file(name)?, items.len())
+            ItemItemMatrix::from_safetensors(file(name)?, items.len())
                 .map_err(|error| wrong(name, &error))
         };
         let next = NextItemModel::from_files(files)
@@ -96,15 +96,16 @@ impl Model {
                 items.len()
             )));
         }
-        let rhythms = match files.get(artifact::RHYTHMS) {
-            Some(bytes) => {
-                serde_json::from_slice(bytes).map_err(|error| wrong(artifact::RHYTHMS, &error))?
-            }
-            None => Rhythms::default(),
+        let repurchase_intervals = match (files.get(artifact::REPURCHASE_INTERVALS))
+            .or_else(|| files.get(artifact::OLD_REPURCHASE_INTERVALS))
+        {
+            Some(bytes) => serde_json::from_slice(bytes)
+                .map_err(|error| wrong(artifact::REPURCHASE_INTERVALS, &error))?,
+            None => RepurchaseIntervals::default(),
         };
         let parts = Parts {
-            rhythms,
-            digests: next.digests(),
+            repurchase_intervals,
+            item_tables: next.item_tables(),
             similar: lists(artifact::SIMILAR)?,
             together: lists(artifact::TOGETHER)?,
             cold: lists(artifact::COLD)?,
@@ -120,7 +121,7 @@ impl Model {
 
     /// The model as seen from this catalogue. Joining takes a moment after the
     /// catalogue has changed; all else shares what was joined before.
-    pub(super) fn view(&self, catalogue: &Arc<Catalogue>) -> View {
+    pub(super) fn view(&self, catalogue: &Arc<Catalogue>) -> CatalogueView {
         let current = Arc::downgrade(catalogue);
         let mut joined = match self.joined.lock() {
             Ok(joined) => joined,
@@ -131,27 +132,27 @@ impl Model {
             .filter(|(known, _)| known.ptr_eq(&current))
             .map(|(_, joined)| joined.clone());
         let fitting = fits.unwrap_or_else(|| {
-            let fresh = Arc::new(Joined::new(&self.parts, catalogue));
+            let fresh = Arc::new(CatalogueMapping::new(&self.parts, catalogue));
             *joined = Some((current, fresh.clone()));
             fresh
         });
-        View {
+        CatalogueView {
             parts: self.parts.clone(),
             joined: fitting,
         }
     }
 }
 
-impl Joined {
+impl CatalogueMapping {
     fn new(parts: &Parts, catalogue: &Catalogue) -> Self {
         let mut joined = Self {
             numbers: vec![NONE; catalogue.places()],
             places: vec![NONE; parts.items.len()],
-            strangers: FxHashMap::default(),
+            new_items: FxHashMap::default(),
             untouched: FxHashMap::default(),
             likes: FxHashMap::default(),
         };
-        let mut strangers = Vec::new();
+        let mut new_items = Vec::new();
         for (place, product) in catalogue.iter() {
             match parts.items.place(&product.id) {
                 Some(number) => {
@@ -164,7 +165,7 @@ impl Joined {
                         joined.untouched.insert(place, near);
                     }
                 }
-                None => strangers.push((place, product)),
+                None => new_items.push((place, product)),
             }
         }
         // A removed product still stands in histories, and still says there
@@ -176,18 +177,18 @@ impl Joined {
             }
         }
         // The newest have the highest places.
-        for (place, product) in strangers.into_iter().rev().take(MAX_STRANGERS) {
-            let alike = parts.text.alike(product, STRANGER_NEIGHBOURS);
+        for (place, product) in new_items.into_iter().rev().take(MAX_NEW_ITEMS) {
+            let alike = parts.text.alike(product, NEW_ITEM_NEIGHBOURS);
             let near: Vec<(u32, f32)> = alike
                 .into_iter()
                 .filter(|alike| alike.similarity >= MIN_SIMILARITY)
                 .map(|alike| (alike.place, alike.similarity))
                 .collect();
             if !near.is_empty() {
-                joined.strangers.insert(place, near);
+                joined.new_items.insert(place, near);
             }
         }
-        for (place, near) in joined.untouched.iter().chain(&joined.strangers) {
+        for (place, near) in joined.untouched.iter().chain(&joined.new_items) {
             for (number, _) in near {
                 joined.likes.entry(*number).or_default().push(*place);
             }
@@ -196,7 +197,7 @@ impl Joined {
     }
 }
 
-impl View {
+impl CatalogueView {
     /// The number of the product at `place`.
     pub(super) fn number(&self, place: ProductIndex) -> Option<u32> {
         let number = self.joined.numbers.get(place as usize).copied();
@@ -211,9 +212,9 @@ impl View {
 
     /// The number that stands for a product in a history: its own, or that of
     /// the known product whose text is most like a stranger's.
-    pub(super) fn stand_in(&self, place: ProductIndex) -> Option<u32> {
+    pub(super) fn cold_start_proxy(&self, place: ProductIndex) -> Option<u32> {
         self.number(place).or_else(|| {
-            let near = self.joined.strangers.get(&place)?;
+            let near = self.joined.new_items.get(&place)?;
             near.first().map(|(number, _)| *number)
         })
     }
@@ -229,7 +230,7 @@ impl View {
     /// Products that nobody had touched and those that came after training,
     /// with the products whose text is like theirs.
     pub(super) fn by_text(&self) -> impl Iterator<Item = (ProductIndex, &[(u32, f32)])> {
-        let all = self.joined.untouched.iter().chain(&self.joined.strangers);
+        let all = self.joined.untouched.iter().chain(&self.joined.new_items);
         all.map(|(place, near)| (*place, near.as_slice()))
     }
 
@@ -241,7 +242,7 @@ impl View {
     /// The same for one product; none for one that people know.
     pub(super) fn text_neighbours(&self, place: ProductIndex) -> &[(u32, f32)] {
         let untouched = self.joined.untouched.get(&place);
-        let near = untouched.or_else(|| self.joined.strangers.get(&place));
+        let near = untouched.or_else(|| self.joined.new_items.get(&place));
         near.map_or(&[], Vec::as_slice)
     }
 }

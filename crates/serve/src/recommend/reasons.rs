@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use shop::{EventKind, Id};
 use store::ProductIndex;
 
-use super::likeness::cosine;
-use super::model::View;
+use super::model::CatalogueView;
 use super::person::Person;
 use super::rules::{Chosen, Rules};
 use super::scenarios::{Shop, Source, mean_of_near, read_history};
+use super::similarity::cosine;
 use super::{Explanation, RecommendedItem, Scenario};
 
 /// So many products of the history are tried as evidence in one list.
@@ -190,7 +190,9 @@ fn scores_after(
     numbers.dedup();
     let history: Vec<u32> = history.iter().map(|(number, _)| *number).collect();
     let next = &view.parts.next;
-    let scores = next.read(&view.parts.digests, &history).scores(&numbers);
+    let scores = next
+        .scorer(&view.parts.item_tables, &history)
+        .scores(&numbers);
     let score = |number: u32| Some(scores[numbers.binary_search(&number).ok()?]);
     let of_place = |place: &ProductIndex| {
         let own = view.number(*place).and_then(score);
@@ -248,7 +250,7 @@ impl Evidence<'_> {
             Source::Together => self.by_lists(chosen.place),
             Source::Alike => self.by_lists(chosen.place),
             Source::Trend => (ReasonCode::Trending, None),
-            Source::Rhythm => (ReasonCode::TimeToReplenish, Some(chosen.place)),
+            Source::RepurchaseInterval => (ReasonCode::TimeToReplenish, Some(chosen.place)),
             Source::Pin => (ReasonCode::ChosenByShop, None),
             Source::Popularity if interest(self.shop, chosen.place) > 0.0 => {
                 (ReasonCode::Popular, None)
@@ -268,8 +270,8 @@ impl Evidence<'_> {
         };
         let near = view.text_neighbours(place);
         let own = view.number(place);
-        let likeness = |at: usize, number: u32| {
-            let by_lists = own.map_or(0.0, |own| spoken_for(view, number, own, at));
+        let similarity = |at: usize, number: u32| {
+            let by_lists = own.map_or(0.0, |own| item_item_score(view, number, own, at));
             let by_text = near.iter().find(|(near, _)| *near == number);
             let near_in_decoder = own.map_or(0.0, |own| cosine(view, number, own));
             // What was counted says more than what is near.
@@ -278,8 +280,8 @@ impl Evidence<'_> {
         // The most recent first: of equals the first one is kept.
         let recent = self.history.iter().rev().enumerate();
         let mut likely: Vec<(f32, ProductIndex)> = recent
-            .map(|(at, (number, product))| (likeness(at, *number), *product))
-            .filter(|(likeness, product)| *likeness > 0.0 && self.is_there(*product))
+            .map(|(at, (number, product))| (similarity(at, *number), *product))
+            .filter(|(similarity, product)| *similarity > 0.0 && self.is_there(*product))
             .collect();
         likely.sort_by(|left, right| right.0.total_cmp(&left.0));
         let mut likeliest = likely.into_iter().take(2).map(|(_, product)| product);
@@ -355,7 +357,7 @@ impl Evidence<'_> {
     }
 
     /// The numbers of the products described like one that the list is about.
-    fn alike(&self, view: &View, about: ProductIndex) -> Rc<[u32]> {
+    fn alike(&self, view: &CatalogueView, about: ProductIndex) -> Rc<[u32]> {
         let mut known = self.described.borrow_mut();
         let found = known.entry(about).or_insert_with(|| {
             let product = self.shop.snapshot.catalogue.get(about);
@@ -383,13 +385,15 @@ fn stronger(
 }
 
 /// What the lists of the model say from one item to another, `ago` items back.
-fn spoken_for(view: &View, from: u32, to: u32, ago: usize) -> f32 {
+fn item_item_score(view: &CatalogueView, from: u32, to: u32, ago: usize) -> f32 {
     let next = &view.parts.next;
-    let weighted = next.lists.iter().zip(&next.weights.lists);
+    let weighted = next.item_item.iter().zip(&next.weights.item_item);
     weighted
-        .map(|(voice, weight)| {
-            let recency = voice.recency.powi(i32::try_from(ago).unwrap_or(i32::MAX));
-            weight * recency * voice.lists.weight(from, to)
+        .map(|(member, weight)| {
+            let recency = member
+                .recency_decay
+                .powi(i32::try_from(ago).unwrap_or(i32::MAX));
+            weight * recency * member.matrix.weight(from, to)
         })
         .sum()
 }

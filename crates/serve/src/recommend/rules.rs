@@ -4,9 +4,9 @@ use models::index::{Scored, ranking};
 use shop::{Id, Product};
 use store::ProductIndex;
 
-use super::likeness::likeness;
 use super::person::Person;
 use super::scenarios::{Scores, Shop, Source, Step, Tier};
+use super::similarity::similarity;
 use super::{RecommendRequest, Scenario};
 
 /// Among how many candidates the last place is drawn where something is
@@ -353,7 +353,7 @@ impl<'a> List<'a> {
     fn approach(&self, pool: &[Chosen], nearest: &mut [f32], listed: ProductIndex) {
         let rules = self.rules;
         for (candidate, nearest) in pool.iter().zip(nearest) {
-            *nearest = nearest.max(likeness(rules.shop, candidate.place, listed));
+            *nearest = nearest.max(similarity(rules.shop, candidate.place, listed));
         }
     }
 

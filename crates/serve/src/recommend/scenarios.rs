@@ -1,15 +1,15 @@
 use std::collections::BTreeMap;
 
-use corpus::recommend::{MAX_HISTORY, due, gaps, sequence};
+use corpus::recommend::{MAX_HISTORY, purchase_intervals, repurchase_due, sequence};
 use models::index::{Scored, top};
-use models::neighbours::ItemLists;
+use models::neighbours::ItemItemMatrix;
 use rustc_hash::FxHashMap;
 use shop::{EventKind, Timestamp};
 use store::{ProductIndex, Snapshot};
 
 use super::Scenario;
 use super::history::History;
-use super::model::View;
+use super::model::CatalogueView;
 use super::person::Person;
 use super::rules::Rules;
 
@@ -32,7 +32,7 @@ const MOST: usize = 1_024;
 pub(super) struct Shop<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) now: Timestamp,
-    pub(super) view: Option<&'a View>,
+    pub(super) view: Option<&'a CatalogueView>,
 }
 
 /// Where the scores of a tier come from, which is why a product is shown.
@@ -47,7 +47,7 @@ pub(super) enum Source {
     /// In demand these days.
     Trend,
     /// Used up by now, going by how soon it is bought again.
-    Rhythm,
+    RepurchaseInterval,
     /// In demand since ever, or at least there.
     Popularity,
     /// The shop put it there.
@@ -255,18 +255,18 @@ pub(super) fn blank(scores: &mut [f32], places: impl IntoIterator<Item = Product
 /// The numbers of the last things that the person liked, oldest first. Of
 /// somebody who has done nothing, the product at hand is the whole history.
 pub(super) fn read_history(
-    view: &View,
+    view: &CatalogueView,
     product: Option<ProductIndex>,
     person: &Person<'_>,
 ) -> Vec<(u32, ProductIndex)> {
     let known = person.interactions.iter().filter_map(|interaction| {
-        let number = view.stand_in(interaction.product)?;
+        let number = view.cold_start_proxy(interaction.product)?;
         Some(((number, interaction.product), interaction.kind))
     });
     let read = sequence(known, MAX_HISTORY);
     match product {
         Some(place) if read.is_empty() => view
-            .stand_in(place)
+            .cold_start_proxy(place)
             .map(|number| (number, place))
             .into_iter()
             .collect(),
@@ -286,8 +286,8 @@ pub(super) fn mean_of_near(near: &[(u32, f32)], score: impl Fn(u32) -> Option<f3
 
 /// Adds a list of the model to scores by place.
 fn add_row(
-    view: &View,
-    lists: &ItemLists,
+    view: &CatalogueView,
+    lists: &ItemItemMatrix,
     number: u32,
     scale: f32,
     scores: &mut FxHashMap<ProductIndex, f32>,
@@ -340,12 +340,12 @@ fn alike(shop: &Shop<'_>, place: ProductIndex) -> Option<Tier> {
             *scores.entry(place).or_default() += TEXT_WEIGHT * alike.similarity;
         }
     }
-    let strangers = own.into_iter().flat_map(|own| view.like(own));
-    for stranger in strangers.filter(|place| view.number(**place).is_none()) {
-        let near = view.text_neighbours(*stranger).iter();
+    let new_items = own.into_iter().flat_map(|own| view.like(own));
+    for new_item in new_items.filter(|place| view.number(**place).is_none()) {
+        let near = view.text_neighbours(*new_item).iter();
         let near = near.filter(|(number, _)| Some(*number) == own);
         let similarity: f32 = near.map(|(_, similarity)| similarity).sum();
-        *scores.entry(*stranger).or_default() += TEXT_WEIGHT * similarity;
+        *scores.entry(*new_item).or_default() += TEXT_WEIGHT * similarity;
     }
     let leaf = product.leaf_category();
     for (other, score) in scores.iter_mut().filter(|_| leaf.is_some()) {
@@ -420,23 +420,25 @@ fn replenish(shop: &Shop<'_>, person: &Person<'_>) -> Tier {
             continue;
         };
         let elapsed = shop.now.as_seconds() - last.as_seconds();
-        let mut own = gaps(times.iter().copied());
+        let mut own = purchase_intervals(times.iter().copied());
         own.sort_unstable();
         let rhythm = match (own.get(own.len() / 2), shop.view) {
             (Some(gap), _) => Some((*gap, 1.0)),
-            (None, Some(view)) => (view.parts.rhythms)
+            (None, Some(view)) => (view.parts.repurchase_intervals)
                 .of(&product.id, product.leaf_category())
                 .map(|rhythm| (rhythm.seconds, rhythm.share)),
             (None, None) => None,
         };
-        let score = rhythm.map_or(0.0, |(seconds, share)| share * due(elapsed, seconds));
+        let score = rhythm.map_or(0.0, |(seconds, share)| {
+            share * repurchase_due(elapsed, seconds)
+        });
         if score > 0.0 {
             scores.push(Scored { place, score });
         }
     }
     Tier {
         name: "replenish",
-        source: Source::Rhythm,
+        source: Source::RepurchaseInterval,
         scores: Scores::OfSome(scores),
     }
 }

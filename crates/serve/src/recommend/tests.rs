@@ -3,8 +3,8 @@ use std::sync::LazyLock;
 
 use corpus::recommend::{ItemVocabulary, TextIndex, artifact};
 use models::index::Scored;
-use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
-use models::next_item::{ListVoice, NextItemModel, VoiceWeights};
+use models::neighbours::{ItemItemMatrix, NeighbourOptions, neighbours};
+use models::next_item::{BlendWeights, ItemItemMember, NextItemModel};
 use models::{Transformer, TransformerConfig};
 use proptest::prelude::*;
 use shop::{
@@ -55,18 +55,18 @@ fn files() -> BTreeMap<String, Vec<u8>> {
         decoders: Transformer::new(TransformerConfig::new(1, 16, 1, 50, 19), 5)
             .into_iter()
             .collect(),
-        lists: vec![ListVoice {
-            lists: lists.clone(),
-            recency: 0.8,
+        item_item: vec![ItemItemMember {
+            matrix: lists.clone(),
+            recency_decay: 0.8,
         }],
-        weights: VoiceWeights {
+        weights: BlendWeights {
             decoder: 0.1,
-            lists: vec![1.0],
+            item_item: vec![1.0],
         },
     };
     let catalogue: Vec<Product> = (0..items).map(product).collect();
     let text = TextIndex::new((0..).zip(&catalogue));
-    let cold = ItemLists::from_rows((0..items).map(|item| match item {
+    let cold = ItemItemMatrix::from_rows((0..items).map(|item| match item {
         19 => vec![Scored {
             place: 3,
             score: 0.5,
@@ -234,9 +234,9 @@ fn lists_about_products_come_from_orders_and_from_the_same_people() {
     assert_eq!(similar[0].reasons[0].code, ReasonCode::AlsoLiked);
     assert!(!ids(&similar).contains(&"p0"));
     // The product came after training: its words alone place it.
-    let mut stranger = request(Scenario::Similar);
-    stranger.product = Some(id("p21"));
-    let items = ask(&shop, Some(&MODEL), &stranger).unwrap();
+    let mut new_item = request(Scenario::Similar);
+    new_item.product = Some(id("p21"));
+    let items = ask(&shop, Some(&MODEL), &new_item).unwrap();
     assert_eq!(items[0].reasons[0].code, ReasonCode::SimilarTo);
     assert!(items[0].reasons[0].text_en.contains("thing 21"));
 }

@@ -4,7 +4,7 @@
 use corpus::search::features::{bm25, has_all_words};
 use corpus::search::term_coverage::term_coverage;
 use corpus::search::{Collection, Query};
-use models::coarse::CoarseVectors;
+use models::int8_vectors::RescoredVectors;
 use rustc_hash::{FxHashMap, FxHashSet};
 use shop::Product;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) struct DeltaIndex {
     pub facets: Arc<FacetTable>,
     pub fields: Arc<FieldTable>,
     pub suggestions: Arc<SuggestionTable>,
-    pub vectors: Option<CoarseVectors>,
+    pub vectors: Option<RescoredVectors>,
     /// The documents that count no more.
     pub replaced: FxHashSet<DocumentNumber>,
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use corpus::search::encoder_input::{document_tokens, query_tokens};
 use corpus::search::{Collection, Document, Query};
-use models::coarse::CoarseVectors;
 use models::index::{Scored, top};
+use models::int8_vectors::RescoredVectors;
 use models::static_encoder::StaticEncoder;
 
 use super::index::DocumentNumber;
@@ -17,7 +17,7 @@ const CHUNK: usize = 1_024;
 /// The vector of each document by an encoder.
 pub(super) struct VectorIndex {
     encoder: Arc<StaticEncoder>,
-    pub vectors: CoarseVectors,
+    pub vectors: RescoredVectors,
 }
 
 impl VectorIndex {
@@ -45,7 +45,7 @@ impl VectorIndex {
                 })
                 .collect()
         });
-        let mut vectors = CoarseVectors::new(&[], encoder.width());
+        let mut vectors = RescoredVectors::new(&[], encoder.width());
         for part in &parts {
             vectors.extend(part);
         }
@@ -57,10 +57,10 @@ impl VectorIndex {
     }
 
     /// The vectors of the documents that a collection got later.
-    pub(super) fn of_delta(&self, collection: &Collection) -> CoarseVectors {
+    pub(super) fn of_delta(&self, collection: &Collection) -> RescoredVectors {
         let documents = collection.delta_documents().map(|(_, document)| document);
         let rows = encoded(collection, &self.encoder, documents);
-        CoarseVectors::new(&rows, self.encoder.width())
+        RescoredVectors::new(&rows, self.encoder.width())
     }
 
     /// The vector of a query; `None` when the encoder knows none of its words.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use corpus::search::constraints::{ParsedQuery, parse_constraints};
 use corpus::search::{Collection, Document, Gazetteer, Query, exact_key};
-use models::coarse::CoarseVectors;
+use models::int8_vectors::RescoredVectors;
 use rustc_hash::FxHashMap;
 use shop::Product;
 use store::{Catalogue, ProductIndex, Snapshot};
@@ -56,7 +56,7 @@ pub(super) struct Base {
 
 impl Base {
     /// The vectors of what a collection got later.
-    pub fn vectors_of(&self, collection: &Collection) -> Option<CoarseVectors> {
+    pub fn vectors_of(&self, collection: &Collection) -> Option<RescoredVectors> {
         let meaning = self.meaning.as_ref();
         meaning.map(|meaning| meaning.of_delta(collection))
     }

@@ -17,7 +17,7 @@ const LONGEST_TOKENS: usize = 128;
 /// So many units are looked at for their meaning alone.
 const NEAREST: usize = 12;
 
-/// Turns sentences into vectors.
+/// ChatFormat sentences into vectors.
 #[derive(Debug)]
 pub struct SentenceEncoder {
     network: Transformer,

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use models::next_item::{Example, judge_decoder};
+use models::next_item::{Example, evaluate_decoder};
 use models::{Loss, Sequence, Trainer, TrainerOptions, Transformer, TransformerConfig};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Holdout;
-use super::stories::Stories;
+use super::sequence_augmentation::AugmentedSequences;
 use crate::{Size, TrainError};
 
 /// The most validation examples that one look at the model takes.
@@ -114,10 +114,10 @@ pub struct Fitted {
 }
 
 /// A run between two epochs.
-pub struct Run {
+pub struct TrainingRun {
     options: FitOptions,
     trainer: Trainer,
-    stories: Stories,
+    sequences: AugmentedSequences,
     validation: Vec<Example>,
     best: Transformer,
     state: Epoch,
@@ -131,7 +131,7 @@ struct Header {
     trainer_bytes: usize,
 }
 
-impl Run {
+impl TrainingRun {
     /// Ready for the first epoch. The last items of the training part are
     /// targets too: what validates must not be in it.
     pub fn start(
@@ -145,20 +145,20 @@ impl Run {
             TransformerConfig::new(options.layers, options.width, heads, options.context, items);
         config.dropout = options.dropout;
         let decoder = Transformer::new(config, options.seed).map_err(engine)?;
-        let stories = Stories::new(holdout, options.context);
-        if stories.is_empty() {
+        let sequences = AugmentedSequences::new(holdout, options.context);
+        if sequences.is_empty() {
             return Err(TrainError::NoData {
                 service: "recommend",
                 reason: "no customer has two interactions before the held-out ones".to_owned(),
             });
         }
-        let first = stories.told(options.seed, 0);
+        let first = sequences.epoch(options.seed, 0);
         let steps = options.epochs * batches(&first, options.batch_items).len();
         let trainer = Trainer::new(decoder.clone(), trainer_options(options, steps));
         Ok(Self {
             options: options.clone(),
             trainer,
-            stories,
+            sequences,
             validation: sample(validation, options.seed),
             best: decoder,
             state: Epoch {
@@ -170,16 +170,16 @@ impl Run {
         })
     }
 
-    /// Takes up what [`Run::checkpoint`] wrote, when it was of the same data
+    /// Takes up what [`TrainingRun::checkpoint`] wrote, when it was of the same data
     /// and options; otherwise the run stays at its start and answers false.
-    pub fn take_up(&mut self, bytes: &[u8]) -> bool {
-        self.try_take_up(bytes).is_some()
+    pub fn restore(&mut self, bytes: &[u8]) -> bool {
+        self.try_restore(bytes).is_some()
     }
 
-    fn try_take_up(&mut self, bytes: &[u8]) -> Option<()> {
+    fn try_restore(&mut self, bytes: &[u8]) -> Option<()> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let header: Header = serde_json::from_slice(&bytes[..end]).ok()?;
-        if header.options != self.options || header.sequences != self.stories.len() {
+        if header.options != self.options || header.sequences != self.sequences.len() {
             return None;
         }
         let rest = &bytes[end + 1..];
@@ -194,12 +194,12 @@ impl Run {
         Some(())
     }
 
-    /// Everything that [`Run::take_up`] needs to go on as if nothing had been.
+    /// Everything that [`TrainingRun::restore`] needs to go on as if nothing had been.
     pub fn checkpoint(&self) -> Result<Vec<u8>, TrainError> {
         let trainer = self.trainer.checkpoint();
         let header = Header {
             options: self.options.clone(),
-            sequences: self.stories.len(),
+            sequences: self.sequences.len(),
             state: self.state,
             trainer_bytes: trainer.len(),
         };
@@ -225,7 +225,7 @@ impl Run {
     /// One pass over the sequences in an order of its own; `stop` is asked
     /// before each step. A stopped epoch must be run again from a checkpoint.
     pub fn epoch(&mut self, stop: &dyn Fn() -> bool) -> ControlFlow<(), Epoch> {
-        let sequences = self.stories.told(self.options.seed, self.state.done);
+        let sequences = self.sequences.epoch(self.options.seed, self.state.done);
         let (mut loss, mut scored) = (0.0, 0);
         for batch in batches(&sequences, self.options.batch_items) {
             if stop() {
@@ -247,8 +247,8 @@ impl Run {
 
     fn validate(&mut self) {
         let decoder = self.trainer.decoder();
-        let judged = judge_decoder(decoder, &self.validation, self.options.threads);
-        let figures = judged.figures;
+        let evaluated = evaluate_decoder(decoder, &self.validation, self.options.threads);
+        let figures = evaluated.figures;
         self.state.validation = Some(figures.ndcg());
         // Without anything to validate on, the last epoch is the best.
         if figures.ndcg() > self.state.best.0 || self.validation.is_empty() {
@@ -274,7 +274,7 @@ pub fn fit(
     options: &FitOptions,
     watch: &mut dyn FnMut(Epoch),
 ) -> Result<Fitted, TrainError> {
-    let mut run = Run::start(holdout, &holdout.validation, items, options)?;
+    let mut run = TrainingRun::start(holdout, &holdout.validation, items, options)?;
     while !run.is_over() {
         if let ControlFlow::Continue(epoch) = run.epoch(&|| false) {
             watch(epoch);
@@ -371,15 +371,15 @@ mod tests {
         let fitted = fitted.unwrap();
         assert!(fitted.validation > 0.95, "{}", fitted.validation);
         assert!(epochs[0].loss > epochs[epochs.len() - 1].loss);
-        let judged = judge_decoder(&fitted.decoder, &ring.validation, 2);
-        assert_eq!(judged.figures.ndcg(), fitted.validation);
+        let evaluated = evaluate_decoder(&fitted.decoder, &ring.validation, 2);
+        assert_eq!(evaluated.figures.ndcg(), fitted.validation);
     }
 
     #[test]
     fn a_resumed_run_ends_where_an_unbroken_one_does() {
         let ring = ring(12);
         let options = options(&ring.training);
-        let start = || Run::start(&ring, &ring.validation, 12, &options).unwrap();
+        let start = || TrainingRun::start(&ring, &ring.validation, 12, &options).unwrap();
         let mut unbroken = start();
         let mut first = start();
         for _ in 0..3 {
@@ -392,13 +392,13 @@ mod tests {
         let stop = || steps.replace(steps.get() + 1) >= 1;
         assert!(first.epoch(&stop).is_break());
         let mut resumed = start();
-        assert!(resumed.take_up(&bytes));
+        assert!(resumed.restore(&bytes));
         for _ in 0..2 {
             assert_eq!(unbroken.epoch(&|| false), resumed.epoch(&|| false));
         }
         let (left, right) = (unbroken.finish(), resumed.finish());
         assert_eq!(left.decoder, right.decoder);
-        assert!(!start().take_up(&bytes[..bytes.len() / 2]));
-        assert!(!start().take_up(b""));
+        assert!(!start().restore(&bytes[..bytes.len() / 2]));
+        assert!(!start().restore(b""));
     }
 }

@@ -20,7 +20,7 @@ pub struct Holdout {
     /// When each item of `training` happened, where that is known; what
     /// happened at one moment (the lines of an order) has no order.
     pub moments: Vec<Vec<Timestamp>>,
-    /// To choose with: each history is in `training`.
+    /// To select with: each history is in `training`.
     pub validation: Vec<Example>,
     /// Everything before what is judged on: `training` and what validated.
     pub histories: Vec<Vec<u32>>,
@@ -94,7 +94,7 @@ impl Holdout {
 
 /// As many of the examples as can be judged among so many items within
 /// minutes, drawn evenly: all of them up to 200,000 users of 100,000 items.
-pub fn affordable(examples: &[Example], items: usize) -> Vec<Example> {
+pub fn subsample(examples: &[Example], items: usize) -> Vec<Example> {
     sample_of(examples, 0, (MAX_RANKED / items.max(1)).max(MIN_TESTED))
 }
 
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn of_many_users_of_many_items_some_are_judged() {
         let all: Vec<Example> = (0..20_100).map(|target| example(&[0], target)).collect();
-        assert_eq!(affordable(&all, 100_000), all);
-        let drawn = affordable(&all, 1_000_000);
+        assert_eq!(subsample(&all, 100_000), all);
+        let drawn = subsample(&all, 1_000_000);
         assert_eq!(drawn.len(), 20_000);
         let distinct: FxHashSet<u32> = drawn.iter().map(|example| example.target).collect();
         assert_eq!(distinct.len(), 20_000);

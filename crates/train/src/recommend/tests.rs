@@ -114,7 +114,7 @@ fn it_beats_what_is_popular_and_says_what_it_is() {
         // Nobody touched the last two: their aisle tells where they belong.
         let vocabulary: ItemVocabulary =
             serde_json::from_slice(&trained.files[artifact::ITEMS]).unwrap();
-        let cold = ItemLists::from_safetensors(&trained.files[artifact::COLD], 32).unwrap();
+        let cold = ItemItemMatrix::from_safetensors(&trained.files[artifact::COLD], 32).unwrap();
         let untouched = vocabulary.place(&id("p31".into())).unwrap();
         assert!(untouched >= 30);
         assert_eq!(cold.row(0).count(), 0);

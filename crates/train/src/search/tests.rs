@@ -130,15 +130,15 @@ fn judgements_teach_as_well() {
 
 #[test]
 fn graded_lists_weigh_as_much_as_clicked_ones() {
-    let list = |judged| List {
+    let list = |judged| QueryGroup {
         weight: 1.0,
         judged,
-        ..List::default()
+        ..QueryGroup::default()
     };
     let weighed = |clicked: usize, judged: usize| {
         let clicked = std::iter::repeat_n(false, clicked);
         let judged = std::iter::repeat_n(true, judged);
-        let mut lists: Vec<List> = clicked.chain(judged).map(list).collect();
+        let mut lists: Vec<QueryGroup> = clicked.chain(judged).map(list).collect();
         weigh(&mut lists);
         let (judged, clicked): (Vec<_>, Vec<_>) = lists.iter().partition(|list| list.judged);
         [clicked, judged].map(|lists| lists.iter().map(|list| list.weight).sum::<f64>())

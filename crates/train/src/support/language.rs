@@ -2,10 +2,10 @@
 //! low-rank adapters.
 
 mod batches;
-mod effort;
 mod fit;
 #[cfg(test)]
 mod tests;
+mod training_preset;
 
 use std::path::Path;
 
@@ -15,8 +15,8 @@ use corpus::support::{
 };
 use models::published::SpecialTokens;
 use models::{
-    AdapterOptions, LanguageForm, LanguageModel, Precision, Tokenizer, Trainer, TrainerOptions,
-    Transformer, TransformerConfig, Turns,
+    AdapterOptions, ChatFormat, LanguageForm, LanguageModel, Precision, Tokenizer, Trainer,
+    TrainerOptions, Transformer, TransformerConfig,
 };
 use shop::Metric;
 
@@ -34,7 +34,7 @@ const CHAT_TEMPLATE: &str = "{% for message in messages %}\
 /// What is trained, and with what.
 struct Start {
     language: LanguageModel,
-    effort: effort::Effort,
+    preset: training_preset::TrainingPreset,
     /// Whether what customers say is learnt too. A published model knows how
     /// people ask; only the replies are the shop's.
     learns_customers: bool,
@@ -49,12 +49,12 @@ pub(super) struct Trained {
 
 pub(super) fn train(examples: &[LanguageExample], job: &Job<'_>) -> Result<Trained, TrainError> {
     let start = match job.base {
-        Some(base) => from_base(base, job)?,
-        None => from_nothing(examples, job)?,
+        Some(base) => fine_tuning(base, job)?,
+        None => from_scratch(examples, job)?,
     };
     let Start {
         language,
-        effort,
+        preset,
         learns_customers,
         adapters,
     } = start;
@@ -67,7 +67,7 @@ pub(super) fn train(examples: &[LanguageExample], job: &Job<'_>) -> Result<Train
         tokenizer: &tokenizer,
         turns: &form.turns,
         learns_customers,
-        context: effort.context,
+        context: preset.context,
     };
     let material = Material::new(examples, written);
     let tokens = material.tokens();
@@ -77,13 +77,13 @@ pub(super) fn train(examples: &[LanguageExample], job: &Job<'_>) -> Result<Train
             reason: "no text is left to learn from".to_owned(),
         });
     }
-    let total = effort.tokens.min(tokens.saturating_mul(effort.passes));
-    let steps = (total / effort.batch_tokens.min(tokens)).max(1);
+    let total = preset.tokens.min(tokens.saturating_mul(preset.passes));
+    let steps = (total / preset.batch_tokens.min(tokens)).max(1);
     let options = TrainerOptions {
         steps,
         warmup_steps: (steps / 20).max(1),
-        learning_rate: effort.learning_rate,
-        optimizer: effort.optimizer,
+        learning_rate: preset.learning_rate,
+        optimizer: preset.optimizer,
         threads: job.threads.max(1),
         seed: job.seed,
         ..TrainerOptions::default()
@@ -95,7 +95,7 @@ pub(super) fn train(examples: &[LanguageExample], job: &Job<'_>) -> Result<Train
         }
         Ok(Trainer::new(network, options.clone()))
     };
-    let fit = fit::run(fresh, &options, (&material, effort.batch_tokens), job)?;
+    let fit = fit::run(fresh, &options, (&material, preset.batch_tokens), job)?;
     let baseline = baseline::bits_per_byte(examples, learns_customers);
     let figure = |name: &str, (baseline_name, baseline): (&str, f64), value| Metric {
         name: name.to_owned(),
@@ -125,8 +125,8 @@ fn engine(error: models::ModelError) -> TrainError {
 }
 
 /// A tokenizer of the shop's own words and a network of its size.
-fn from_nothing(examples: &[LanguageExample], job: &Job<'_>) -> Result<Start, TrainError> {
-    let effort = effort::from_nothing(job.size);
+fn from_scratch(examples: &[LanguageExample], job: &Job<'_>) -> Result<Start, TrainError> {
+    let preset = training_preset::from_scratch(job.size);
     job.progress.begin("support: tokenizer", 0);
     let texts = || {
         let training = examples
@@ -135,15 +135,15 @@ fn from_nothing(examples: &[LanguageExample], job: &Job<'_>) -> Result<Start, Tr
         training.flat_map(|example| example.segments.iter().map(|segment| segment.text.as_str()))
     };
     let bytes: usize = texts().map(str::len).sum();
-    let tokenizer = Tokenizer::train(texts(), effort.vocabulary(bytes), &SPECIAL_TOKENS);
+    let tokenizer = Tokenizer::train(texts(), preset.vocabulary(bytes), &SPECIAL_TOKENS);
     let tokenizer = tokenizer.map_err(engine)?;
     job.progress
         .end(&format!("{} tokens", tokenizer.vocabulary_size()));
     let config = TransformerConfig::new(
-        effort.layers,
-        effort.width,
-        effort.heads,
-        effort.context,
+        preset.layers,
+        preset.width,
+        preset.heads,
+        preset.context,
         tokenizer.vocabulary_size(),
     );
     Ok(Start {
@@ -152,7 +152,7 @@ fn from_nothing(examples: &[LanguageExample], job: &Job<'_>) -> Result<Start, Tr
             form: own_form(&tokenizer)?,
             tokenizer,
         },
-        effort,
+        preset,
         learns_customers: true,
         adapters: None,
     })
@@ -168,7 +168,7 @@ fn own_form(tokenizer: &Tokenizer) -> Result<LanguageForm, TrainError> {
     let (customer, agent) = (find(CUSTOMER_TOKEN)?, find(AGENT_TOKEN)?);
     let end = find(END_TOKEN)?;
     Ok(LanguageForm {
-        turns: Turns {
+        turns: ChatFormat {
             first: vec![customer],
             user: vec![customer],
             assistant: vec![agent],
@@ -187,7 +187,7 @@ fn own_form(tokenizer: &Tokenizer) -> Result<LanguageForm, TrainError> {
 }
 
 /// A published model with adapters beside all its layers.
-fn from_base(base: &Path, job: &Job<'_>) -> Result<Start, TrainError> {
+fn fine_tuning(base: &Path, job: &Job<'_>) -> Result<Start, TrainError> {
     job.progress.begin("support: base", 0);
     let mut language = LanguageModel::published(base).map_err(engine)?;
     let name = base.file_stem().map(|name| name.to_string_lossy());
@@ -196,7 +196,7 @@ fn from_base(base: &Path, job: &Job<'_>) -> Result<Start, TrainError> {
     let millions = network.parameter_count() as f64 / 1e6;
     job.progress.end(&format!("{millions:.0} million weights"));
     Ok(Start {
-        effort: effort::from_base(job.size, network.config().context),
+        preset: training_preset::fine_tuning(job.size, network.config().context),
         language,
         learns_customers: false,
         adapters: Some(AdapterOptions::default()),

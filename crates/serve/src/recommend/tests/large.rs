@@ -30,16 +30,16 @@ fn model() -> Model {
     let next = NextItemModel {
         items: MANY as usize,
         decoders: Transformer::new(decoder, 5).into_iter().collect(),
-        lists: vec![ListVoice {
-            lists: lists.clone(),
-            recency: 0.8,
+        item_item: vec![ItemItemMember {
+            matrix: lists.clone(),
+            recency_decay: 0.8,
         }],
-        weights: VoiceWeights {
+        weights: BlendWeights {
             decoder: 0.5,
-            lists: vec![0.5],
+            item_item: vec![0.5],
         },
     };
-    let cold = ItemLists::from_rows((0..MANY).map(|item| {
+    let cold = ItemItemMatrix::from_rows((0..MANY).map(|item| {
         let near = (0..5).filter(|_| item >= KNOWN);
         let near = near.map(|_| random.random_range(0..KNOWN));
         near.map(|place| Scored { place, score: 0.5 }).collect()
@@ -50,7 +50,7 @@ fn model() -> Model {
         (artifact::SIMILAR, lists),
         (
             artifact::TOGETHER,
-            ItemLists::from_rows(vec![Vec::new(); MANY as usize]),
+            ItemItemMatrix::from_rows(vec![Vec::new(); MANY as usize]),
         ),
         (artifact::COLD, cold),
     ] {

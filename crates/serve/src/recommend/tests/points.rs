@@ -258,11 +258,11 @@ fn what_is_used_up_comes_back_and_what_lasts_does_not() {
         let day = |day: i64| Timestamp::from_seconds(86_400 * day);
         vec![(&tea, day(1)), (&tea, day(31)), (&lamp, day(2))]
     });
-    let rhythms = corpus::recommend::Rhythms::learn(buyers, |_| None);
+    let repurchase_intervals = corpus::recommend::RepurchaseIntervals::learn(buyers, |_| None);
     let mut files = files();
     files.insert(
-        artifact::RHYTHMS.to_owned(),
-        serde_json::to_vec(&rhythms).unwrap(),
+        artifact::REPURCHASE_INTERVALS.to_owned(),
+        serde_json::to_vec(&repurchase_intervals).unwrap(),
     );
     let model = Model::load(&files).unwrap();
     let due = |entries: Vec<Entry>| {
@@ -276,6 +276,14 @@ fn what_is_used_up_comes_back_and_what_lasts_does_not() {
     let items = due(vec![purchase(0, -31), purchase(2, -31)]);
     assert_eq!(ids(&items), ["p0"]);
     assert_eq!(items[0].reasons[0].code, ReasonCode::TimeToReplenish);
+    // Artifacts of before have the file under its old name.
+    let mut old = files.clone();
+    let bytes = old.remove(artifact::REPURCHASE_INTERVALS).unwrap();
+    old.insert(artifact::OLD_REPURCHASE_INTERVALS.to_owned(), bytes);
+    let old = Model::load(&old).unwrap();
+    let shop = snapshot([purchase(0, -31)]);
+    let again = ask(&shop, Some(&old), &request(Scenario::Replenish)).unwrap();
+    assert_eq!(ids(&again), ["p0"]);
     assert!(due(vec![purchase(0, -3)]).is_empty());
     // One's own rhythm is known without any other buyer.
     let own = vec![purchase(4, -60), purchase(4, -40), purchase(4, -20)];

@@ -3,7 +3,7 @@
 use corpus::Split;
 use corpus::support::{AGENT_TOKEN, LanguageExample, TEXT_TOKEN};
 use models::published::chat_template::Role;
-use models::{IGNORE, Sequence, Tokenizer, Turns};
+use models::{ChatFormat, IGNORE, Sequence, Tokenizer};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 #[derive(Clone, Copy)]
 pub(super) struct Written<'a> {
     pub tokenizer: &'a Tokenizer,
-    pub turns: &'a Turns,
+    pub turns: &'a ChatFormat,
     /// Whether what customers say is scored.
     pub learns_customers: bool,
     /// Tokens of a sequence at most.
@@ -175,11 +175,11 @@ mod tests {
     #[test]
     fn long_talks_are_cut_and_only_replies_are_scored() {
         let tokenizer = Tokenizer::train(["ab "; 9].into_iter(), 300, &["<c>", "<a>"]).unwrap();
-        let turns = Turns {
+        let turns = ChatFormat {
             first: vec![0],
             user: vec![0],
             assistant: vec![1],
-            ..Turns::default()
+            ..ChatFormat::default()
         };
         let segment = |opens, text: &str| Segment {
             opens,

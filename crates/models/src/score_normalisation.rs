@@ -1,24 +1,24 @@
-//! Mean and deviation of scores, with which scores of different methods are
-//! brought to one scale; also without making all the scores.
+//! Score normalisation before a sum of different methods: z-scores, also where
+//! the mean and the deviation of all scores are needed but not the scores.
 
-use crate::next_item::ListVoice;
+use crate::next_item::ItemItemMember;
 use crate::transformer::Transformer;
 use crate::vector::dot;
 
-/// Sums are made in so many lanes.
+/// Partial sums that are kept apart, so that the compiler can use vectors.
 const LANES: usize = 16;
 
-/// Mean and deviation of scores.
+/// Turns scores into z-scores: minus the mean, over the standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Spread {
+pub(crate) struct ZScore {
     mean: f32,
-    /// One over the deviation; 0 where all scores are alike.
+    /// One over the standard deviation; 0 where all scores are alike.
     scale: f32,
 }
 
-impl Spread {
+impl ZScore {
     /// Of these scores and as many zeros as are missing to `count`.
-    pub(crate) fn of(scores: &[f32], count: usize) -> Spread {
+    pub(crate) fn of(scores: &[f32], count: usize) -> ZScore {
         let (mut sum, mut squares) = (0.0_f64, 0.0_f64);
         for part in scores.chunks(4096) {
             let (mut sums, mut products) = ([0.0_f32; LANES], [0.0_f32; LANES]);
@@ -37,39 +37,40 @@ impl Spread {
             squares += products.iter().map(|value| f64::from(*value)).sum::<f64>();
         }
         let count = count.max(1) as f64;
-        Spread::from_moments(sum / count, squares / count)
+        ZScore::from_moments(sum / count, squares / count)
     }
 
-    fn from_moments(mean: f64, square: f64) -> Spread {
+    fn from_moments(mean: f64, square: f64) -> ZScore {
         let variance = square - mean * mean;
         let scale = if variance > 1e-12 {
             variance.sqrt().recip()
         } else {
             0.0
         };
-        Spread {
+        ZScore {
             mean: mean as f32,
             scale: scale as f32,
         }
     }
 
-    /// A score in deviations from the mean.
-    pub(crate) fn standard(self, score: f32) -> f32 {
+    /// The z-score: standard deviations above the mean.
+    pub(crate) fn normalise(self, score: f32) -> f32 {
         (score - self.mean) * self.scale
     }
 }
 
-/// The mean row of a decoder's table and the mean product of each two columns.
+/// First and second moments of the rows of a decoder's output table: from them
+/// follow the mean and the variance of all logits of a state.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TableSpread {
+pub(crate) struct LogitMoments {
     mean: Vec<f32>,
     /// `[width, width]`
     products: Vec<f32>,
 }
 
-impl TableSpread {
-    /// Of the table of the way out.
-    pub(crate) fn of(decoder: &Transformer) -> TableSpread {
+impl LogitMoments {
+    /// Of a decoder's output table.
+    pub(crate) fn of(decoder: &Transformer) -> LogitMoments {
         let width = decoder.config().width;
         let (mut mean, mut products) = (vec![0.0_f64; width], vec![0.0_f64; width * width]);
         let rows = decoder.head().chunks_exact(width);
@@ -84,49 +85,49 @@ impl TableSpread {
             }
         }
         let divide = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum / count) as f32).collect();
-        TableSpread {
+        LogitMoments {
             mean: divide(mean),
             products: divide(products),
         }
     }
 
-    /// The spread of all logits of this state.
-    pub(crate) fn along(&self, state: &[f32]) -> Spread {
+    /// The normalisation of all logits of this state, `[width]`.
+    pub(crate) fn z_score(&self, state: &[f32]) -> ZScore {
         let rows = self.products.chunks_exact(state.len().max(1));
         let square: f64 = (rows.zip(state))
             .map(|(row, value)| f64::from(dot(row, state)) * f64::from(*value))
             .sum();
-        Spread::from_moments(f64::from(dot(&self.mean, state)), square)
+        ZScore::from_moments(f64::from(dot(&self.mean, state)), square)
     }
 }
 
-/// The sums of list entries by item: most items have none.
+/// Scores by item, most of them 0: the sums of a few sparse rows.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SparseSums {
+pub(crate) struct SparseScores {
     pub(crate) sums: Vec<f32>,
-    /// The items that may have one, each once.
+    /// The items whose score may differ from 0, each once.
     pub(crate) touched: Vec<u32>,
     is_touched: Vec<bool>,
 }
 
-impl SparseSums {
-    pub(crate) fn new(items: usize) -> SparseSums {
-        SparseSums {
+impl SparseScores {
+    pub(crate) fn new(items: usize) -> SparseScores {
+        SparseScores {
             sums: vec![0.0; items],
             touched: Vec::new(),
             is_touched: vec![false; items],
         }
     }
 
-    /// Makes the sums anew: what the items of `history` point to.
-    pub(crate) fn collect(&mut self, voice: &ListVoice, history: &[u32]) -> Spread {
+    /// Computes the scores of one member after `history` anew.
+    pub(crate) fn collect(&mut self, member: &ItemItemMember, history: &[u32]) -> ZScore {
         for item in self.touched.drain(..) {
             self.sums[item as usize] = 0.0;
             self.is_touched[item as usize] = false;
         }
         let mut weight = 1.0;
         for &item in history.iter().rev() {
-            for entry in voice.lists.row(item) {
+            for entry in member.matrix.row(item) {
                 let place = entry.place as usize;
                 if let Some(sum) = self.sums.get_mut(place) {
                     *sum += weight * entry.score;
@@ -136,16 +137,16 @@ impl SparseSums {
                     }
                 }
             }
-            weight *= voice.recency;
+            weight *= member.recency_decay;
         }
         let values: Vec<f32> = (self.touched.iter())
             .map(|&item| self.sums[item as usize])
             .collect();
-        Spread::of(&values, self.sums.len())
+        ZScore::of(&values, self.sums.len())
     }
 
-    /// Takes an item out of the ranking, until sums are made anew.
-    pub(crate) fn leave_out(&mut self, item: u32) {
+    /// Takes an item out of the ranking until the next [`SparseScores::collect`].
+    pub(crate) fn mask(&mut self, item: u32) {
         let place = item as usize;
         if let Some(sum) = self.sums.get_mut(place) {
             *sum = f32::NEG_INFINITY;
@@ -155,7 +156,7 @@ impl SparseSums {
         }
     }
 
-    /// What [`crate::index::rank_of`] finds among all items.
+    /// The same as [`crate::index::rank_of`] over the dense scores.
     pub(crate) fn rank_of(&self, target: u32) -> Option<f64> {
         let own = *self.sums.get(target as usize)?;
         if !own.is_finite() {

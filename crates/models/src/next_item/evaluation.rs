@@ -6,8 +6,8 @@ use std::thread;
 use crate::forward::Activations;
 use crate::index::{finite, rank_of, top};
 use crate::linear_layer::Products;
-use crate::next_item::{ListVoice, NextItemModel, known};
-use crate::spread::{SparseSums, Spread};
+use crate::next_item::{ItemItemMember, NextItemModel, known};
+use crate::score_normalisation::{SparseScores, ZScore};
 use crate::transformer::Transformer;
 
 /// A history and the item that came next.
@@ -21,7 +21,7 @@ pub struct Example {
 
 /// How a way of scoring fared.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Judged {
+pub struct Evaluation {
     /// Its figures.
     pub figures: NextItemFigures,
     /// The first places that it gave to each user, all in one list.
@@ -29,18 +29,18 @@ pub struct Judged {
 }
 
 /// Ranks all items for each example by `score`, the seen ones removed.
-pub fn judge(
+pub fn evaluate(
     examples: &[Example],
     items: usize,
     threads: usize,
     score: impl Fn(&[u32], &mut [f32]) + Sync,
-) -> Judged {
-    let judged = in_parallel(examples, threads, |example| {
+) -> Evaluation {
+    let evaluated = in_parallel(examples, threads, |example| {
         let mut scores = vec![0.0; items];
         score(&example.history, &mut scores);
         place(&mut scores, example)
     });
-    judged.into_iter().collect()
+    evaluated.into_iter().collect()
 }
 
 /// Of how many logits all threads together keep at once, about.
@@ -53,7 +53,7 @@ fn together(items: usize, threads: usize) -> usize {
 }
 
 /// Ranks the items that a decoder knows by it alone.
-pub fn judge_decoder(decoder: &Transformer, examples: &[Example], threads: usize) -> Judged {
+pub fn evaluate_decoder(decoder: &Transformer, examples: &[Example], threads: usize) -> Evaluation {
     let items = decoder.config().vocabulary;
     in_groups(examples, together(items, threads), threads, |group| {
         let mut logits = logits_of_each(decoder, group);
@@ -64,7 +64,7 @@ pub fn judge_decoder(decoder: &Transformer, examples: &[Example], threads: usize
 
 /// Ranks all items by a model as [`NextItemModel::score`] does, one history
 /// after the other.
-pub fn judge_model(model: &NextItemModel, examples: &[Example], threads: usize) -> Judged {
+pub fn evaluate_model(model: &NextItemModel, examples: &[Example], threads: usize) -> Evaluation {
     let share = model.weights.decoder / model.decoders.len().max(1) as f32;
     in_groups(examples, together(model.items, threads), threads, |group| {
         let mut scores = vec![0.0; group.len() * model.items];
@@ -73,15 +73,15 @@ pub fn judge_model(model: &NextItemModel, examples: &[Example], threads: usize) 
             let logits = logits_of_each(decoder, group);
             let rows = scores.chunks_exact_mut(model.items);
             for (row, logits) in rows.zip(logits.chunks_exact(known)) {
-                let spread = Spread::of(logits, known);
+                let z_score = ZScore::of(logits, known);
                 for (score, logit) in row.iter_mut().zip(logits) {
-                    *score += share * spread.standard(*logit);
+                    *score += share * z_score.normalise(*logit);
                 }
             }
         }
         let rows = scores.chunks_exact_mut(model.items).zip(group);
         let placed = rows.map(|(row, example)| {
-            model.add_lists(&example.history, row);
+            model.add_item_item_scores(&example.history, row);
             place(row, example)
         });
         placed.collect()
@@ -90,8 +90,8 @@ pub fn judge_model(model: &NextItemModel, examples: &[Example], threads: usize) 
 
 /// Ranks all items by one list, as [`judge`] does, without looking at those
 /// that it says nothing of.
-pub fn judge_list(
-    voice: &ListVoice,
+pub fn evaluate_item_item(
+    member: &ItemItemMember,
     examples: &[Example],
     items: usize,
     threads: usize,
@@ -99,13 +99,10 @@ pub fn judge_list(
     let share = examples.len().div_ceil(threads.max(1)).max(1);
     let parts: Vec<&[Example]> = examples.chunks(share).collect();
     let ranks = in_parallel(&parts, threads, |part| {
-        let mut sums = SparseSums::new(items);
+        let mut sums = SparseScores::new(items);
         let ranks = part.iter().map(|example| {
-            sums.collect(voice, &example.history);
-            example
-                .history
-                .iter()
-                .for_each(|item| sums.leave_out(*item));
+            sums.collect(member, &example.history);
+            example.history.iter().for_each(|item| sums.mask(*item));
             sums.rank_of(example.target)
         });
         ranks.collect::<Vec<_>>()
@@ -147,10 +144,10 @@ fn in_groups(
     together: usize,
     threads: usize,
     work: impl Fn(&[Example]) -> Vec<(Option<f64>, Vec<u32>)> + Sync,
-) -> Judged {
+) -> Evaluation {
     let groups: Vec<&[Example]> = examples.chunks(together).collect();
-    let judged = in_parallel(&groups, threads, |group| work(group));
-    judged.into_iter().flatten().collect()
+    let evaluated = in_parallel(&groups, threads, |group| work(group));
+    evaluated.into_iter().flatten().collect()
 }
 
 /// The rank of the target, and what comes first, with the history taken out
@@ -161,10 +158,10 @@ fn place(scores: &mut [f32], example: &Example) -> (Option<f64>, Vec<u32>) {
     (rank, first.into_iter().map(|scored| scored.place).collect())
 }
 
-impl FromIterator<(Option<f64>, Vec<u32>)> for Judged {
-    fn from_iter<I: IntoIterator<Item = (Option<f64>, Vec<u32>)>>(judged: I) -> Self {
+impl FromIterator<(Option<f64>, Vec<u32>)> for Evaluation {
+    fn from_iter<I: IntoIterator<Item = (Option<f64>, Vec<u32>)>>(evaluated: I) -> Self {
         let mut result = Self::default();
-        for (rank, first) in judged {
+        for (rank, first) in evaluated {
             result.figures.add(rank);
             result.shown.extend(first);
         }
@@ -251,7 +248,7 @@ impl NextItemFigures {
 mod tests {
     use super::super::tests::model;
     use super::*;
-    use crate::neighbours::ItemLists;
+    use crate::neighbours::ItemItemMatrix;
 
     #[test]
     fn seen_items_are_out_and_threads_change_nothing() {
@@ -263,9 +260,9 @@ mod tests {
             })
             .collect();
         let score = |history: &[u32], scores: &mut [f32]| model.score(history, scores);
-        let one = judge(&examples, 6, 1, score);
-        assert_eq!(one, judge(&examples, 6, 3, score));
-        assert_eq!(one, judge_model(&model, &examples, 2));
+        let one = evaluate(&examples, 6, 1, score);
+        assert_eq!(one, evaluate(&examples, 6, 3, score));
+        assert_eq!(one, evaluate_model(&model, &examples, 2));
         assert_eq!(one.figures.users(), 5);
         assert_eq!(one.shown.len(), 5 * 4);
         for (shown, example) in one.shown.chunks(4).zip(&examples) {
@@ -297,9 +294,9 @@ mod tests {
             vec![scored(0, 1.0), scored(2, 1.0)],
             vec![],
         ];
-        let voice = ListVoice {
-            lists: ItemLists::from_rows(rows),
-            recency: 0.5,
+        let member = ItemItemMember {
+            matrix: ItemItemMatrix::from_rows(rows),
+            recency_decay: 0.5,
         };
         let histories: [&[u32]; 5] = [&[0], &[1, 0, 1], &[2], &[], &[0, 99]];
         for history in histories {
@@ -309,10 +306,10 @@ mod tests {
                     history: history.to_vec(),
                     target,
                 }];
-                let add = |history: &[u32], scores: &mut [f32]| voice.add_scores(history, scores);
+                let add = |history: &[u32], scores: &mut [f32]| member.add_scores(history, scores);
                 assert_eq!(
-                    judge_list(&voice, &example, 40, 1),
-                    judge(&example, 40, 1, add).figures,
+                    evaluate_item_item(&member, &example, 40, 1),
+                    evaluate(&example, 40, 1, add).figures,
                     "{history:?} {target}"
                 );
             }

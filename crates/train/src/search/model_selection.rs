@@ -1,12 +1,11 @@
-//! Which way of learning the lists of a shop bear: each is tried on parts of
-//! the lists that it has not seen, and the default weights stand where none is
-//! better than they are by more than chance.
+//! Model selection: each way of fitting the ranker is cross-validated, and the
+//! default weights stay where none beats them by more than a standard error.
 
 use corpus::search::Ranker;
 
-use super::climb::climb;
-use super::fit::{fit, mean_ndcg};
-use super::lists::List;
+use super::coordinate_ascent::coordinate_ascent;
+use super::lambda_rank::{fit, mean_ndcg};
+use super::ranking_dataset::QueryGroup;
 use crate::{Job, TrainError};
 
 /// With fewer lists than these each weight is moved on its own.
@@ -15,25 +14,25 @@ const PARTS: usize = 5;
 /// By how many standard errors something has to be better than the defaults.
 const SURE: f64 = 1.0;
 
-type Way = fn(&[List], &Ranker, u64, &Job) -> Result<Ranker, TrainError>;
+type Fit = fn(&[QueryGroup], &Ranker, u64, &Job) -> Result<Ranker, TrainError>;
 
-fn climbing(lists: &[List], default: &Ranker, _: u64, job: &Job) -> Result<Ranker, TrainError> {
-    climb(lists, default, job)
+fn ascent(lists: &[QueryGroup], default: &Ranker, _: u64, job: &Job) -> Result<Ranker, TrainError> {
+    coordinate_ascent(lists, default, job)
 }
 
 /// The ranker that the lists teach, or the defaults where they teach none.
-pub(super) fn learn(
-    lists: &[List],
+pub(super) fn select(
+    lists: &[QueryGroup],
     default: &Ranker,
     steps: u64,
     job: &Job,
 ) -> Result<Ranker, TrainError> {
-    let ways: &[(&str, Way)] = if lists.len() < FEW {
-        &[("gradient", fit), ("climbing", climbing)]
+    let ways: &[(&str, Fit)] = if lists.len() < FEW {
+        &[("gradient", fit), ("ascent", ascent)]
     } else {
         &[("gradient", fit)]
     };
-    let mut best: Option<(f64, &str, Way)> = None;
+    let mut best: Option<(f64, &str, Fit)> = None;
     for (name, way) in ways {
         let (mean, error) = gain(*way, lists, default, steps, job)?;
         job.progress
@@ -66,8 +65,8 @@ pub(super) fn learn(
 /// What a way gains over the defaults on parts of the lists that it has not
 /// seen, and how sure that is.
 fn gain(
-    way: Way,
-    lists: &[List],
+    way: Fit,
+    lists: &[QueryGroup],
     default: &Ranker,
     steps: u64,
     job: &Job,
@@ -76,7 +75,7 @@ fn gain(
     let parts = if lists.len() < FEW { PARTS } else { 1 };
     let mut gains: Vec<(f64, f64)> = Vec::new();
     for own in 0..parts {
-        let part = |own_part: bool| -> Vec<List> {
+        let part = |own_part: bool| -> Vec<QueryGroup> {
             let numbered = lists.iter().enumerate();
             let chosen = numbered.filter(|(at, _)| (at % PARTS == own) == own_part);
             chosen.map(|(_, list)| list.clone()).collect()

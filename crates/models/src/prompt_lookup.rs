@@ -1,13 +1,13 @@
-//! Drafts of the next tokens out of the text itself: what followed the last
-//! words when they came before, follows them again more often than not
-//! (prompt lookup decoding, Saxena, 2023). A model checks a whole draft in one
-//! pass, so that quoting and repeating cost little.
+//! Prompt-lookup decoding (Saxena, 2023): speculative decoding whose drafts are
+//! what followed the last n-gram where it occurred earlier in the same text.
+//! The model verifies a whole draft in one pass, so that quoting and repeating
+//! cost little.
 
 use rustc_hash::FxHashMap;
 
 /// The tokens so far with an index of their n-grams.
 #[derive(Debug, Clone)]
-pub struct Lookup {
+pub struct PromptLookup {
     tokens: Vec<u32>,
     /// For each length of n-gram from 1: where the latest one ended, by hash.
     ends: Vec<FxHashMap<u64, u32>>,
@@ -19,11 +19,11 @@ pub struct Lookup {
 /// An odd number with well mixed bits: the golden ratio times 2⁶⁴.
 const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
 
-impl Lookup {
+impl PromptLookup {
     /// An empty text. Matches of up to `longest` tokens are looked for (3 is
     /// usual); the longest counts. Of 0 there are no drafts.
-    pub fn new(longest: usize) -> Lookup {
-        Lookup {
+    pub fn new(longest: usize) -> PromptLookup {
+        PromptLookup {
             tokens: Vec::new(),
             ends: vec![FxHashMap::default(); longest],
             earlier: vec![None; longest],
@@ -95,8 +95,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn of(tokens: &[u32], longest: usize) -> Lookup {
-        let mut lookup = Lookup::new(longest);
+    fn of(tokens: &[u32], longest: usize) -> PromptLookup {
+        let mut lookup = PromptLookup::new(longest);
         lookup.extend(tokens);
         lookup
     }

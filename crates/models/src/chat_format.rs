@@ -1,6 +1,6 @@
-//! How a conversation and a text are written for a language model, as tokens:
-//! for our own models by special tokens, for published ones as their template
-//! says.
+//! Chat formats: how a conversation and a plain text become tokens for a
+//! language model; by special tokens for our own models, by the chat template
+//! for published ones.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ const SAID: [&str; 4] = ["\u{13000}0", "\u{13000}1", "\u{13000}2", "\u{13000}3"]
 /// The tokens around what is said. They are kept with a model: whoever serves
 /// it has to write as it was trained.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Turns {
+pub struct ChatFormat {
     /// Before the first words of a user.
     pub first: Vec<u32>,
     /// Between what the assistant says and what the user does.
@@ -30,27 +30,27 @@ pub struct Turns {
     pub text_end: Vec<u32>,
 }
 
-/// Tokens, and which of them a model learns to predict.
+/// Tokens with the loss mask: which of them a model learns to predict.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Marked {
+pub struct LossMaskedTokens {
     /// In order.
     pub tokens: Vec<u32>,
     /// As long as the tokens.
     pub scored: Vec<bool>,
 }
 
-impl Marked {
+impl LossMaskedTokens {
     fn push(&mut self, tokens: &[u32], scored: bool) {
         self.tokens.extend(tokens);
         self.scored.resize(self.tokens.len(), scored);
     }
 }
 
-impl Turns {
+impl ChatFormat {
     /// As a published model wants its conversations: by its template, or in
     /// plain words where it has none or one that does not keep the turns
     /// apart.
-    pub fn of(model: &PublishedModel, tokenizer: &Tokenizer) -> Turns {
+    pub fn of(model: &PublishedModel, tokenizer: &Tokenizer) -> ChatFormat {
         let begin: Vec<u32> = (model.special.begin.filter(|_| model.special.add_begin))
             .into_iter()
             .collect();
@@ -82,7 +82,7 @@ impl Turns {
             Some(token) if tokens.first() != Some(token) => [begin.clone(), tokens].concat(),
             _ => tokens,
         };
-        Turns {
+        ChatFormat {
             first: with_begin(first),
             user,
             assistant,
@@ -115,8 +115,8 @@ impl Turns {
     }
 
     /// A text that nobody says to anybody; all of it is scored.
-    pub fn text(&self, tokens: &[u32]) -> Marked {
-        let mut marked = Marked::default();
+    pub fn text(&self, tokens: &[u32]) -> LossMaskedTokens {
+        let mut marked = LossMaskedTokens::default();
         marked.push(&self.text, true);
         marked.push(tokens, true);
         marked.push(&self.text_end, true);
@@ -125,8 +125,8 @@ impl Turns {
 
     /// A conversation. What the assistant says is scored, with the token that
     /// ends it; what the user says where `all` is.
-    pub fn conversation(&self, turns: &[(Role, Vec<u32>)], all: bool) -> Marked {
-        let mut marked = Marked::default();
+    pub fn conversation(&self, turns: &[(Role, Vec<u32>)], all: bool) -> LossMaskedTokens {
+        let mut marked = LossMaskedTokens::default();
         let mut before = None;
         for (role, tokens) in turns {
             let said = *role == Role::Assistant;
@@ -185,8 +185,8 @@ fn taken_apart(text: &str) -> Option<[String; 4]> {
 mod tests {
     use super::*;
 
-    fn turns() -> Turns {
-        Turns {
+    fn turns() -> ChatFormat {
+        ChatFormat {
             first: vec![1],
             user: vec![2, 1],
             assistant: vec![3],

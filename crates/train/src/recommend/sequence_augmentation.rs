@@ -10,11 +10,11 @@ use super::Holdout;
 /// the next moment.
 const AHEAD: f64 = 0.5;
 
-/// What the decoder learns from, told anew in each epoch: the lines of an
-/// order come in any order, and behind each of them stands, as what follows,
-/// now another line of it and now one of the next order. Where every item has
-/// its own moment, each epoch tells the same.
-pub(super) struct Stories {
+/// The training sequences, augmented anew in each epoch: the lines of one order
+/// are permuted, and the target after each is at random another line of that
+/// order or one of the next order. Where every item has its own time, every
+/// epoch has the same sequences.
+pub(super) struct AugmentedSequences {
     items: Vec<Vec<u32>>,
     /// How many items of each moment, one after the other; empty where every
     /// item has its own.
@@ -23,19 +23,19 @@ pub(super) struct Stories {
     windows: usize,
 }
 
-impl Stories {
+impl AugmentedSequences {
     /// Of the training part, cut to what a decoder reads at once.
     pub(super) fn new(holdout: &Holdout, context: usize) -> Self {
         let moments = holdout.moments.iter();
         let moments = moments.map(|times| lengths(times)).collect();
-        let mut stories = Self {
+        let mut sequences = Self {
             items: holdout.training.clone(),
             moments,
             context,
             windows: 0,
         };
-        stories.windows = stories.told(0, 0).len();
-        stories
+        sequences.windows = sequences.epoch(0, 0).len();
+        sequences
     }
 
     /// How many sequences an epoch has.
@@ -49,7 +49,7 @@ impl Stories {
 
     /// The sequences of an epoch in an order of its own. It depends on the
     /// seed and the epoch alone, so that a resumed run repeats it.
-    pub(super) fn told(&self, seed: u64, epoch: usize) -> Vec<Sequence> {
+    pub(super) fn epoch(&self, seed: u64, epoch: usize) -> Vec<Sequence> {
         let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ epoch as u64;
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut sequences = Vec::with_capacity(self.windows);
@@ -127,20 +127,20 @@ fn shuffled(items: &[u32], moments: &[usize], random: &mut impl Rng) -> (Vec<u32
 mod tests {
     use super::*;
 
-    fn stories(training: &[Vec<u32>], times: &[&[i64]], context: usize) -> Stories {
+    fn sequences(training: &[Vec<u32>], times: &[&[i64]], context: usize) -> AugmentedSequences {
         let at = |times: &&[i64]| times.iter().map(|s| Timestamp::from_seconds(*s)).collect();
         let holdout = Holdout {
             training: training.to_vec(),
             moments: times.iter().map(at).collect(),
             ..Holdout::default()
         };
-        Stories::new(&holdout, context)
+        AugmentedSequences::new(&holdout, context)
     }
 
     #[test]
     fn each_item_but_the_first_is_predicted_once() {
         let long: Vec<u32> = (0..11).collect();
-        let told = stories(&[long, vec![3], vec![]], &[], 4).told(7, 1);
+        let told = sequences(&[long, vec![3], vec![]], &[], 4).epoch(7, 1);
         assert!(told.iter().all(|sequence| sequence.targets.len() <= 4));
         let mut all: Vec<(u32, u32)> = (told.iter())
             .flat_map(|sequence| {
@@ -161,12 +161,12 @@ mod tests {
     #[test]
     fn an_order_is_a_set_and_the_next_one_follows_it() {
         let times: &[i64] = &[1, 1, 1, 2, 3, 3];
-        let stories = stories(&[vec![0, 1, 2, 3, 4, 5]], &[times], 50);
+        let sequences = sequences(&[vec![0, 1, 2, 3, 4, 5]], &[times], 50);
         let mut seen = std::collections::BTreeSet::new();
         for epoch in 0..60 {
-            let told = stories.told(1, epoch);
-            assert_eq!(told, stories.told(1, epoch));
-            assert_eq!((told.len(), stories.len()), (1, 1));
+            let told = sequences.epoch(1, epoch);
+            assert_eq!(told, sequences.epoch(1, epoch));
+            assert_eq!((told.len(), sequences.len()), (1, 1));
             let Sequence { inputs, targets } = &told[0];
             // The first order in any order, then the second, then all of the
             // third but its last.

@@ -38,7 +38,7 @@ fn views(size: Size) -> usize {
 }
 
 /// A query that somebody typed and what it led to.
-struct Asked {
+struct QueryExample {
     tokens: WeightedRows,
     /// The same for the same query.
     query: usize,
@@ -55,7 +55,7 @@ struct Sampler<'a> {
     /// Of each product: what it is a variant or a translation of.
     families: Vec<usize>,
     relatives: FxHashMap<usize, Vec<usize>>,
-    asked: Vec<Asked>,
+    asked: Vec<QueryExample>,
 }
 
 /// Trains the encoder of a catalogue and of those queries of its log that
@@ -63,12 +63,12 @@ struct Sampler<'a> {
 pub(super) fn train_encoder(
     corpus: &Corpus,
     collection: &Collection,
-    taught: Taught,
+    encoder_queries: EncoderQueries,
     job: &Job,
 ) -> Result<StaticEncoder, TrainError> {
-    let vocabulary = vocabulary(collection, corpus, taught);
+    let vocabulary = vocabulary(collection, corpus, encoder_queries);
     let encoder = StaticEncoder::new(&vocabulary, WIDTH, job.seed);
-    let sampler = Sampler::new(corpus, collection, taught, &encoder);
+    let sampler = Sampler::new(corpus, collection, encoder_queries, &encoder);
     let mut random = ChaCha8Rng::seed_from_u64(job.seed ^ 0x6d65_616e);
     let products = corpus.products.len();
     let batch = BATCH.min(products.div_ceil(2)).max(2);
@@ -113,7 +113,11 @@ pub(super) fn train_encoder(
 
 /// Every token that may have a vector with the length it begins with: the
 /// rarer, the longer.
-fn vocabulary(collection: &Collection, corpus: &Corpus, taught: Taught) -> Vec<(u64, f32)> {
+fn vocabulary(
+    collection: &Collection,
+    corpus: &Corpus,
+    encoder_queries: EncoderQueries,
+) -> Vec<(u64, f32)> {
     let rarest = (1.0 + corpus.products.len() as f32).ln().max(1.0);
     let mut tokens: Vec<(u64, f32)> = (0..collection.terms() as TermId)
         .map(|term| {
@@ -121,7 +125,7 @@ fn vocabulary(collection: &Collection, corpus: &Corpus, taught: Taught) -> Vec<(
             (term_token(collection, term), rarity)
         })
         .collect();
-    for query in learnt_from(corpus, taught)
+    for query in learnt_from(corpus, encoder_queries)
         .map(|(query, _)| query)
         .collect::<FxHashSet<_>>()
     {
@@ -142,7 +146,7 @@ const LEAST_QUERIES: usize = 400;
 
 /// Which queries teach the encoder.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taught {
+pub(super) enum EncoderQueries {
     /// Too few to teach it anything that holds for others.
     None,
     /// One half, the other one teaches the ranker: a ranker that learns from
@@ -153,7 +157,7 @@ pub(super) enum Taught {
     All,
 }
 
-impl Taught {
+impl EncoderQueries {
     /// What is right while the ranker has still to learn.
     pub(super) fn first(corpus: &Corpus) -> Self {
         let queries: FxHashSet<&str> = typed(corpus).map(|(query, _)| query).collect();
@@ -164,7 +168,7 @@ impl Taught {
         }
     }
 
-    pub(super) fn the_encoder(self, query: &str) -> bool {
+    pub(super) fn contains(self, query: &str) -> bool {
         match self {
             Self::None => false,
             Self::Half => token(query, false).is_multiple_of(2),
@@ -174,8 +178,11 @@ impl Taught {
 }
 
 /// What teaches the encoder.
-fn learnt_from(corpus: &Corpus, taught: Taught) -> impl Iterator<Item = (&str, (&Id, f32))> {
-    typed(corpus).filter(move |(query, _)| taught.the_encoder(query))
+fn learnt_from(
+    corpus: &Corpus,
+    encoder_queries: EncoderQueries,
+) -> impl Iterator<Item = (&str, (&Id, f32))> {
+    typed(corpus).filter(move |(query, _)| encoder_queries.contains(query))
 }
 
 /// What customers chose and judges graded, each as often as it weighs.
@@ -200,7 +207,7 @@ impl<'a> Sampler<'a> {
     fn new(
         corpus: &'a Corpus,
         collection: &'a Collection,
-        taught: Taught,
+        encoder_queries: EncoderQueries,
         encoder: &StaticEncoder,
     ) -> Self {
         let row = |term: TermId| {
@@ -221,7 +228,7 @@ impl<'a> Sampler<'a> {
             asked: Vec::new(),
         };
         sampler.find_families(corpus);
-        sampler.read_queries(corpus, taught, encoder, &numbers);
+        sampler.read_queries(corpus, encoder_queries, encoder, &numbers);
         sampler.read_reviews(corpus, encoder, &numbers);
         sampler
     }
@@ -241,12 +248,12 @@ impl<'a> Sampler<'a> {
     fn read_queries(
         &mut self,
         corpus: &Corpus,
-        taught: Taught,
+        encoder_queries: EncoderQueries,
         encoder: &StaticEncoder,
         numbers: &FxHashMap<&Id, usize>,
     ) {
         let mut known: FxHashMap<&str, (usize, WeightedRows)> = FxHashMap::default();
-        for (text, (product, weight)) in learnt_from(corpus, taught) {
+        for (text, (product, weight)) in learnt_from(corpus, encoder_queries) {
             let Some(&product) = numbers.get(product) else {
                 continue;
             };
@@ -256,7 +263,7 @@ impl<'a> Sampler<'a> {
                 (next, encoder.rows(&query_tokens(self.collection, &query)))
             });
             for _ in 0..(weight.round().clamp(1.0, 5.0) as usize) {
-                self.asked.push(Asked {
+                self.asked.push(QueryExample {
                     tokens: tokens.clone(),
                     query: *query,
                     product,
@@ -282,7 +289,7 @@ impl<'a> Sampler<'a> {
                 .take(MOST_REVIEW_WORDS)
                 .map(|word| (token(&word.term, word.gram), 1.0))
                 .collect();
-            self.asked.push(Asked {
+            self.asked.push(QueryExample {
                 tokens: encoder.rows(&tokens),
                 query: usize::MAX - at,
                 product,

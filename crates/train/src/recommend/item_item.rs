@@ -1,8 +1,8 @@
 use corpus::recommend::TextIndex;
 use models::ease::{Ease, ease_bytes};
 use models::index::Scored;
-use models::neighbours::{ItemLists, NeighbourOptions, neighbours};
-use models::next_item::{Example, ListVoice, NextItemModel, judge_list};
+use models::neighbours::{ItemItemMatrix, NeighbourOptions, neighbours};
+use models::next_item::{Example, ItemItemMember, NextItemModel, evaluate_item_item};
 use serde::{Deserialize, Serialize};
 use shop::Product;
 
@@ -32,7 +32,7 @@ const QUICK_ITEMS: usize = 3_000;
 /// The regularisation of EASE where it is not chosen.
 const EASE_LAMBDA: f32 = 100.0;
 
-/// The most validation examples that weigh the voices.
+/// The most validation examples that tune_blend the members.
 const MAX_WEIGHED: usize = 6_000;
 
 /// The choice of how to count is made on so many interactions at most: it is
@@ -43,12 +43,12 @@ const MAX_CHOSEN_FROM: usize = 3_000_000;
 const RECENCIES: [f32; 4] = [0.6, 0.75, 0.9, 1.0];
 
 /// The lists by text of numbered products.
-pub fn text_lists<'a>(
+pub fn text_similarity_matrix<'a>(
     index: &TextIndex,
     products: impl IntoIterator<Item = (u32, &'a Product)>,
     items: usize,
     threads: usize,
-) -> ItemLists {
+) -> ItemItemMatrix {
     let mut described = vec![None; items];
     for (number, product) in products {
         if let Some(place) = described.get_mut(number as usize) {
@@ -65,12 +65,14 @@ pub fn text_lists<'a>(
         });
         scored.collect()
     };
-    ItemLists::in_parallel(items, threads, |part| ItemLists::from_rows(part.map(row)))
+    ItemItemMatrix::in_parallel(items, threads, |part| {
+        ItemItemMatrix::from_rows(part.map(row))
+    })
 }
 
 /// How the item-to-item lists are made, as chosen on validation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ListChoice {
+pub struct ItemItemOptions {
     /// Whether a neighbour must come later.
     pub forward: bool,
     /// What a pair one place further apart counts.
@@ -85,19 +87,21 @@ pub struct ListChoice {
     pub text: Option<f32>,
 }
 
-impl ListChoice {
+impl ItemItemOptions {
     /// Chooses on validation by NDCG@10; with the lists of `training` as
     /// chosen. `text` says which items are described alike, where there are
     /// descriptions.
-    pub fn choose(
+    pub fn select(
         training: &[Vec<u32>],
         validation: &[Example],
         items: usize,
-        text: Option<&ItemLists>,
+        text: Option<&ItemItemMatrix>,
         threads: usize,
-    ) -> (Self, Vec<ListVoice>) {
+    ) -> (Self, Vec<ItemItemMember>) {
         let validation = sample(validation, 0);
-        let ndcg = |voice: &ListVoice| judge_list(voice, &validation, items, threads).ndcg();
+        let ndcg = |member: &ItemItemMember| {
+            evaluate_item_item(member, &validation, items, threads).ndcg()
+        };
         let sampled = beginning(training);
         let mut best = (f64::NEG_INFINITY, Self::default());
         for (forward, decay) in [(true, 0.8), (false, 0.7), (false, 1.0)] {
@@ -108,29 +112,29 @@ impl ListChoice {
                     shrinkage,
                     ..Self::default()
                 };
-                let mut voice = choice.neighbours(sampled, items, threads);
-                let (recency, found) = best_recency(&mut voice, &ndcg);
+                let mut member = choice.neighbours(sampled, items, threads);
+                let (recency, found) = best_recency(&mut member, &ndcg);
                 if found > best.0 {
                     best = (found, Self { recency, ..choice });
                 }
             }
         }
         let mut choice = best.1;
-        let mut voices = vec![choice.neighbours(training, items, threads)];
-        if let Some((lambda, voice)) = choose_ease(training, items, threads, &ndcg) {
-            choice.ease = Some((lambda, voice.recency));
-            voices.push(voice);
+        let mut members = vec![choice.neighbours(training, items, threads)];
+        if let Some((lambda, member)) = select_ease(training, items, threads, &ndcg) {
+            choice.ease = Some((lambda, member.recency_decay));
+            members.push(member);
         }
         if let Some(text) = text {
-            let mut voice = ListVoice {
-                lists: text.clone(),
-                recency: 1.0,
+            let mut member = ItemItemMember {
+                matrix: text.clone(),
+                recency_decay: 1.0,
             };
-            voice.recency = best_recency(&mut voice, &ndcg).0;
-            choice.text = Some(voice.recency);
-            voices.push(voice);
+            member.recency_decay = best_recency(&mut member, &ndcg).0;
+            choice.text = Some(member.recency_decay);
+            members.push(member);
         }
-        (choice, voices)
+        (choice, members)
     }
 
     /// EASE of these sequences, where there is a place for it.
@@ -141,31 +145,31 @@ impl ListChoice {
 
     /// The lists of these sequences: neighbours, then those of `ease`, then
     /// those by text.
-    pub fn voices(
+    pub fn members(
         &self,
         sequences: &[Vec<u32>],
         items: usize,
         ease: Option<&Ease>,
-        text: Option<&ItemLists>,
+        text: Option<&ItemItemMatrix>,
         threads: usize,
-    ) -> Vec<ListVoice> {
-        let mut voices = vec![self.neighbours(sequences, items, threads)];
+    ) -> Vec<ItemItemMember> {
+        let mut members = vec![self.neighbours(sequences, items, threads)];
         if let (Some((_, recency)), Some(ease)) = (self.ease, ease) {
-            voices.push(ListVoice {
-                lists: ease.to_lists(longest_of_ease(items)),
-                recency,
+            members.push(ItemItemMember {
+                matrix: ease.to_matrix(longest_of_ease(items)),
+                recency_decay: recency,
             });
         }
         if let (Some(recency), Some(text)) = (self.text, text) {
-            voices.push(ListVoice {
-                lists: text.clone(),
-                recency,
+            members.push(ItemItemMember {
+                matrix: text.clone(),
+                recency_decay: recency,
             });
         }
-        voices
+        members
     }
 
-    fn neighbours(&self, sequences: &[Vec<u32>], items: usize, threads: usize) -> ListVoice {
+    fn neighbours(&self, sequences: &[Vec<u32>], items: usize, threads: usize) -> ItemItemMember {
         let options = NeighbourOptions {
             longest: LONGEST,
             shrinkage: self.shrinkage,
@@ -174,14 +178,14 @@ impl ListChoice {
             threads,
             ..NeighbourOptions::default()
         };
-        ListVoice {
-            lists: neighbours(sequences, items, &options),
-            recency: self.recency,
+        ItemItemMember {
+            matrix: neighbours(sequences, items, &options),
+            recency_decay: self.recency,
         }
     }
 }
 
-impl Default for ListChoice {
+impl Default for ItemItemOptions {
     fn default() -> Self {
         Self {
             forward: true,
@@ -227,12 +231,12 @@ fn solve(sequences: &[Vec<u32>], items: usize, lambda: f32, threads: usize) -> O
     Ease::fit(sequences, items, lambda, threads)
 }
 
-/// The recency with which a voice is best, and how good it is then.
-fn best_recency(voice: &mut ListVoice, ndcg: &dyn Fn(&ListVoice) -> f64) -> (f32, f64) {
-    let mut best = (voice.recency, f64::NEG_INFINITY);
+/// The recency with which a member is best, and how good it is then.
+fn best_recency(member: &mut ItemItemMember, ndcg: &dyn Fn(&ItemItemMember) -> f64) -> (f32, f64) {
+    let mut best = (member.recency_decay, f64::NEG_INFINITY);
     for recency in RECENCIES {
-        voice.recency = recency;
-        let found = ndcg(voice);
+        member.recency_decay = recency;
+        let found = ndcg(member);
         if found > best.1 {
             best = (recency, found);
         }
@@ -241,39 +245,39 @@ fn best_recency(voice: &mut ListVoice, ndcg: &dyn Fn(&ListVoice) -> f64) -> (f32
 }
 
 /// The regularisation with its lists, whose recency is chosen too.
-fn choose_ease(
+fn select_ease(
     training: &[Vec<u32>],
     items: usize,
     threads: usize,
-    ndcg: &dyn Fn(&ListVoice) -> f64,
-) -> Option<(f32, ListVoice)> {
-    let mut best: Option<(f64, f32, ListVoice)> = None;
+    ndcg: &dyn Fn(&ItemItemMember) -> f64,
+) -> Option<(f32, ItemItemMember)> {
+    let mut best: Option<(f64, f32, ItemItemMember)> = None;
     for &lambda in ease_lambdas(items) {
-        let mut voice = ListVoice {
-            lists: solve(training, items, lambda, threads)?.to_lists(longest_of_ease(items)),
-            recency: 1.0,
+        let mut member = ItemItemMember {
+            matrix: solve(training, items, lambda, threads)?.to_matrix(longest_of_ease(items)),
+            recency_decay: 1.0,
         };
-        let (recency, found) = best_recency(&mut voice, ndcg);
+        let (recency, found) = best_recency(&mut member, ndcg);
         if best.as_ref().is_none_or(|(ndcg, ..)| found > *ndcg) {
-            voice.recency = recency;
-            best = Some((found, lambda, voice));
+            member.recency_decay = recency;
+            best = Some((found, lambda, member));
         }
     }
-    best.map(|(_, lambda, voice)| (lambda, voice))
+    best.map(|(_, lambda, member)| (lambda, member))
 }
 
 /// Weighs decoder and lists against each other on validation; each alone is
 /// among the candidates.
-pub fn weigh(model: &mut NextItemModel, validation: &[Example], seed: u64, threads: usize) {
+pub fn tune_blend(model: &mut NextItemModel, validation: &[Example], seed: u64, threads: usize) {
     let validation = sample_of(validation, seed, MAX_WEIGHED);
-    if let Some((chosen, _)) = model.weigh(&validation, threads) {
+    if let Some((chosen, _)) = model.tune(&validation, threads) {
         model.weights = chosen;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use models::next_item::VoiceWeights;
+    use models::next_item::BlendWeights;
 
     use super::*;
 
@@ -289,20 +293,23 @@ mod tests {
                 target: pair * 2 + 1,
             })
             .collect();
-        let (choice, voices) = ListChoice::choose(&training, &validation, 40, None, 2);
+        let (choice, members) = ItemItemOptions::select(&training, &validation, 40, None, 2);
         let ease = choice.ease(&training, 40, 2);
         assert!(ease.is_some());
-        assert_eq!(choice.voices(&training, 40, ease.as_ref(), None, 2), voices);
+        assert_eq!(
+            choice.members(&training, 40, ease.as_ref(), None, 2),
+            members
+        );
         let mut model = NextItemModel {
             items: 40,
             decoders: Vec::new(),
-            lists: voices,
-            weights: VoiceWeights {
+            item_item: members,
+            weights: BlendWeights {
                 decoder: 0.0,
-                lists: vec![0.0, 0.0],
+                item_item: vec![0.0, 0.0],
             },
         };
-        weigh(&mut model, &validation, 0, 2);
+        tune_blend(&mut model, &validation, 0, 2);
         let mut scores = vec![0.0; 40];
         model.score(&[8], &mut scores);
         assert_eq!(

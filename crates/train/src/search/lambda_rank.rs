@@ -1,7 +1,7 @@
 use corpus::search::features::place;
 use corpus::search::{FEATURES, Features, Ranker};
 
-use super::lists::List;
+use super::ranking_dataset::QueryGroup;
 use crate::{Job, TrainError};
 
 /// How strongly a weight is held to its default.
@@ -13,7 +13,7 @@ pub(super) const CUT: usize = 10;
 
 /// Fits the weights to lists by gradient descent on all of them at once.
 pub(super) fn fit(
-    lists: &[List],
+    lists: &[QueryGroup],
     default: &Ranker,
     steps: u64,
     job: &Job,
@@ -71,7 +71,7 @@ pub(super) fn floors(held: &[f64]) -> [(usize, f64); 5] {
 
 /// Adds the gradient of one list: for each pair with different labels, what
 /// the swap would change of nDCG, times how wrong the pair stands.
-fn add_gradient(list: &List, weights: &[f64], gradient: &mut [f64]) {
+fn add_gradient(list: &QueryGroup, weights: &[f64], gradient: &mut [f64]) {
     let scores: Vec<f64> = list
         .features
         .iter()
@@ -140,8 +140,8 @@ pub(super) fn descending(scores: &[f64]) -> Vec<usize> {
 
 /// The mean nDCG at 10 of the lists in the ranker's order. What was chosen
 /// but not retrieved counts as missed.
-pub(super) fn mean_ndcg(lists: &[List], score: impl Fn(&Features) -> f32) -> f64 {
-    let of_list = |list: &List| {
+pub(super) fn mean_ndcg(lists: &[QueryGroup], score: impl Fn(&Features) -> f32) -> f64 {
+    let of_list = |list: &QueryGroup| {
         let scores: Vec<f64> = list
             .features
             .iter()

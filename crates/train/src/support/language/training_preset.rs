@@ -4,7 +4,7 @@ use crate::Size;
 
 /// What a size means: the network, the tokens trained on, the passes over
 /// the data at most, and the largest vocabulary.
-pub(super) struct Effort {
+pub(super) struct TrainingPreset {
     pub layers: usize,
     pub width: usize,
     pub heads: usize,
@@ -26,7 +26,7 @@ pub(super) struct Effort {
 const BYTES_PER_TOKEN: usize = 48;
 const SMALLEST_VOCABULARY: usize = 512;
 
-impl Effort {
+impl TrainingPreset {
     /// The vocabulary that so many bytes of text are worth.
     pub(super) fn vocabulary(&self, bytes: usize) -> usize {
         (bytes / BYTES_PER_TOKEN).clamp(SMALLEST_VOCABULARY, self.most_vocabulary)
@@ -34,9 +34,9 @@ impl Effort {
 }
 
 /// A network of our own.
-pub(super) fn from_nothing(size: Size) -> Effort {
+pub(super) fn from_scratch(size: Size) -> TrainingPreset {
     match size {
-        Size::Tiny => Effort {
+        Size::Tiny => TrainingPreset {
             layers: 3,
             width: 128,
             heads: 4,
@@ -48,7 +48,7 @@ pub(super) fn from_nothing(size: Size) -> Effort {
             optimizer: Optimizer::Muon,
             batch_tokens: 4_096,
         },
-        Size::Small => Effort {
+        Size::Small => TrainingPreset {
             layers: 6,
             width: 256,
             heads: 8,
@@ -56,9 +56,9 @@ pub(super) fn from_nothing(size: Size) -> Effort {
             tokens: 12_000_000,
             most_vocabulary: 8_192,
             learning_rate: 6e-3,
-            ..from_nothing(Size::Tiny)
+            ..from_scratch(Size::Tiny)
         },
-        Size::Base => Effort {
+        Size::Base => TrainingPreset {
             layers: 8,
             width: 512,
             heads: 8,
@@ -67,26 +67,26 @@ pub(super) fn from_nothing(size: Size) -> Effort {
             passes: 8,
             most_vocabulary: 16_384,
             learning_rate: 3e-3,
-            ..from_nothing(Size::Tiny)
+            ..from_scratch(Size::Tiny)
         },
     }
 }
 
 /// Adapters beside a published model, which has its own shape and vocabulary
 /// and knows its language: what is left to learn takes fewer tokens.
-pub(super) fn from_base(size: Size, context: usize) -> Effort {
+pub(super) fn fine_tuning(size: Size, context: usize) -> TrainingPreset {
     let (tokens, passes, longest) = match size {
         Size::Tiny => (60_000, 2, 256),
         Size::Small => (600_000, 3, 384),
         Size::Base => (6_000_000, 4, 512),
     };
-    Effort {
+    TrainingPreset {
         tokens,
         passes,
         context: longest.min(context),
         learning_rate: 2e-3,
         optimizer: Optimizer::AdamW,
         batch_tokens: 2_048,
-        ..from_nothing(size)
+        ..from_scratch(size)
     }
 }

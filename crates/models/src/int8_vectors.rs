@@ -1,14 +1,13 @@
-//! Vectors of length 1 to be looked through as a whole: eight bits a number
-//! for a first, nearly exact look at all of them, sixteen for the few that it
-//! is worth to be exact about.
+//! Brute-force search over quantised vectors: 8 bits a number for a first pass
+//! over all of them, 16 bits to rescore the few that it finds.
 
 use half::f16;
 
 use crate::vector::vectorized;
 
-/// Rows of one width in eight bits a number.
+/// Rows of one width, each quantised to int8 with a scale of its own.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct CoarseTable {
+pub struct Int8Vectors {
     width: usize,
     /// `[rows, width]`, each number times 127 over the row's largest.
     numbers: Vec<i8>,
@@ -16,15 +15,16 @@ pub struct CoarseTable {
     scales: Vec<f32>,
 }
 
-/// Rows of one width, for both looks.
+/// Rows of one width in int8 for the first pass and in half precision for
+/// rescoring.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct CoarseVectors {
-    coarse: CoarseTable,
+pub struct RescoredVectors {
+    coarse: Int8Vectors,
     /// `[rows, width]`.
     exact: Vec<f16>,
 }
 
-/// The numbers as eight bits, and what brings them back.
+/// Appends the numbers in 8 bits and returns the scale that brings them back.
 fn quantized(row: &[f32], out: &mut Vec<i8>) -> f32 {
     let largest = row
         .iter()
@@ -44,7 +44,7 @@ fn dot(left: &[i8], right: &[i8]) -> i32 {
     sum
 }
 
-impl CoarseTable {
+impl Int8Vectors {
     /// `rows` are one after the other, `width` numbers each; what is left over
     /// is left out.
     pub fn new(rows: &[f32], width: usize) -> Self {
@@ -93,12 +93,12 @@ impl CoarseTable {
     }
 }
 
-impl CoarseVectors {
+impl RescoredVectors {
     /// `rows` are one after the other, `width` numbers each; what is left over
     /// is left out.
     pub fn new(rows: &[f32], width: usize) -> Self {
         let mut vectors = Self {
-            coarse: CoarseTable::new(&[], width),
+            coarse: Int8Vectors::new(&[], width),
             exact: Vec::new(),
         };
         vectors.extend(rows);
@@ -156,7 +156,7 @@ mod tests {
             .map(|_| 2.0 * random.random::<f32>() - 1.0)
             .collect();
         crate::encoder::normalize(&mut rows, width);
-        let mut vectors = CoarseVectors::new(&rows[..20 * width], width);
+        let mut vectors = RescoredVectors::new(&rows[..20 * width], width);
         vectors.extend(&rows[20 * width..]);
         assert_eq!(vectors.len(), 50);
         let query = &rows[7 * width..8 * width];
@@ -168,7 +168,7 @@ mod tests {
         }
         assert_eq!(vectors.product(50, query), 0.0);
         assert_eq!(
-            CoarseVectors::new(&[0.0; 4], 2).products(&[1.0, 0.0]),
+            RescoredVectors::new(&[0.0; 4], 2).products(&[1.0, 0.0]),
             [0.0, 0.0]
         );
     }

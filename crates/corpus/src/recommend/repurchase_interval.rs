@@ -16,7 +16,7 @@ const MIN_SHARE: f32 = 0.1;
 
 /// How long people take to buy a thing again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Rhythm {
+pub struct RepurchaseInterval {
     /// The median time between two purchases.
     pub seconds: i64,
     /// How many times somebody bought again.
@@ -27,57 +27,57 @@ pub struct Rhythm {
 
 /// Which products are used up and bought again, and how soon.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Rhythms {
-    products: BTreeMap<Id, Rhythm>,
+pub struct RepurchaseIntervals {
+    products: BTreeMap<Id, RepurchaseInterval>,
     /// By narrowest category, for products that are too new.
-    categories: BTreeMap<String, Rhythm>,
+    categories: BTreeMap<String, RepurchaseInterval>,
 }
 
 #[derive(Default)]
 struct Count {
     buyers: u32,
     returning: u32,
-    gaps: Vec<i64>,
+    intervals: Vec<i64>,
 }
 
 impl Count {
-    fn add(&mut self, gaps: &[i64]) {
+    fn add(&mut self, intervals: &[i64]) {
         self.buyers += 1;
-        self.returning += u32::from(!gaps.is_empty());
-        self.gaps.extend(gaps);
+        self.returning += u32::from(!intervals.is_empty());
+        self.intervals.extend(intervals);
     }
 
-    fn rhythm(mut self) -> Option<Rhythm> {
+    fn interval(mut self) -> Option<RepurchaseInterval> {
         let share = self.returning as f32 / self.buyers.max(1) as f32;
-        if self.gaps.len() < MIN_REPEATS || share < MIN_SHARE {
+        if self.intervals.len() < MIN_REPEATS || share < MIN_SHARE {
             return None;
         }
-        self.gaps.sort_unstable();
-        Some(Rhythm {
-            seconds: self.gaps[self.gaps.len() / 2],
-            repeats: self.gaps.len() as u32,
+        self.intervals.sort_unstable();
+        Some(RepurchaseInterval {
+            seconds: self.intervals[self.intervals.len() / 2],
+            repeats: self.intervals.len() as u32,
             share,
         })
     }
 }
 
 /// The times between purchases, given in order; those of one day are one.
-pub fn gaps(times: impl IntoIterator<Item = Timestamp>) -> Vec<i64> {
-    let mut gaps = Vec::new();
+pub fn purchase_intervals(times: impl IntoIterator<Item = Timestamp>) -> Vec<i64> {
+    let mut intervals = Vec::new();
     let mut last: Option<Timestamp> = None;
     for time in times {
         let gap = last.map(|last| time.as_seconds() - last.as_seconds());
         match gap {
             Some(gap) if gap < SAME_PURCHASE_SECONDS => continue,
-            Some(gap) => gaps.push(gap),
+            Some(gap) => intervals.push(gap),
             None => {}
         }
         last = Some(time);
     }
-    gaps
+    intervals
 }
 
-impl Rhythms {
+impl RepurchaseIntervals {
     /// Learns from each buyer's purchases in the order of time; `category`
     /// tells a product's narrowest one.
     pub fn learn<'a>(
@@ -92,10 +92,10 @@ impl Rhythms {
                 times.entry(product).or_default().push(time);
             }
             for (product, times) in times {
-                let gaps = gaps(times);
-                products.entry(product).or_default().add(&gaps);
+                let intervals = purchase_intervals(times);
+                products.entry(product).or_default().add(&intervals);
                 if let Some(category) = category(product) {
-                    categories.entry(category).or_default().add(&gaps);
+                    categories.entry(category).or_default().add(&intervals);
                 }
             }
         }
@@ -103,17 +103,17 @@ impl Rhythms {
         let categories = categories.into_iter();
         Self {
             products: products
-                .filter_map(|(id, count)| Some((id.clone(), count.rhythm()?)))
+                .filter_map(|(id, count)| Some((id.clone(), count.interval()?)))
                 .collect(),
             categories: categories
-                .filter_map(|(name, count)| Some((name.to_owned(), count.rhythm()?)))
+                .filter_map(|(name, count)| Some((name.to_owned(), count.interval()?)))
                 .collect(),
         }
     }
 
     /// How soon a product is bought again; as others of its narrowest category
     /// are where it is too new to tell; `None` for what is bought once.
-    pub fn of(&self, product: &Id, category: Option<&str>) -> Option<Rhythm> {
+    pub fn of(&self, product: &Id, category: Option<&str>) -> Option<RepurchaseInterval> {
         let own = self.products.get(product);
         own.or_else(|| self.categories.get(category?)).copied()
     }
@@ -121,8 +121,8 @@ impl Rhythms {
 
 /// How much it is time for the next purchase, 0 to 1: most when as long has
 /// gone by as usually does, by its ratio; nothing before half of that.
-pub fn due(elapsed_seconds: i64, rhythm_seconds: i64) -> f32 {
-    let ratio = elapsed_seconds.max(0) as f32 / rhythm_seconds.max(1) as f32;
+pub fn repurchase_due(elapsed_seconds: i64, interval_seconds: i64) -> f32 {
+    let ratio = elapsed_seconds.max(0) as f32 / interval_seconds.max(1) as f32;
     if ratio < 0.5 {
         return 0.0;
     }
@@ -150,23 +150,29 @@ mod tests {
             purchases
         });
         let category = |id: &Id| Some(if id == lamp { "Lamps" } else { "Tea" });
-        let rhythms = Rhythms::learn(buyers, category);
-        let found = rhythms.of(tea, Some("Tea")).unwrap();
+        let intervals = RepurchaseIntervals::learn(buyers, category);
+        let found = intervals.of(tea, Some("Tea")).unwrap();
         assert_eq!((found.seconds, found.repeats), (30 * 86_400, 18));
         assert_eq!(found.share, 1.0);
-        assert_eq!(rhythms.of(lamp, Some("Lamps")), None);
+        assert_eq!(intervals.of(lamp, Some("Lamps")), None);
         // Too new to tell: as its category.
-        assert_eq!(rhythms.of(green, Some("Tea")), Some(found));
-        assert_eq!(rhythms.of(green, None), None);
-        let json = serde_json::to_string(&rhythms).unwrap();
-        assert_eq!(serde_json::from_str::<Rhythms>(&json).unwrap(), rhythms);
+        assert_eq!(intervals.of(green, Some("Tea")), Some(found));
+        assert_eq!(intervals.of(green, None), None);
+        let json = serde_json::to_string(&intervals).unwrap();
+        assert_eq!(
+            serde_json::from_str::<RepurchaseIntervals>(&json).unwrap(),
+            intervals
+        );
     }
 
     #[test]
     fn it_is_time_when_as_long_has_gone_by_as_usual() {
-        assert_eq!(due(10, 30), 0.0);
-        assert!(due(30, 30) > due(20, 30) && due(30, 30) > due(60, 30));
-        assert!(due(60, 30) > due(300, 30));
-        assert!(due(i64::MAX, 0).is_finite() && due(-5, 30) == 0.0);
+        assert_eq!(repurchase_due(10, 30), 0.0);
+        assert!(
+            repurchase_due(30, 30) > repurchase_due(20, 30)
+                && repurchase_due(30, 30) > repurchase_due(60, 30)
+        );
+        assert!(repurchase_due(60, 30) > repurchase_due(300, 30));
+        assert!(repurchase_due(i64::MAX, 0).is_finite() && repurchase_due(-5, 30) == 0.0);
     }
 }

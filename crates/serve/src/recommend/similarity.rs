@@ -1,6 +1,6 @@
 use store::ProductIndex;
 
-use super::model::View;
+use super::model::CatalogueView;
 use super::scenarios::Shop;
 
 /// What the category, the brand and the model say of two products, together 1.
@@ -9,7 +9,7 @@ const BRAND: f32 = 0.2;
 const MODEL: f32 = 0.3;
 
 /// How alike two products are, 0 to 1.
-pub(super) fn likeness(shop: &Shop<'_>, left: ProductIndex, right: ProductIndex) -> f32 {
+pub(super) fn similarity(shop: &Shop<'_>, left: ProductIndex, right: ProductIndex) -> f32 {
     let catalogue = &shop.snapshot.catalogue;
     let (Some(one), Some(other)) = (catalogue.get(left), catalogue.get(right)) else {
         return 0.0;
@@ -22,7 +22,8 @@ pub(super) fn likeness(shop: &Shop<'_>, left: ProductIndex, right: ProductIndex)
     let category = shared as f32 / longest.max(1) as f32;
     let brand = f32::from(u8::from(one.brand.is_some() && one.brand == other.brand));
     let model = shop.view.map_or(0.0, |view| {
-        let (Some(left), Some(right)) = (view.stand_in(left), view.stand_in(right)) else {
+        let (Some(left), Some(right)) = (view.cold_start_proxy(left), view.cold_start_proxy(right))
+        else {
             return 0.0;
         };
         cosine(view, left, right).max(0.0)
@@ -31,7 +32,7 @@ pub(super) fn likeness(shop: &Shop<'_>, left: ProductIndex, right: ProductIndex)
 }
 
 /// The cosine of two products in the decoder's own space; 0 without one.
-pub(super) fn cosine(view: &View, left: u32, right: u32) -> f32 {
+pub(super) fn cosine(view: &CatalogueView, left: u32, right: u32) -> f32 {
     let Some(decoder) = view.parts.next.decoders.first() else {
         return 0.0;
     };

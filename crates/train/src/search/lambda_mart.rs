@@ -5,8 +5,8 @@
 use corpus::search::{FEATURES, Ranker};
 use models::boosted_trees::{BinnedRows, BoostedTrees, TreeOptions};
 
-use super::fit::{descending, discount, ideal};
-use super::lists::List;
+use super::lambda_rank::{descending, discount, ideal};
+use super::ranking_dataset::QueryGroup;
 use crate::{Job, TrainError};
 
 /// Fewer lists than these teach trees nothing that carries.
@@ -35,8 +35,8 @@ struct Rows {
 }
 
 /// Trains trees that add to the scores of `ranker`.
-pub(super) fn boost(
-    lists: &[List],
+pub(super) fn lambda_mart(
+    lists: &[QueryGroup],
     ranker: &Ranker,
     job: &Job,
 ) -> Result<BoostedTrees, TrainError> {
@@ -107,7 +107,7 @@ fn grow(
 }
 
 impl Rows {
-    fn new<'a>(lists: impl Iterator<Item = &'a List>, ranker: &Ranker) -> Self {
+    fn new<'a>(lists: impl Iterator<Item = &'a QueryGroup>, ranker: &Ranker) -> Self {
         let mut rows = Self {
             features: Vec::new(),
             labels: Vec::new(),

@@ -23,7 +23,7 @@ const MOST: f32 = 3.0;
 
 /// A query's candidates with what was right about them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct List {
+pub(super) struct QueryGroup {
     pub features: Vec<Features>,
     pub labels: Vec<f32>,
     /// The labels of what was right but not retrieved.
@@ -39,9 +39,9 @@ pub(super) struct List {
 
 /// The lists of a corpus.
 #[derive(Debug, Default)]
-pub(super) struct Lists {
-    pub learn: Vec<List>,
-    pub held_out: Vec<List>,
+pub(super) struct RankingDataset {
+    pub learn: Vec<QueryGroup>,
+    pub held_out: Vec<QueryGroup>,
 }
 
 /// Somebody's search: the query, what was right, and what had been known.
@@ -198,7 +198,7 @@ impl<'a> Retriever<'a> {
 
     /// The list of one search; `None` when nothing right was retrieved, or
     /// nothing but.
-    pub(super) fn list(&self, request: &Request) -> Option<List> {
+    pub(super) fn list(&self, request: &Request) -> Option<QueryGroup> {
         let query = Query::interpret(self.collection, &request.query, None);
         let meaning = self.meaning(&query);
         let mut numbers = self.retrieve(&query, &meaning);
@@ -221,7 +221,7 @@ impl<'a> Retriever<'a> {
             true => self.graded(request, &query, &numbers),
             false => Vec::new(),
         };
-        Some(List {
+        Some(QueryGroup {
             features,
             graded,
             labels,

@@ -7,8 +7,8 @@ use corpus::search::{FEATURES, Ranker};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::fit::{CUT, discount, floors, ideal};
-use super::lists::List;
+use super::lambda_rank::{CUT, discount, floors, ideal};
+use super::ranking_dataset::QueryGroup;
 use crate::{Job, TrainError};
 
 const BAGS: u64 = 8;
@@ -18,13 +18,13 @@ const STEPS: [f64; 6] = [-0.6, -0.3, -0.15, 0.15, 0.3, 0.6];
 const LEAST_GAIN: f64 = 0.003;
 
 /// A list with the scores that it has now.
-struct Climbed<'a> {
-    list: &'a List,
+struct ScoredGroup<'a> {
+    list: &'a QueryGroup,
     scores: Vec<f64>,
     ideal: f64,
 }
 
-impl Climbed<'_> {
+impl ScoredGroup<'_> {
     /// The nDCG with `step` more of one weight.
     fn ndcg(&self, feature: usize, step: f64, best: &mut Vec<(f64, usize)>) -> f64 {
         best.clear();
@@ -47,7 +47,11 @@ impl Climbed<'_> {
 }
 
 /// The weights that lists ask for, beginning from `default`.
-pub(super) fn climb(lists: &[List], default: &Ranker, job: &Job) -> Result<Ranker, TrainError> {
+pub(super) fn coordinate_ascent(
+    lists: &[QueryGroup],
+    default: &Ranker,
+    job: &Job,
+) -> Result<Ranker, TrainError> {
     let held: Vec<f64> = default.weights.iter().map(|one| f64::from(*one)).collect();
     let mut sums = vec![0.0; FEATURES.len()];
     for bag in 0..BAGS {
@@ -56,7 +60,7 @@ pub(super) fn climb(lists: &[List], default: &Ranker, job: &Job) -> Result<Ranke
         }
         let mut chance = ChaCha8Rng::seed_from_u64(job.seed ^ (0x636c_696d << 8) ^ bag);
         let drawn = (0..lists.len()).map(|_| &lists[chance.random_range(0..lists.len())]);
-        for (sum, weight) in sums.iter_mut().zip(climbed(drawn, &held)) {
+        for (sum, weight) in sums.iter_mut().zip(ascend(drawn, &held)) {
             *sum += weight;
         }
     }
@@ -66,9 +70,9 @@ pub(super) fn climb(lists: &[List], default: &Ranker, job: &Job) -> Result<Ranke
     })
 }
 
-fn climbed<'a>(lists: impl Iterator<Item = &'a List>, held: &[f64]) -> Vec<f64> {
+fn ascend<'a>(lists: impl Iterator<Item = &'a QueryGroup>, held: &[f64]) -> Vec<f64> {
     let mut weights = held.to_vec();
-    let mut lists: Vec<Climbed<'_>> = lists
+    let mut lists: Vec<ScoredGroup<'_>> = lists
         .map(|list| {
             let mut labels = list.labels.clone();
             labels.extend(&list.missed);
@@ -76,7 +80,7 @@ fn climbed<'a>(lists: impl Iterator<Item = &'a List>, held: &[f64]) -> Vec<f64> 
                 let pairs = features.iter().zip(held);
                 pairs.map(|(f, w)| f64::from(*f) * w).sum()
             };
-            Climbed {
+            ScoredGroup {
                 scores: list.features.iter().map(score).collect(),
                 ideal: ideal(&labels),
                 list,

@@ -1,60 +1,62 @@
-//! One history, read once: then any item is scored by itself, and the best of
-//! all are found without scoring the rest.
+//! Top-k retrieval of next items. A history is encoded once; then any item is
+//! scored alone, and the best of all are found by an int8 pass over the item
+//! table and exact scores of what that pass found.
 
-use crate::coarse::CoarseTable;
 use crate::index::Scored;
+use crate::int8_vectors::Int8Vectors;
 use crate::next_item::{NextItemModel, last_state};
-use crate::spread::{SparseSums, Spread, TableSpread};
+use crate::score_normalisation::{LogitMoments, SparseScores, ZScore};
 use crate::transformer::Transformer;
 use crate::vector::dot;
 
-/// What is worth knowing of a decoder's table of items before any history is
-/// read.
+/// What is computed of a decoder's output table once, before any history: the
+/// moments of its logits and the table in int8.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TableDigest {
-    /// Mean and variance of all logits follow from it.
-    spread: TableSpread,
-    /// For a first look at all items.
-    coarse: CoarseTable,
+pub struct ItemTableIndex {
+    /// Gives the mean and the variance of all logits of a state.
+    z_score: LogitMoments,
+    /// The table in 8 bits a number, for the first pass over all items.
+    coarse: Int8Vectors,
 }
 
-impl TableDigest {
+impl ItemTableIndex {
     fn of(decoder: &Transformer) -> Self {
         Self {
-            spread: TableSpread::of(decoder),
-            coarse: CoarseTable::new(decoder.head(), decoder.config().width),
+            z_score: LogitMoments::of(decoder),
+            coarse: Int8Vectors::new(decoder.head(), decoder.config().width),
         }
     }
 }
 
-/// What a model makes of one history.
-pub struct Reading<'a> {
-    decoders: Vec<DecoderReading<'a>>,
-    named: Named,
+/// Scores items after one history.
+pub struct Scorer<'a> {
+    decoders: Vec<DecoderScorer<'a>>,
+    item_item: ItemItemScores,
 }
 
-/// What the lists add to the scores.
-pub(super) struct Named {
-    /// To an item that no list names.
+/// The weighted sum of the item-item members after a history. Most items are
+/// in no row of theirs and share one score.
+pub(super) struct ItemItemScores {
+    /// The score of an item that is in no row.
     pub(super) floor: f32,
-    /// What they add besides, by item.
-    pub(super) besides: Vec<f32>,
-    /// The items that a list names, once for each list.
+    /// `[items]`: what an item has above `floor`.
+    pub(super) above_floor: Vec<f32>,
+    /// The items that are in a row, once for each member.
     items: Vec<u32>,
 }
 
-struct DecoderReading<'a> {
+struct DecoderScorer<'a> {
     table: &'a [f32],
-    coarse: &'a CoarseTable,
+    coarse: &'a Int8Vectors,
     state: Vec<f32>,
-    spread: Spread,
-    /// What a standard logit counts.
+    z_score: ZScore,
+    /// The weight of this decoder's normalised logit.
     share: f32,
 }
 
 /// The items that score highest.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Best {
+pub struct TopItems {
     /// Best first; of equals the lower item.
     pub items: Vec<Scored>,
     /// No item that is not among them scores more than this.
@@ -62,65 +64,65 @@ pub struct Best {
 }
 
 impl NextItemModel {
-    /// What [`NextItemModel::read`] wants to know of each decoder.
-    pub fn digests(&self) -> Vec<TableDigest> {
-        self.decoders.iter().map(TableDigest::of).collect()
+    /// What [`NextItemModel::scorer`] needs, one for each decoder.
+    pub fn item_tables(&self) -> Vec<ItemTableIndex> {
+        self.decoders.iter().map(ItemTableIndex::of).collect()
     }
 
-    /// Reads a history; `digests` are those of this model.
-    pub fn read<'a>(&'a self, digests: &'a [TableDigest], history: &[u32]) -> Reading<'a> {
+    /// A scorer after `history`; `item_tables` are those of this model.
+    pub fn scorer<'a>(&'a self, item_tables: &'a [ItemTableIndex], history: &[u32]) -> Scorer<'a> {
         let share = self.weights.decoder / self.decoders.len().max(1) as f32;
-        let pairs = self.decoders.iter().zip(digests);
-        let read = |(decoder, digest): (&'a Transformer, &'a TableDigest)| {
+        let pairs = self.decoders.iter().zip(item_tables);
+        let read = |(decoder, item_table): (&'a Transformer, &'a ItemTableIndex)| {
             let state = last_state(decoder, history)?;
-            Some(DecoderReading {
+            Some(DecoderScorer {
                 table: decoder.head(),
-                coarse: &digest.coarse,
-                spread: digest.spread.along(&state),
+                coarse: &item_table.coarse,
+                z_score: item_table.z_score.z_score(&state),
                 state,
                 share,
             })
         };
-        Reading {
+        Scorer {
             decoders: pairs.filter(|_| share != 0.0).filter_map(read).collect(),
-            named: self.named(history),
+            item_item: self.item_item_scores(history),
         }
     }
 
-    /// What the lists say after a history.
-    pub(super) fn named(&self, history: &[u32]) -> Named {
-        let mut named = Named {
+    /// The weighted sum of the item-item members after a history.
+    pub(super) fn item_item_scores(&self, history: &[u32]) -> ItemItemScores {
+        let mut item_item = ItemItemScores {
             floor: 0.0,
-            besides: vec![0.0; self.items],
+            above_floor: vec![0.0; self.items],
             items: Vec::new(),
         };
-        let mut sums = SparseSums::new(self.items);
-        for (voice, &weight) in self.lists.iter().zip(&self.weights.lists) {
+        let mut sums = SparseScores::new(self.items);
+        for (member, &weight) in self.item_item.iter().zip(&self.weights.item_item) {
             if weight == 0.0 {
                 continue;
             }
-            let spread = sums.collect(voice, history);
-            let floor = weight * spread.standard(0.0);
-            named.floor += floor;
+            let z_score = sums.collect(member, history);
+            let floor = weight * z_score.normalise(0.0);
+            item_item.floor += floor;
             for &item in &sums.touched {
                 let value = sums.sums[item as usize];
-                named.besides[item as usize] += weight * spread.standard(value) - floor;
+                item_item.above_floor[item as usize] += weight * z_score.normalise(value) - floor;
             }
-            named.items.extend(&sums.touched);
+            item_item.items.extend(&sums.touched);
         }
-        named
+        item_item
     }
 }
 
-impl Reading<'_> {
+impl Scorer<'_> {
     /// What [`NextItemModel::score`] gives an item; 0 for one that the model
     /// does not have.
     pub fn score(&self, item: u32) -> f32 {
-        let Some(besides) = self.named.besides.get(item as usize) else {
+        let Some(above_floor) = self.item_item.above_floor.get(item as usize) else {
             return 0.0;
         };
         let decoders = self.decoders.iter().map(|decoder| decoder.score(item));
-        decoders.sum::<f32>() + self.named.floor + besides
+        decoders.sum::<f32>() + self.item_item.floor + above_floor
     }
 
     /// The scores of these items.
@@ -128,18 +130,18 @@ impl Reading<'_> {
         items.iter().map(|item| self.score(*item)).collect()
     }
 
-    /// The best items, `count` at most. The `count` likeliest of each decoder
-    /// and all that a list names are scored, and those that nothing else
-    /// surpasses are kept. Which the likeliest are is told in eight bits a
-    /// number: an item at the lower end may be missed, none is scored wrong.
-    pub fn best(&self, count: usize) -> Best {
-        let mut items = self.named.items.clone();
-        let mut rest = self.named.floor;
+    /// The best items, `count` at most. Candidates are the `count` likeliest of
+    /// each decoder by int8 products and all items in an item-item row; each is
+    /// scored exactly, and those that nothing else can surpass are kept. The
+    /// int8 pass may miss an item at the lower end; no score is approximate.
+    pub fn best(&self, count: usize) -> TopItems {
+        let mut items = self.item_item.items.clone();
+        let mut rest = self.item_item.floor;
         for decoder in &self.decoders {
             let (likely, next) = decoder.likeliest(count);
             items.extend(likely);
             // What the table does not hold stands at the mean.
-            let next = match decoder.coarse.len() < self.named.besides.len() {
+            let next = match decoder.coarse.len() < self.item_item.above_floor.len() {
                 true => next.max(0.0),
                 false => next,
             };
@@ -159,16 +161,16 @@ impl Reading<'_> {
             items.truncate(count);
         }
         items.sort_unstable_by(|left, right| right.cmp(left));
-        Best { items, rest }
+        TopItems { items, rest }
     }
 }
 
-impl DecoderReading<'_> {
+impl DecoderScorer<'_> {
     fn score(&self, item: u32) -> f32 {
         let start = item as usize * self.state.len();
         let row = self.table.get(start..start + self.state.len());
         row.map_or(0.0, |row| {
-            self.share * self.spread.standard(dot(row, &self.state))
+            self.share * self.z_score.normalise(dot(row, &self.state))
         })
     }
 
@@ -195,7 +197,7 @@ impl DecoderReading<'_> {
 
     /// The items whose standard logit is above this.
     fn above(&self, logits: &[f32], least: f32) -> Vec<Scored> {
-        let standard = logits.iter().map(|logit| self.spread.standard(*logit));
+        let standard = logits.iter().map(|logit| self.z_score.normalise(*logit));
         let scored = (0..)
             .zip(standard)
             .map(|(place, score)| Scored { place, score });
@@ -224,7 +226,7 @@ mod tests {
     use crate::architecture::TransformerConfig;
     use crate::index::ranking;
     use crate::neighbours::{NeighbourOptions, neighbours};
-    use crate::next_item::{ListVoice, VoiceWeights};
+    use crate::next_item::{BlendWeights, ItemItemMember};
 
     /// As many items as make the shortcut worth it; the decoders know but the
     /// first part of them.
@@ -236,17 +238,17 @@ mod tests {
             .collect();
         let decoder =
             |seed| Transformer::new(TransformerConfig::new(1, 16, 2, 8, 5_500), seed).ok();
-        let voice = |recency| ListVoice {
-            lists: neighbours(&sequences, items as usize, &NeighbourOptions::default()),
-            recency,
+        let member = |recency| ItemItemMember {
+            matrix: neighbours(&sequences, items as usize, &NeighbourOptions::default()),
+            recency_decay: recency,
         };
         NextItemModel {
             items: items as usize,
             decoders: (1..=decoders).filter_map(decoder).collect(),
-            lists: vec![voice(0.5), voice(1.0)],
-            weights: VoiceWeights {
+            item_item: vec![member(0.5), member(1.0)],
+            weights: BlendWeights {
                 decoder: 0.6,
-                lists: vec![0.3, 0.1],
+                item_item: vec![0.3, 0.1],
             },
         }
     }
@@ -256,13 +258,13 @@ mod tests {
         let mut random = ChaCha8Rng::seed_from_u64(2);
         for decoders in 0..3 {
             let model = model(decoders);
-            let digests = model.digests();
+            let item_tables = model.item_tables();
             let mut found_at_all = 0;
             for _ in 0..20 {
                 let history: Vec<u32> = (0..5).map(|_| random.random_range(0..6_000)).collect();
                 let mut scores = vec![0.0; model.items];
                 model.score(&history, &mut scores);
-                let best = model.read(&digests, &history).best(300);
+                let best = model.scorer(&item_tables, &history).best(300);
                 let above = scores.iter().filter(|score| **score > best.rest + 5e-2);
                 let (found, above) = (best.items.len(), above.count());
                 assert!(found >= above, "{decoders}: {found} of {above}");
@@ -278,8 +280,8 @@ mod tests {
     #[test]
     fn nothing_read_is_nothing_found() {
         let model = model(1);
-        let digests = model.digests();
-        let reading = model.read(&digests, &[]);
+        let item_tables = model.item_tables();
+        let reading = model.scorer(&item_tables, &[]);
         assert_eq!(reading.best(10).items, []);
         assert_eq!(reading.scores(&[0, 5_999, 70_000]), [0.0; 3]);
     }

@@ -1,8 +1,9 @@
-//! The tokens that a step's targets compete with where the whole vocabulary
-//! would be too much, and what corrects their logits.
+//! Negative sampling for the softmax: the classes of one step, where the whole
+//! vocabulary would be too many, with the correction of their logits.
 //!
-//! A rival that takes part with probability π counts `exp(logit) / π`: then
-//! the sum over the rivals is on average that over the whole vocabulary
+//! A negative that is in the sample with probability π counts
+//! `exp(logit) / π`: then the sum over the sample is on average that over the
+//! whole vocabulary
 //! (Bengio and Senécal, 2008; for the targets of a batch, Yi et al., 2019).
 //! The target itself always takes part and is not corrected.
 
@@ -12,7 +13,7 @@ use rand_distr::Distribution;
 use rand_distr::weighted::WeightedAliasIndex;
 
 use crate::error::ModelError;
-use crate::loss::{IGNORE, Loss, Rivals};
+use crate::loss::{IGNORE, Loss, SoftmaxClasses};
 use crate::trainer::Sequence;
 
 /// How often each token is a target, as a share, and how to draw one so.
@@ -77,50 +78,51 @@ impl Frequencies {
     }
 }
 
-/// Distinct tokens and what is added to their logits; no corrections where all
-/// are 0.
+/// The sampled classes: distinct tokens and what is added to their logits (the
+/// logQ correction); no corrections where all are 0.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Drawn {
+pub(crate) struct SampledClasses {
     pub(crate) tokens: Vec<u32>,
     pub(crate) corrections: Vec<f32>,
 }
 
-impl Drawn {
-    pub(crate) fn rivals(&self) -> Rivals<'_> {
-        Rivals::Drawn {
+impl SampledClasses {
+    pub(crate) fn classes(&self) -> SoftmaxClasses<'_> {
+        SoftmaxClasses::Sampled {
             tokens: &self.tokens,
             corrections: &self.corrections,
         }
     }
 
-    fn corrected(mut tokens: Vec<u32>, frequencies: &Frequencies, draws: usize) -> Drawn {
+    fn corrected(mut tokens: Vec<u32>, frequencies: &Frequencies, draws: usize) -> SampledClasses {
         tokens.sort_unstable();
         tokens.dedup();
         let corrections = (tokens.iter())
             .map(|&token| frequencies.correction(token, draws))
             .collect();
-        Drawn {
+        SampledClasses {
             tokens,
             corrections,
         }
     }
 }
 
-/// The rivals of one step; none where the whole vocabulary competes.
-pub(crate) fn draw(
+/// Samples the classes of one step; `None` where the softmax is over the whole
+/// vocabulary.
+pub(crate) fn sample(
     loss: Loss,
     batch: &[Sequence],
     vocabulary: usize,
     frequencies: Option<&Frequencies>,
     seed: u64,
-) -> Option<Drawn> {
+) -> Option<SampledClasses> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     match (loss, frequencies) {
         (Loss::Full, _) => None,
         (Loss::Sampled { negatives }, _) if negatives >= vocabulary => None,
         (Loss::Sampled { negatives }, _) => {
             let drawn = rand::seq::index::sample(&mut random, vocabulary, negatives);
-            Some(Drawn {
+            Some(SampledClasses {
                 tokens: drawn.into_iter().map(|token| token as u32).collect(),
                 corrections: Vec::new(),
             })
@@ -129,14 +131,14 @@ pub(crate) fn draw(
             let tokens = (0..negatives)
                 .map(|_| frequencies.table.sample(&mut random) as u32)
                 .collect();
-            Some(Drawn::corrected(tokens, frequencies, negatives))
+            Some(SampledClasses::corrected(tokens, frequencies, negatives))
         }
         (Loss::Popular { negatives }, None) => {
             let negatives = negatives.min(vocabulary);
             let drawn = rand::seq::index::sample(&mut random, vocabulary, negatives);
             // Each is drawn with the same probability.
             let correction = (vocabulary as f32 / negatives.max(1) as f32).ln();
-            Some(Drawn {
+            Some(SampledClasses {
                 tokens: drawn.into_iter().map(|token| token as u32).collect(),
                 corrections: vec![correction; negatives],
             })
@@ -146,11 +148,11 @@ pub(crate) fn draw(
             let mut tokens: Vec<u32> = targets.copied().filter(|t| *t != IGNORE).collect();
             let draws = tokens.len();
             if let Some(frequencies) = frequencies {
-                return Some(Drawn::corrected(tokens, frequencies, draws));
+                return Some(SampledClasses::corrected(tokens, frequencies, draws));
             }
             tokens.sort_unstable();
             tokens.dedup();
-            Some(Drawn {
+            Some(SampledClasses {
                 tokens,
                 corrections: Vec::new(),
             })
@@ -171,7 +173,7 @@ mod tests {
         let rounds = 20_000;
         let mut corrections = [0.0; 5];
         for seed in 0..rounds {
-            let drawn = draw(loss, &[], 5, Some(&frequencies), seed).expect("rivals");
+            let drawn = sample(loss, &[], 5, Some(&frequencies), seed).expect("classes");
             for (token, correction) in drawn.tokens.iter().zip(&drawn.corrections) {
                 seen[*token as usize] += 1;
                 corrections[*token as usize] = *correction;
@@ -192,16 +194,16 @@ mod tests {
             Sequence::next_tokens(&[1, 2, 3, 2]),
             Sequence::masked(&[4, 3, 0], &[true, true, false]),
         ];
-        let drawn = draw(Loss::InBatch, &batch, 5, None, 0).expect("rivals");
+        let drawn = sample(Loss::InBatch, &batch, 5, None, 0).expect("classes");
         assert_eq!((drawn.tokens, drawn.corrections), (vec![2, 3], vec![]));
         let frequencies = Frequencies::new(vec![1.0; 5], 5).expect("frequencies");
-        let drawn = draw(Loss::InBatch, &batch, 5, Some(&frequencies), 0).expect("rivals");
+        let drawn = sample(Loss::InBatch, &batch, 5, Some(&frequencies), 0).expect("classes");
         let expected = -(1.0 - 0.8f32.powi(4)).ln();
         for correction in drawn.corrections {
             assert!((correction - expected).abs() < 1e-6);
         }
         assert_eq!(
-            draw(Loss::InBatch, &[], 5, None, 0).map(|drawn| drawn.tokens.len()),
+            sample(Loss::InBatch, &[], 5, None, 0).map(|drawn| drawn.tokens.len()),
             Some(0)
         );
     }

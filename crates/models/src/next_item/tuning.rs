@@ -1,111 +1,111 @@
-//! What each voice of a model counts, found by ascent on validation.
+//! Blend weights by coordinate ascent on validation NDCG@10.
 
-use super::judge::in_parallel;
-use super::{Example, NextItemFigures, NextItemModel, VoiceWeights};
+use super::evaluation::in_parallel;
+use super::{BlendWeights, Example, NextItemFigures, NextItemModel};
 use crate::index::{finite, top};
 
-/// Of each voice so many items at the top are looked at: what stands in the
+/// So many items at the top of each member are candidates: what stands in the
 /// first ten of a sum stands high in one of its parts.
 const TOP: usize = 60;
 
-/// How far a weight is moved at a time, one pass each.
+/// Step sizes, one pass over the weights with each.
 const STEPS: [f32; 5] = [0.12, 0.06, 0.03, 0.03, 0.015];
 
-/// In how many steps the best weights may give way to the simple ones.
+/// Steps on the line from the best weights to the simple ones.
 const EASING_STEPS: usize = 10;
 
-/// The scores of one example's target and of what may stand before it.
-struct Contest {
+/// One example's candidates with their scores by member.
+struct Candidates {
     /// None where the target was seen already.
     target: Option<Vec<f32>>,
-    /// The rivals' scores, one after the other.
-    rivals: Vec<f32>,
+    /// The negatives' scores, one after the other.
+    negatives: Vec<f32>,
 }
 
 impl NextItemModel {
     /// Weights for `examples`: those with the best NDCG, found by coordinate
     /// ascent from the decoders alone and from each list alone, brought as near
-    /// to simple ones (each voice by its own NDCG) as the examples cannot tell
+    /// to simple ones (each member by its own NDCG) as the examples cannot tell
     /// from the best, that is within one standard error (the rule of Breiman et
     /// al., 1984): a few hundred examples would otherwise pick by luck. `None`
     /// without examples.
-    pub fn weigh(
+    pub fn tune(
         &self,
         examples: &[Example],
         threads: usize,
-    ) -> Option<(VoiceWeights, NextItemFigures)> {
+    ) -> Option<(BlendWeights, NextItemFigures)> {
         if examples.is_empty() {
             return None;
         }
-        let contests = in_parallel(examples, threads, |example| self.contest(example));
-        let voices = 1 + self.lists.len();
-        let first = usize::from(self.decoders.is_empty()).min(voices - 1);
+        let candidates = in_parallel(examples, threads, |example| self.candidates_of(example));
+        let members = 1 + self.item_item.len();
+        let first = usize::from(self.decoders.is_empty()).min(members - 1);
         let mut best: Option<(Vec<f32>, NextItemFigures)> = None;
-        for start in first..voices {
-            let found = ascend(&contests, start, first..voices);
+        for start in first..members {
+            let found = ascend(&candidates, start, first..members);
             let better = |known: &(Vec<f32>, NextItemFigures)| found.1.ndcg() > known.1.ndcg();
             if best.as_ref().is_none_or(better) {
                 best = Some(found);
             }
         }
         let (best, _) = best?;
-        let weights = eased(&contests, &best, first..voices);
-        let figures = figures(&contests, &weights);
+        let weights = by_one_standard_error(&candidates, &best, first..members);
+        let figures = figures(&candidates, &weights);
         let (decoder, lists) = weights.split_first()?;
-        let weights = VoiceWeights {
+        let weights = BlendWeights {
             decoder: *decoder,
-            lists: lists.to_vec(),
+            item_item: lists.to_vec(),
         };
         Some((weights, figures))
     }
 
-    fn contest(&self, example: &Example) -> Contest {
-        let mut voices = self.voices(&example.history);
+    fn candidates_of(&self, example: &Example) -> Candidates {
+        let mut members = self.members(&example.history);
         for &item in &example.history {
-            for voice in &mut voices {
-                if let Some(score) = voice.get_mut(item as usize) {
+            for member in &mut members {
+                if let Some(score) = member.get_mut(item as usize) {
                     *score = f32::NEG_INFINITY;
                 }
             }
         }
-        let mut places: Vec<u32> = voices
+        let mut places: Vec<u32> = members
             .iter()
-            .flat_map(|voice| top(finite(voice), TOP))
+            .flat_map(|member| top(finite(member), TOP))
             .map(|scored| scored.place)
             .filter(|place| *place != example.target)
             .collect();
         places.sort_unstable();
         places.dedup();
-        let scores = |place: u32| voices.iter().map(move |voice| voice[place as usize]);
+        let scores = |place: u32| members.iter().map(move |member| member[place as usize]);
         let known = (example.target as usize) < self.items;
         let target: Option<Vec<f32>> = known.then(|| scores(example.target).collect());
-        Contest {
+        Candidates {
             target: target.filter(|scores| scores.iter().all(|score| score.is_finite())),
-            rivals: places.into_iter().flat_map(scores).collect(),
+            negatives: places.into_iter().flat_map(scores).collect(),
         }
     }
 }
 
 fn ascend(
-    contests: &[Contest],
+    candidates: &[Candidates],
     start: usize,
-    voices: std::ops::Range<usize>,
+    members: std::ops::Range<usize>,
 ) -> (Vec<f32>, NextItemFigures) {
-    let mut weights = vec![0.0; voices.end];
+    let mut weights = vec![0.0; members.end];
     weights[start] = 1.0;
-    let mut best = figures(contests, &weights);
+    let mut best = figures(candidates, &weights);
     for step in STEPS {
-        for voice in voices.clone().filter(|voice| *voice != start) {
+        for member in members.clone().filter(|member| *member != start) {
             for change in [step, -step] {
                 let mut moved = weights.clone();
-                moved[voice] += change;
-                while moved[voice] >= 0.0 {
-                    let found = figures(contests, &moved);
+                moved[member] += change;
+                while moved[member] >= 0.0 {
+                    let found = figures(candidates, &moved);
                     if found.ndcg() <= best.ndcg() {
                         break;
                     }
                     (weights, best) = (moved.clone(), found);
-                    moved[voice] += change;
+                    moved[member] += change;
                 }
             }
         }
@@ -113,16 +113,20 @@ fn ascend(
     (weights, best)
 }
 
-/// Moves `best` towards each voice's own NDCG as far as a standard error lets.
-fn eased(contests: &[Contest], best: &[f32], voices: std::ops::Range<usize>) -> Vec<f32> {
-    let alone = |voice: usize| {
+/// Moves `best` towards each member's own NDCG as far as a standard error lets.
+fn by_one_standard_error(
+    candidates: &[Candidates],
+    best: &[f32],
+    members: std::ops::Range<usize>,
+) -> Vec<f32> {
+    let alone = |member: usize| {
         let mut weights = vec![0.0; best.len()];
-        weights[voice] = 1.0;
-        figures(contests, &weights).ndcg() as f32
+        weights[member] = 1.0;
+        figures(candidates, &weights).ndcg() as f32
     };
     let mut simple = vec![0.0; best.len()];
-    for voice in voices {
-        simple[voice] = alone(voice);
+    for member in members {
+        simple[member] = alone(member);
     }
     let share = |weights: &[f32]| -> Vec<f32> {
         let sum = weights.iter().sum::<f32>();
@@ -131,8 +135,8 @@ fn eased(contests: &[Contest], best: &[f32], voices: std::ops::Range<usize>) -> 
     };
     let (best, simple) = (share(best), share(&simple));
     let gains = |weights: &[f32]| -> Vec<f64> {
-        let one = |contest| figures(std::slice::from_ref(contest), weights).ndcg();
-        contests.iter().map(one).collect()
+        let one = |candidates_of| figures(std::slice::from_ref(candidates_of), weights).ndcg();
+        candidates.iter().map(one).collect()
     };
     let most = gains(&best);
     let towards = |step: usize| -> Vec<f32> {
@@ -157,18 +161,18 @@ fn eased(contests: &[Contest], best: &[f32], voices: std::ops::Range<usize>) -> 
     near.unwrap_or(best)
 }
 
-fn figures(contests: &[Contest], weights: &[f32]) -> NextItemFigures {
+fn figures(candidates: &[Candidates], weights: &[f32]) -> NextItemFigures {
     let sum = |scores: &[f32]| -> f32 {
         let pairs = scores.iter().zip(weights);
         pairs.map(|(score, weight)| score * weight).sum()
     };
     let mut figures = NextItemFigures::default();
-    for contest in contests {
-        figures.add(contest.target.as_ref().map(|target| {
+    for candidates_of in candidates {
+        figures.add(candidates_of.target.as_ref().map(|target| {
             let own = sum(target);
             let (mut above, mut ties) = (0, 0);
-            for rival in contest.rivals.chunks_exact(weights.len()) {
-                let score = sum(rival);
+            for negative in candidates_of.negatives.chunks_exact(weights.len()) {
+                let score = sum(negative);
                 above += usize::from(score > own);
                 ties += usize::from(score == own);
             }

@@ -242,7 +242,11 @@ pub async fn run(arguments: &ServeArguments) -> anyhow::Result<Value> {
     let mut pool = pool_of(&store.snapshot())?;
     let products = pool.products.len();
     eprintln!("{products} products are served");
-    let app = App::start(Arc::new(store), Config::default()).await;
+    let config = Config {
+        open: true,
+        ..Config::default()
+    };
+    let app = App::start(Arc::new(store), config).await;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     pool.host = address.to_string();

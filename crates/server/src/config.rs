@@ -4,11 +4,13 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use ipnet::IpNet;
+use secrecy::SecretString;
 use shop::Currency;
 use train::Size;
 
 /// What the operator set, or the defaults.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Where the HTTP server listens.
     pub host: String,
@@ -22,10 +24,30 @@ pub struct Config {
     pub threads: usize,
     /// Currency of imports that name none.
     pub currency: Currency,
-    /// API keys by scope: `public`, `write`, `admin`.
+    /// Whether callers of this machine need no key. Said at each start
+    /// (`--open`), never in the file.
+    pub open: bool,
+    /// API keys beside those that `shopkeeper keys` makes.
     pub keys: Vec<ApiKey>,
-    /// Signs the tokens of customers; empty: one drawn at each start.
-    pub customer_secret: String,
+    /// Signs the tokens of customers and the sessions of visitors; empty: one
+    /// drawn once and kept in the data folder.
+    pub customer_secret: SecretString,
+    /// Proxies that are believed what they say of the sender.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests a minute of one key of the shop's servers; 0: any number.
+    pub requests_per_minute_key: u32,
+    /// Requests a minute of one customer's token; 0: any number.
+    pub requests_per_minute_customer: u32,
+    /// Requests a minute of one address; 0: any number.
+    pub requests_per_minute_address: u32,
+    /// Connections at the same time; 0: as the descriptors allow.
+    pub connections: usize,
+    /// Within which a request's header is complete.
+    pub header_timeout_ms: u64,
+    /// Within which a request's body is complete, or comes at 64 KiB a second.
+    pub body_timeout_ms: u64,
+    /// After which a connection without a request ends.
+    pub idle_timeout_ms: u64,
     /// A published sentence encoder that support listens to beside the words:
     /// a folder or the name of an imported model; empty: none.
     pub support_encoder: String,
@@ -35,7 +57,7 @@ pub struct Config {
     /// The model to ask it for.
     pub backend_model: String,
     /// Its key; empty: none.
-    pub backend_key: String,
+    pub backend_key: SecretString,
     /// How long one answer may take in all.
     pub backend_timeout_ms: u64,
     /// Tokens that it may use in a day.
@@ -43,17 +65,22 @@ pub struct Config {
 }
 
 /// A bearer key and what it opens.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {
     /// `public`, `write` or `admin`.
     pub scope: Scope,
     /// The secret.
-    pub key: String,
+    pub key: SecretString,
+    /// Origins whose pages may use it.
+    #[serde(default)]
+    pub origins: Vec<String>,
 }
 
 /// What a key opens; each includes the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// The storefront: search, recommendations, chat, own events.
@@ -62,6 +89,20 @@ pub enum Scope {
     Write,
     /// Models, keys and settings.
     Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::Public, Self::Write, Self::Admin];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 impl Default for Config {
@@ -73,12 +114,21 @@ impl Default for Config {
             seed: 7,
             threads: 0,
             currency: Currency::USD,
+            open: false,
             keys: Vec::new(),
-            customer_secret: String::new(),
+            customer_secret: SecretString::default(),
+            trusted_proxies: Vec::new(),
+            requests_per_minute_key: 30_000,
+            requests_per_minute_customer: 600,
+            requests_per_minute_address: 1_200,
+            connections: 0,
+            header_timeout_ms: 10_000,
+            body_timeout_ms: 60_000,
+            idle_timeout_ms: 75_000,
             support_encoder: String::new(),
             backend_url: String::new(),
             backend_model: String::new(),
-            backend_key: String::new(),
+            backend_key: SecretString::default(),
             backend_timeout_ms: 1_500,
             backend_tokens_per_day: 1_000_000,
         }
@@ -101,7 +151,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "host",
         default: "\"127.0.0.1\"",
-        about: "Address that the server listens on. Set API keys before you open it to others.",
+        about: "Address that the server listens on. An address that others reach needs TLS in front.",
         set: |config, value| {
             config.host = read(value)?;
             Ok(())
@@ -155,20 +205,103 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "keys",
         default: "[]",
-        about: "API keys, as [{ scope = \"public\", key = \"…\" }]; scopes: public, write, admin. \
-                Without any, every local caller may do everything.",
+        about: "API keys, as [{ scope = \"public\", key = \"…\", origins = [\"https://shop.example\"] }]; \
+                scopes: public, write, admin. Better: `shopkeeper keys create`, which keeps no key \
+                as it is.",
         set: |config, value| {
-            config.keys = read(value)?;
+            config.keys = read::<Vec<ApiKey>>(value)?;
+            for origin in config.keys.iter_mut().flat_map(|key| &mut key.origins) {
+                *origin =
+                    crate::keyring::normal_origin(origin).map_err(|error| error.to_string())?;
+            }
             Ok(())
         },
     },
     Key {
         name: "customer_secret",
         default: "\"\"",
-        about: "Signs the tokens with which customers speak for themselves; empty: one drawn at \
-                each start.",
+        about: "Signs the tokens with which customers speak for themselves and the sessions of visitors; \
+                empty: one drawn once and kept in the data folder.",
         set: |config, value| {
             config.customer_secret = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "trusted_proxies",
+        default: "[]",
+        about: "Proxies in front, as [\"127.0.0.1\", \"10.0.0.0/8\"]: what they say in X-Forwarded-For, \
+                -Proto and -Host is believed, of nobody else.",
+        set: |config, value| {
+            let written: Vec<String> = read(value)?;
+            config.trusted_proxies = written
+                .iter()
+                .map(|text| network(text))
+                .collect::<Result<_, _>>()?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "requests_per_minute_key",
+        default: "30000",
+        about: "Requests a minute of one write or admin key; 0: any number.",
+        set: |config, value| {
+            config.requests_per_minute_key = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "requests_per_minute_customer",
+        default: "600",
+        about: "Requests a minute of one customer's token; 0: any number.",
+        set: |config, value| {
+            config.requests_per_minute_customer = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "requests_per_minute_address",
+        default: "1200",
+        about: "Requests a minute of one address, for all others; 0: any number.",
+        set: |config, value| {
+            config.requests_per_minute_address = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "connections",
+        default: "0",
+        about: "Connections at the same time; 0: as many as the limit of open files allows.",
+        set: |config, value| {
+            config.connections = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "header_timeout_ms",
+        default: "10000",
+        about: "Within which a request's header is complete.",
+        set: |config, value| {
+            config.header_timeout_ms = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "body_timeout_ms",
+        default: "60000",
+        about: "Within which a request's body is complete; a long one may go on while it comes at 64 KiB a \
+                second.",
+        set: |config, value| {
+            config.body_timeout_ms = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "idle_timeout_ms",
+        default: "75000",
+        about: "After which a connection without a request ends.",
+        set: |config, value| {
+            config.idle_timeout_ms = read(value)?;
             Ok(())
         },
     },
@@ -229,6 +362,13 @@ pub const KEYS: &[Key] = &[
         },
     },
 ];
+
+/// An address, or a network with the length of its prefix.
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+        .map_err(|_| format!("{text:?} is not an address or a network as 10.0.0.0/8"))
+}
 
 fn read<T: serde::de::DeserializeOwned>(value: toml::Value) -> Result<T, String> {
     value
@@ -303,7 +443,8 @@ mod tests {
             })
             .flat_map(|line| [line, "\n"])
             .collect();
-        assert_eq!(Config::parse(&text).unwrap(), Config::default());
+        let parsed = Config::parse(&text).unwrap();
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", Config::default()));
     }
 
     #[test]
@@ -314,9 +455,21 @@ mod tests {
             ("size = \"huge\"", "size"),
             ("currency = \"dollars\"", "ISO 4217"),
             ("keys = [{ scope = \"root\", key = \"x\" }]", "keys"),
+            (
+                "keys = [{ scope = \"public\", key = \"x\", origins = [\"*\"] }]",
+                "not an origin",
+            ),
+            ("trusted_proxies = [\"nginx\"]", "nginx"),
         ] {
             let error = format!("{:#}", Config::parse(text).unwrap_err());
             assert!(error.contains(said), "{text}: {error}");
         }
+    }
+    #[test]
+    fn secrets_are_not_printed() {
+        let text = "customer_secret = \"geheim\"\nbackend_key = \"geheim\"\n\
+                    keys = [{ scope = \"admin\", key = \"geheim\" }]";
+        let config = Config::parse(text).unwrap();
+        assert!(!format!("{config:?}").contains("geheim"));
     }
 }

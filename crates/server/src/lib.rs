@@ -7,6 +7,7 @@ pub mod bases;
 pub mod config;
 pub mod http;
 pub mod jobs;
+pub mod keyring;
 pub mod pages;
 pub mod progress;
 pub mod table;

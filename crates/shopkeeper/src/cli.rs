@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use shop::{Kind, Service};
 
 use bench::BenchCommand;
+use server::config::Scope;
 
 /// Trains language models on a shop's own data and serves support,
 /// recommendation, search and insight with them.
@@ -81,6 +82,12 @@ pub enum Verb {
     Insight(InsightArguments),
     /// Define coupons and look at them.
     Campaign(CampaignArguments),
+    /// List the API keys, make and end them, open the console.
+    Keys {
+        /// What to do other than to list them.
+        #[command(subcommand)]
+        action: Option<KeysAction>,
+    },
     /// Give the corpus to other trainers, a model to other engines.
     #[command(subcommand)]
     Export(ExportCommand),
@@ -101,6 +108,9 @@ pub struct DemoArguments {
     /// Stop when everything is built, without serving.
     #[arg(long)]
     pub no_serve: bool,
+    /// Let every program of this machine do everything, without a key.
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// `import`.
@@ -156,6 +166,32 @@ pub enum ModelsAction {
         #[arg(long)]
         file: Option<String>,
     },
+}
+
+/// `keys …`.
+#[derive(Debug, Subcommand)]
+pub enum KeysAction {
+    /// Make a key; it is shown once and kept as a digest.
+    Create {
+        /// What it opens: public (a storefront), write (the shop's own
+        /// servers) or admin.
+        #[arg(value_parser = scope)]
+        scope: Scope,
+        /// What it is for.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// An origin (https://host) whose pages may use it; may be given
+        /// several times.
+        #[arg(long = "origin", value_name = "ORIGIN")]
+        origins: Vec<String>,
+    },
+    /// End a key, also one that is in use.
+    Revoke {
+        /// Its id, as `keys` lists it.
+        id: String,
+    },
+    /// Make a link that opens the console once, within 15 minutes.
+    Link,
 }
 
 /// `export …`.
@@ -239,6 +275,10 @@ pub struct ServeArguments {
     /// On which address.
     #[arg(long)]
     pub host: Option<String>,
+    /// Let every program of this machine do everything, without a key: for a
+    /// trial.
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// `search`.
@@ -311,6 +351,14 @@ pub struct CampaignArguments {
     /// How often one customer can redeem it.
     #[arg(long)]
     pub limit_per_customer: Option<u64>,
+}
+
+fn scope(name: &str) -> Result<Scope, String> {
+    let mut all = Scope::ALL.into_iter();
+    all.find(|scope| scope.name() == name).ok_or_else(|| {
+        let names = Scope::ALL.map(Scope::name);
+        format!("the scopes are {}", names.join(", "))
+    })
 }
 
 fn service(name: &str) -> Result<Service, String> {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use shop::Service;
 use store::Store;
 
-use server::config::Config;
+use server::config::{Config, Scope};
+use server::keyring::Keyring;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -38,16 +40,14 @@ pub async fn examine(folder: &Path, config_path: &Path) -> Vec<Check> {
     checks.push(Check::new(
         "configuration",
         match &config {
-            Ok(config) if config.keys.is_empty() && config.host != "127.0.0.1" => Err(format!(
-                "the server would listen on {} and there are no API keys: add `keys` to {}",
-                config.host,
-                config_path.display()
-            )),
             Ok(_) if config_path.exists() => Ok(format!("{} is fine", config_path.display())),
             Ok(_) => Ok("defaults; `shopkeeper init` writes a commented file".to_owned()),
             Err(error) => Err(format!("{error:#}")),
         },
     ));
+    if let Ok(config) = &config {
+        checks.push(Check::new("keys", keys(folder, config)));
+    }
     checks.push(Check::new("data folder", writable(folder)));
     if !folder.join("shopkeeper.db").exists() {
         let found = "empty; `shopkeeper import FILE` or `shopkeeper demo` fills it".to_owned();
@@ -59,6 +59,28 @@ pub async fn examine(folder: &Path, config_path: &Path) -> Vec<Check> {
         Ok(store) => checks.extend(examine_store(&store).await),
     }
     checks
+}
+
+/// Keys that are long enough, and somebody who may administer.
+fn keys(folder: &Path, config: &Config) -> Result<String, String> {
+    const SHORTEST: usize = 20;
+    let short = config
+        .keys
+        .iter()
+        .filter(|key| key.key.expose_secret().len() < SHORTEST);
+    let short = short.count();
+    if short > 0 {
+        return Err(format!(
+            "{short} keys of the configuration are shorter than {SHORTEST} characters and can be \
+             guessed: `shopkeeper keys create` makes better ones"
+        ));
+    }
+    let keys = Keyring::open(folder, &config.keys).list();
+    let admins = keys.iter().filter(|key| key.scope == Scope::Admin).count();
+    Ok(match admins {
+        0 => "no admin key yet; the first `serve` makes one and prints it".to_owned(),
+        _ => format!("{} keys, {admins} of them for administration", keys.len()),
+    })
 }
 
 async fn examine_store(store: &Store) -> Vec<Check> {

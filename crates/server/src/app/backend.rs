@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use serve::support::{RemoteReranker, RerankFailure, Reranking};
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -33,7 +34,7 @@ pub struct Backend {
     agent: ureq::Agent,
     address: String,
     model: String,
-    key: String,
+    key: SecretString,
     timeout: Duration,
     tokens_per_day: u64,
     /// The day and the tokens used in it.
@@ -147,8 +148,9 @@ impl Backend {
             .timeout_global(Some(left))
             .build()
             .header(CONTENT_TYPE, "application/json");
-        if !self.key.is_empty() {
-            request = request.header(AUTHORIZATION, format!("Bearer {}", self.key));
+        let key = self.key.expose_secret();
+        if !key.is_empty() {
+            request = request.header(AUTHORIZATION, format!("Bearer {key}"));
         }
         let response = request.send(body.to_string()).map_err(failure)?;
         let status = response.status();

@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::http::authorise::Gate;
 use crate::http::customer_token::Signer;
 use crate::http::idempotency::Answers;
+use crate::keyring::Keyring;
 
 /// How many requests of one service may wait for a thread.
 const WAITING: usize = 64;
@@ -73,8 +74,6 @@ pub struct App {
     pub usage: Usage,
     /// A larger model elsewhere that chooses among sentences, if one is set.
     pub backend: Option<Arc<Backend>>,
-    /// Signs and reads the tokens of customers.
-    pub signer: Signer,
     /// When this process began to serve.
     pub started: Instant,
     services: Vec<Service>,
@@ -100,7 +99,8 @@ impl App {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         crate::http::metrics::recorder();
         let policy = Arc::new(read_policy(store.folder()));
-        let signer = Signer::new(&config.customer_secret);
+        let signer = Signer::open(store.folder(), &config.customer_secret);
+        let keys = Arc::new(Keyring::open(store.folder(), &config.keys));
         let encoder = if services.contains(&Service::Support) {
             read_encoder(&config, store.folder(), threads)
         } else {
@@ -108,11 +108,10 @@ impl App {
         };
         let app = Arc::new(Self {
             encoder,
-            gate: Gate::new(&config.keys, &config.host).with_signer(signer.clone()),
+            gate: Gate::new(&config, keys, signer),
             usage: Usage::new(policy.limits.clone()),
             policy,
             backend: Backend::of(&config).map(Arc::new),
-            signer,
             proposals: Mutex::new(open_proposals::restored(&store.snapshot(), now())),
             queues: Queues {
                 search: BoundedQueue::new("search", threads, WAITING),

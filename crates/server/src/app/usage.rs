@@ -24,7 +24,7 @@ struct Counts {
     writes: u32,
 }
 
-/// Counters by customer, or by visit where nobody is signed in.
+/// Counters by customer, visit or address.
 #[derive(Debug, Default)]
 pub struct Usage {
     limits: Limits,
@@ -40,36 +40,34 @@ impl Usage {
         }
     }
 
-    /// Counts a message of so many characters, or refuses it.
+    /// Counts a message of so many characters for each of these, with the
+    /// number of persons that may share the counter, or refuses it.
     pub fn message(
         &self,
-        customer: Option<&Id>,
-        session: Option<&Id>,
+        counters: Vec<(String, u32)>,
         characters: u64,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let who = match (customer, session) {
-            (Some(customer), _) => format!("customer {customer}"),
-            (None, Some(session)) => format!("session {session}"),
-            // Who shows nothing cannot be told from others; the queue in front
-            // of the model holds for all of them.
-            (None, None) => return Ok(()),
-        };
         let limits = &self.limits;
-        self.count(who, now, |counts| {
-            counts.in_minute += 1;
-            counts.in_day += 1;
-            counts.characters += characters;
-            if counts.in_minute > limits.messages_per_minute {
-                Err("messages in a minute")
-            } else if counts.in_day > limits.messages_per_day {
-                Err("messages in a day")
-            } else if counts.characters > limits.characters_per_day {
-                Err("characters in a day")
-            } else {
-                Ok(())
-            }
-        })
+        for (who, persons) in counters {
+            self.count(who, now, |counts| {
+                counts.in_minute += 1;
+                counts.in_day += 1;
+                counts.characters += characters;
+                let all = |most: u32| most.saturating_mul(persons);
+                let most_characters = limits.characters_per_day;
+                if counts.in_minute > all(limits.messages_per_minute) {
+                    Err("messages in a minute")
+                } else if counts.in_day > all(limits.messages_per_day) {
+                    Err("messages in a day")
+                } else if counts.characters > most_characters.saturating_mul(persons.into()) {
+                    Err("characters in a day")
+                } else {
+                    Ok(())
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// Counts a confirmed write, or refuses it.
@@ -125,13 +123,19 @@ mod tests {
             messages_per_day: 3,
             ..Limits::default()
         });
-        let (ann, bob) = (Id::new("ann").unwrap(), Id::new("bob").unwrap());
+        let bob = Id::new("bob").unwrap();
         let at = |seconds| Timestamp::from_seconds(seconds);
-        let ask = |who: &Id, seconds| usage.message(Some(who), None, 1, at(seconds)).is_ok();
-        assert!(ask(&ann, 0) && ask(&ann, 1) && !ask(&ann, 2));
-        assert!(ask(&bob, 2));
-        assert!(!ask(&ann, 60), "three in a day");
-        assert!(ask(&ann, DAY));
+        let ask = |who: &str, persons, seconds| {
+            usage
+                .message(vec![(who.to_owned(), persons)], 1, at(seconds))
+                .is_ok()
+        };
+        assert!(ask("ann", 1, 0) && ask("ann", 1, 1) && !ask("ann", 1, 2));
+        assert!(ask("bob", 1, 2));
+        assert!(!ask("ann", 1, 60), "three in a day");
+        assert!(ask("ann", 1, DAY));
+        let shared = (0..5).filter(|_| ask("an office", 2, 0));
+        assert_eq!(shared.count(), 4);
         assert!(usage.write(&bob, 1, at(3)).is_ok());
         assert!(usage.write(&bob, 1, at(4)).is_err());
     }

@@ -14,9 +14,9 @@ use serve::support::{Proposal, ToolRun};
 use shop::{Answer, DecisionRecord, Id, Role, Service, Timestamp};
 use store::{Entry, NewEntry};
 
-use super::authorise::Caller;
+use super::authorise::{Caller, Identity};
 use super::conversations::{Turn, continued};
-use super::customer_token::{digest, one_time};
+use super::customer_token::{LONGEST_SECONDS, digest, one_time};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::events::store_error;
@@ -27,7 +27,7 @@ use crate::config::Scope;
 
 type Answered = Result<Json<Value>, ApiError>;
 
-/// How long a customer's token holds.
+/// How long a customer's token holds unless it is asked for otherwise.
 const SIGNED_IN_SECONDS: i64 = 3_600;
 
 /// The routes of this file.
@@ -38,7 +38,18 @@ pub fn endpoints() -> Vec<Endpoint> {
             Some(Scope::Write),
             "A signed token with which this customer's browser speaks for them",
             token,
-        ),
+        )
+        .body(json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {"seconds": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": LONGEST_SECONDS,
+                "default": SIGNED_IN_SECONDS,
+                "description": "How long it holds",
+            }},
+        })),
         Endpoint::get(
             "/v1/chat/tools",
             Some(Scope::Public),
@@ -68,13 +79,27 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenRequest {
+    #[serde(default)]
+    seconds: Option<i64>,
+}
+
 async fn token(
     State(app): State<Arc<App>>,
     axum::extract::Path(id): axum::extract::Path<String>,
+    JsonBody(request): JsonBody<TokenRequest>,
 ) -> Answered {
     let customer = path_id("id", &id)?;
-    let expires = now().plus_seconds(SIGNED_IN_SECONDS);
-    let token = app.signer.sign(&customer, expires);
+    let seconds = request.seconds.unwrap_or(SIGNED_IN_SECONDS);
+    if !(1..=LONGEST_SECONDS).contains(&seconds) {
+        let message = format!("{seconds} is not between 1 and {LONGEST_SECONDS}");
+        return Err(ApiError::field("seconds", message));
+    }
+    let issued = now();
+    let expires = issued.plus_seconds(seconds);
+    let token = app.gate.signer.sign(&customer, issued, expires);
     Ok(Json(
         json!({"customer": customer, "token": token, "expires_at": expires}),
     ))
@@ -102,14 +127,15 @@ struct CallRequest {
 
 async fn call(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(identity): Extension<Identity>,
     headers: HeaderMap,
     JsonBody(request): JsonBody<CallRequest>,
 ) -> Answered {
-    let customer = caller.speaks_for(request.customer.as_ref())?;
+    let customer = identity.caller.speaks_for(request.customer.as_ref())?;
     let tool = Tool::from_name(&request.tool)
         .ok_or_else(|| ApiError::field("tool", format!("there is no tool {:?}", request.tool)))?;
-    app.usage.message(customer.as_ref(), None, 0, now())?;
+    let counters = identity.message_counters(customer.as_ref(), None);
+    app.usage.message(counters, 0, now())?;
     let arguments = request.arguments.unwrap_or_else(|| json!({}));
     let key = key_of(&headers)?.unwrap_or_else(fresh_id);
     let snapshot = app.snapshot();

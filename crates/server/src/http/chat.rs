@@ -19,7 +19,7 @@ use tokio_stream::{StreamExt, once};
 
 use super::actions::offered;
 use super::answer::{Audience, Made, make};
-use super::authorise::Caller;
+use super::authorise::Identity;
 use super::conversations::{Turn, continued};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
@@ -79,12 +79,12 @@ enum Piece {
 
 async fn chat(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(identity): Extension<Identity>,
     headers: HeaderMap,
     JsonBody(request): JsonBody<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let mut request = request;
-    request.customer = caller.speaks_for(request.customer.as_ref())?;
+    request.customer = identity.caller.speaks_for(request.customer.as_ref())?;
     // An empty message is asked back about, of a very long one the beginning
     // is read: a customer gets an answer, not an error.
     if let Some((end, _)) = request.message.char_indices().nth(LONGEST_MESSAGE) {
@@ -92,7 +92,8 @@ async fn chat(
     }
     let length = request.message.chars().count() as u64;
     let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
-    app.usage.message(customer, session, length, now())?;
+    let counters = identity.message_counters(customer, session);
+    app.usage.message(counters, length, now())?;
     let (pieces, mut heard) = mpsc::channel(PIECES);
     // Goes on when the reader leaves: what was said is still written down.
     tokio::spawn(async move {

@@ -20,7 +20,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Audience, make};
-use super::authorise::Caller;
+use super::authorise::Identity;
 use super::endpoint::Endpoint;
 use super::error::ApiError;
 use super::extract::JsonBody;
@@ -94,10 +94,10 @@ async fn models(State(app): State<Arc<App>>) -> Json<Value> {
 
 async fn complete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(identity): Extension<Identity>,
     JsonBody(completion): JsonBody<Completion>,
 ) -> Result<Response, ApiError> {
-    let customer = caller.speaks_for(None)?;
+    let customer = identity.caller.speaks_for(None)?;
     let place = completion
         .messages
         .iter()
@@ -111,7 +111,8 @@ async fn complete(
         ));
     }
     let length = message.chars().count() as u64;
-    app.usage.message(customer.as_ref(), None, length, now())?;
+    let counters = identity.message_counters(customer.as_ref(), None);
+    app.usage.message(counters, length, now())?;
     let earlier = completion.messages[..place].iter().filter_map(|turn| {
         let role = match turn.role.as_str() {
             "user" => Role::Customer,

@@ -5,10 +5,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::handler::Handler;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use serde_json::{Value, json};
 
-use super::authorise;
+use super::{authorise, idempotency, media_type};
 use crate::app::App;
 use crate::config::Scope;
 
@@ -139,11 +140,19 @@ impl Endpoint {
         self
     }
 
-    /// The handler behind the check of its scope.
-    pub fn into_route(self) -> (&'static str, MethodRouter<Arc<App>>) {
+    /// The handler behind the check of its scope, and behind that of what its
+    /// body is called; a write is answered again where it was answered before.
+    pub fn into_route(self, app: &Arc<App>) -> (&'static str, MethodRouter<Arc<App>>) {
+        let mut route = self.route;
+        if self.verb == Verb::Post {
+            route = route.layer(from_fn_with_state(app.clone(), idempotency::replay));
+        }
+        if !self.path.starts_with("/v1/import/") {
+            route = route.layer(from_fn(media_type::require_json));
+        }
         let route = match self.scope {
-            None => self.route,
-            Some(scope) => self.route.layer(axum::middleware::from_fn(
+            None => route,
+            Some(scope) => route.layer(from_fn(
                 move |request: axum::extract::Request, next: axum::middleware::Next| {
                     authorise::require(scope, request, next)
                 },

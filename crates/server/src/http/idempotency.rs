@@ -1,16 +1,19 @@
 //! `Idempotency-Key`: the same write sent again gives the first answer again.
 //!
-//! Answers are kept in memory for a while. What must hold across a restart
-//! does not depend on it: events and offers carry the key into the log.
+//! Answers are kept in memory for a while, each for the caller that it was
+//! given to. What must hold across a restart does not depend on it: events and
+//! offers carry the key into the log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use shop::Id;
 
@@ -22,111 +25,111 @@ use crate::app::App;
 /// The header.
 pub const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// How many answers are kept.
-const KEPT: usize = 10_000;
+/// How much memory the answers may take in all.
+const KEPT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How long an answer is kept.
+const KEPT_FOR: Duration = Duration::from_secs(86_400);
 
 /// The longest answer that is kept.
 const LONGEST_BYTES: usize = 256 * 1024;
 
+/// What an entry takes beside its body.
+const ENTRY_BYTES: usize = 256;
+
+/// A SHA-256 digest.
+type Fingerprint = [u8; 32];
+
 #[derive(Clone)]
 struct Answer {
+    /// Of the request that it answers.
+    fingerprint: Fingerprint,
     status: StatusCode,
     content_type: Option<HeaderValue>,
     body: Bytes,
 }
 
-enum Standing {
-    Running([u8; 32]),
-    Done([u8; 32], Answer),
+/// The answers of the last writes by caller and key.
+pub struct Answers {
+    done: Cache<Fingerprint, Answer>,
+    /// The requests that are being answered.
+    running: Mutex<HashMap<Fingerprint, Fingerprint>>,
 }
 
-/// The answers of the last writes by key.
-#[derive(Default)]
-pub struct Answers(Mutex<Kept>);
-
-#[derive(Default)]
-struct Kept {
-    by_key: BTreeMap<String, Standing>,
-    order: VecDeque<String>,
+impl Default for Answers {
+    fn default() -> Self {
+        let bytes = |_: &Fingerprint, answer: &Answer| {
+            u32::try_from(answer.body.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
+        };
+        Self {
+            done: Cache::builder()
+                .weigher(bytes)
+                .max_capacity(KEPT_BYTES)
+                .time_to_live(KEPT_FOR)
+                .build(),
+            running: Mutex::default(),
+        }
+    }
 }
 
 /// What to do with a request that carries a key.
-enum Begun {
-    Fresh,
+enum Begun<'a> {
+    Fresh(Running<'a>),
     Again(Answer),
-    Refused(ApiError),
 }
 
 impl Answers {
-    fn begin(&self, key: &str, fingerprint: [u8; 32]) -> Begun {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match kept.by_key.get(key) {
-            Some(Standing::Running(first) | Standing::Done(first, _)) if *first != fingerprint => {
-                Begun::Refused(ApiError::new(
-                    Code::IdempotencyKeyReused,
-                    "this Idempotency-Key came with another request before",
-                ))
+    fn begin(&self, key: Fingerprint, fingerprint: Fingerprint) -> Result<Begun<'_>, ApiError> {
+        let reused = || {
+            ApiError::new(
+                Code::IdempotencyKeyReused,
+                "this Idempotency-Key came with another request before",
+            )
+        };
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        match running.get(&key) {
+            Some(first) if *first != fingerprint => return Err(reused()),
+            Some(_) => {
+                return Err(ApiError::new(
+                    Code::IdempotencyKeyInUse,
+                    "the request with this Idempotency-Key has not been answered yet",
+                ));
             }
-            Some(Standing::Running(_)) => Begun::Refused(ApiError::new(
-                Code::IdempotencyKeyInUse,
-                "the request with this Idempotency-Key has not been answered yet",
-            )),
-            Some(Standing::Done(_, answer)) => Begun::Again(answer.clone()),
-            None => {
-                kept.by_key
-                    .insert(key.to_owned(), Standing::Running(fingerprint));
-                kept.order.push_back(key.to_owned());
-                if kept.order.len() > KEPT
-                    && let Some(oldest) = kept.order.pop_front()
-                {
-                    kept.by_key.remove(&oldest);
-                }
-                Begun::Fresh
-            }
+            None => {}
         }
-    }
-
-    fn finish(&self, key: &str, fingerprint: [u8; 32], answer: Option<Answer>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match answer {
-            Some(answer) => {
-                if let Some(standing) = kept.by_key.get_mut(key) {
-                    *standing = Standing::Done(fingerprint, answer);
-                }
-            }
+        match self.done.get(&key) {
+            Some(answer) if answer.fingerprint != fingerprint => Err(reused()),
+            Some(answer) => Ok(Begun::Again(answer)),
             None => {
-                kept.by_key.remove(key);
-                kept.order.retain(|other| other != key);
+                running.insert(key, fingerprint);
+                Ok(Begun::Fresh(Running { answers: self, key }))
             }
         }
     }
 }
 
-/// Forgets a request that was dropped before its answer.
+/// A request that is being answered; forgotten when it is dropped.
 struct Running<'a> {
     answers: &'a Answers,
-    key: &'a str,
-    fingerprint: [u8; 32],
-    finished: bool,
+    key: Fingerprint,
 }
 
 impl Running<'_> {
-    fn finish(mut self, answer: Option<Answer>) {
-        self.finished = true;
-        self.answers.finish(self.key, self.fingerprint, answer);
+    fn keep(&self, answer: Answer) {
+        self.answers.done.insert(self.key, answer);
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if !self.finished {
-            self.answers.finish(self.key, self.fingerprint, None);
-        }
+        let running = &self.answers.running;
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&self.key);
     }
 }
 
 /// The key of a request as an id, where it carries one that can be one.
-pub fn key_of(headers: &axum::http::HeaderMap) -> Result<Option<Id>, ApiError> {
+pub fn key_of(headers: &HeaderMap) -> Result<Option<Id>, ApiError> {
     headers
         .get(HEADER)
         .map(|value| {
@@ -137,7 +140,8 @@ pub fn key_of(headers: &axum::http::HeaderMap) -> Result<Option<Id>, ApiError> {
         .transpose()
 }
 
-/// Answers a repeated write from memory.
+/// Answers a repeated write from memory. Runs behind the check of the scope:
+/// whoever may not write fills no memory and reads no answer.
 pub async fn replay(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let key = match key_of(request.headers()) {
         Ok(Some(key)) if request.method() == Method::POST => key,
@@ -148,7 +152,7 @@ pub async fn replay(State(app): State<Arc<App>>, request: Request, next: Next) -
     if request.uri().path().starts_with("/v1/import/") {
         return next.run(request).await;
     }
-    match replay_keyed(&app, key.as_str(), request, next).await {
+    match replay_keyed(&app, &key, request, next).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
@@ -156,39 +160,21 @@ pub async fn replay(State(app): State<Arc<App>>, request: Request, next: Next) -
 
 async fn replay_keyed(
     app: &App,
-    key: &str,
+    key: &Id,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let body = read_body(body, MAXIMUM_BODY_BYTES).await?;
     let caller = parts.extensions.get::<Caller>();
+    let place = Sha256::digest(format!("{caller:?}\n{key}")).into();
     let mut hash = Sha256::new();
-    hash.update(format!("{:?}\n{}\n", caller, parts.uri));
+    hash.update(format!("{}\n", parts.uri));
     hash.update(&body);
-    let fingerprint: [u8; 32] = hash.finalize().into();
-    match app.answers.begin(key, fingerprint) {
-        Begun::Refused(error) => return Err(error),
-        Begun::Again(answer) => {
-            let mut response = (answer.status, answer.body).into_response();
-            if let Some(content_type) = answer.content_type {
-                response
-                    .headers_mut()
-                    .insert(header::CONTENT_TYPE, content_type);
-            }
-            response.headers_mut().insert(
-                HeaderName::from_static("idempotency-replayed"),
-                HeaderValue::from_static("true"),
-            );
-            return Ok(response);
-        }
-        Begun::Fresh => {}
-    }
-    let running = Running {
-        answers: &app.answers,
-        key,
-        fingerprint,
-        finished: false,
+    let fingerprint: Fingerprint = hash.finalize().into();
+    let running = match app.answers.begin(place, fingerprint)? {
+        Begun::Fresh(running) => running,
+        Begun::Again(answer) => return Ok(again(answer)),
     };
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let content_type = response.headers().get(header::CONTENT_TYPE).cloned();
@@ -197,16 +183,30 @@ async fn replay_keyed(
         .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
     // What failed on our side may be tried again with the same key.
     if streams || response.status().is_server_error() {
-        running.finish(None);
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
     let body = read_body(body, usize::MAX).await?;
-    let answer = (body.len() <= LONGEST_BYTES).then(|| Answer {
-        status: parts.status,
-        content_type,
-        body: body.clone(),
-    });
-    running.finish(answer);
+    if body.len() <= LONGEST_BYTES {
+        running.keep(Answer {
+            fingerprint,
+            status: parts.status,
+            content_type,
+            body: body.clone(),
+        });
+    }
     Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+fn again(answer: Answer) -> Response {
+    let mut response = (answer.status, answer.body).into_response();
+    let headers = response.headers_mut();
+    if let Some(content_type) = answer.content_type {
+        headers.insert(header::CONTENT_TYPE, content_type);
+    }
+    headers.insert(
+        HeaderName::from_static("idempotency-replayed"),
+        HeaderValue::from_static("true"),
+    );
+    response
 }

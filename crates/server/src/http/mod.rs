@@ -8,7 +8,10 @@ mod campaigns;
 mod chat;
 mod collect;
 mod completions;
+mod connections;
+mod console_session;
 pub mod conversations;
+pub mod cookies;
 pub mod curation;
 pub mod customer_token;
 pub mod decisions;
@@ -23,9 +26,13 @@ mod imports;
 mod improvements;
 pub mod inbox;
 pub mod insights;
+mod keys;
+mod media_type;
 pub mod metrics;
 mod offers;
 mod openapi;
+pub mod origin;
+mod rate_limit;
 pub mod recommendations;
 mod registry;
 pub mod resolution;
@@ -38,7 +45,7 @@ mod tests;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -46,6 +53,7 @@ use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 pub use endpoint::Endpoint;
 pub use error::{ApiError, Code};
@@ -91,6 +99,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(campaigns::endpoints());
     endpoints.extend(decisions::endpoints());
     endpoints.extend(registry::endpoints());
+    endpoints.extend(keys::endpoints());
     endpoints
 }
 
@@ -106,15 +115,16 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/docs", get(move || async move { docs.clone() }));
     for endpoint in endpoints {
-        let (path, route) = endpoint.into_route();
+        let (path, route) = endpoint.into_route(&app);
         router = router.route(path, route);
     }
     router
         .merge(pages::router(app.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), idempotency::replay))
         .layer(from_fn_with_state(app.clone(), authorise::identify))
+        .layer(shared_with(&app))
+        .layer(from_fn(connections::say_late))
         // Each reader of a body sets its own limit.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(|panic| recovered(&panic)))
@@ -125,6 +135,41 @@ pub fn router(app: Arc<App>) -> Router {
             SizeAbove::new(1_024).and(NotForContentType::new("text/event-stream")),
         ))
         .with_state(app)
+}
+
+/// Lets browsers show our answers to the pages of origins that some key names.
+/// Credentials that browsers send along by themselves never count there.
+fn shared_with(app: &Arc<App>) -> CorsLayer {
+    let keys = app.gate.keys.clone();
+    let named = move |origin: &HeaderValue, _: &axum::http::request::Parts| {
+        origin
+            .to_str()
+            .is_ok_and(|origin| keys.allows_origin(origin))
+    };
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(named))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT_LANGUAGE,
+            header::IF_MATCH,
+            HeaderName::from_static(customer_token::HEADER),
+            HeaderName::from_static(customer_token::SESSION_HEADER),
+            HeaderName::from_static("last-event-id"),
+            idempotency::HEADER,
+            NAME,
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::RETRY_AFTER,
+            HeaderName::from_static("ratelimit-limit"),
+            HeaderName::from_static("ratelimit-remaining"),
+            HeaderName::from_static("ratelimit-reset"),
+            HeaderName::from_static("idempotency-replayed"),
+            NAME,
+        ])
+        .max_age(std::time::Duration::from_secs(600))
 }
 
 async fn not_found(request: Request) -> ApiError {
@@ -152,9 +197,17 @@ fn recovered(panic: &Box<dyn std::any::Any + Send>) -> Response {
     ApiError::internal(format!("panic: {text}")).into_response()
 }
 
-/// Gives each request an id, the caller's own where it is a sane one.
+/// The header with the id of a request.
+const NAME: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What every page may load, run and be shown in: what this server sends, and
+/// pictures of products from elsewhere.
+const POLICY: &str = "default-src 'self'; img-src 'self' https: data:; object-src 'none'; \
+                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Gives each request an id, the caller's own where it is a sane one, and each
+/// answer the headers that keep browsers from guessing and from framing.
 async fn name_request(request: Request, next: Next) -> Response {
-    const NAME: HeaderName = HeaderName::from_static("x-request-id");
     let given = request.headers().get(&NAME).filter(|value| {
         (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
     });
@@ -172,8 +225,16 @@ async fn name_request(request: Request, next: Next) -> Response {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    headers
+        .entry(header::REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("same-origin"));
     headers.insert(
-        header::REFERRER_POLICY,
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
         HeaderValue::from_static("same-origin"),
     );
     response

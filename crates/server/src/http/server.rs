@@ -1,9 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
+use super::connections::{self, Limits};
 use super::{imports, router};
 use crate::app::App;
 
@@ -16,38 +16,23 @@ const GRACE: Duration = Duration::from_secs(10);
 pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
+    stop: impl Future<Output = ()> + Send,
 ) -> std::io::Result<()> {
-    let (told, mut begun) = tokio::sync::watch::channel(false);
-    let stopping = {
-        let app = app.clone();
-        async move {
-            stop.await;
-            app.begin_stop();
-            // The receiver lives in this function as long as this future does.
-            let _ = told.send(true);
-        }
-    };
-    // A word of a stream goes out when it is said, not when a packet is full.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-    });
+    let (told, begun) = tokio::sync::watch::channel(false);
     imports::resume(&app);
-    let serving = axum::serve(listener, router(app.clone())).with_graceful_shutdown(stopping);
-    let late = async move {
-        // An error means that serving ended without being asked to.
-        let _ = begun.wait_for(|begun| *begun).await;
+    let limits = Limits::new(&app.config);
+    let serving = connections::serve(listener, router(app.clone()), limits, begun);
+    let late = async {
+        stop.await;
+        app.begin_stop();
+        // The receiver lives as long as there is somebody to tell.
+        let _ = told.send(true);
         tokio::time::sleep(GRACE).await;
     };
-    let ended = tokio::select! {
-        ended = serving => ended,
-        () = late => {
-            tracing::warn!("some requests took too long and were cut off");
-            Ok(())
-        }
-    };
+    tokio::select! {
+        () = serving => {}
+        () = late => tracing::warn!("some requests took too long and were cut off"),
+    }
     let tasks = async {
         while app.tasks.is_any_running() {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -57,7 +42,7 @@ pub async fn serve(
         tracing::warn!("an import or a training was cut off; what it had stored stays");
     }
     app.flush().await;
-    ended
+    Ok(())
 }
 
 /// Resolves at Ctrl-C or SIGTERM.

@@ -16,7 +16,7 @@ const BUBBLE: &str = r#"<svg class="glyph" viewBox="0 0 24 24" aria-hidden="true
 /// How many customers the switcher offers.
 const OFFERED_CUSTOMERS: usize = 30;
 
-fn head(visitor: &Visitor, title: &str, script: &str, extra: Markup) -> Markup {
+fn head(visitor: &Visitor, title: &str, script: &str) -> Markup {
     html! {
         head {
             meta charset="utf-8";
@@ -26,7 +26,6 @@ fn head(visitor: &Visitor, title: &str, script: &str, extra: Markup) -> Markup {
             @if let Some(customer) = &visitor.customer {
                 meta name="customer" content=(customer);
             }
-            (extra)
             link rel="icon" href="/favicon.ico" type="image/svg+xml";
             link rel="stylesheet" href="/assets/shop.css";
             script type="module" src=(script) {}
@@ -65,13 +64,10 @@ fn mark() -> Markup {
 /// A page of the storefront. `main` brings its own `main` element.
 pub fn storefront(app: &App, visitor: &Visitor, title: &str, query: &str, main: Markup) -> Markup {
     let text = visitor.text();
-    let key = html! {
-        @if let Some(key) = app.gate.public_key() { meta name="key" content=(key); }
-    };
     html! {
         (DOCTYPE)
         html lang=(visitor.language.code()) {
-            (head(visitor, title, "/assets/shop.js", key))
+            (head(visitor, title, "/assets/shop.js"))
             body {
                 a class="skip" href="#main" { (text.skip) }
                 header class="bar" {
@@ -79,7 +75,7 @@ pub fn storefront(app: &App, visitor: &Visitor, title: &str, query: &str, main: 
                         a class="brand" href="/" { (mark()) (text.shop_name) }
                         (search_box(text, query))
                         div class="bar-tools" {
-                            @if app.gate.is_open() { (switcher(app, visitor)) }
+                            @if visitor.may_play { (switcher(app, visitor)) }
                             (language_link(visitor))
                             button type="button" id="cart-open" {
                                 (text.cart) " "
@@ -231,7 +227,7 @@ pub fn console(visitor: &Visitor, current: &str, title: &str, content: Markup) -
     html! {
         (DOCTYPE)
         html lang=(visitor.language.code()) {
-            (head(visitor, &format!("{title} · {}", text.console), "/assets/console.js", html! {}))
+            (head(visitor, &format!("{title} · {}", text.console), "/assets/console.js"))
             body {
                 a class="skip" href="#main" { (text.skip) }
                 header class="bar" {

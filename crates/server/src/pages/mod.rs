@@ -17,7 +17,7 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
@@ -43,6 +43,7 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
             "/console/sign-in",
             get(sign_in::page).post(sign_in::sign_in),
         )
+        .route("/console/sign-out", post(sign_in::sign_out))
         .route(
             "/assets/shop.css",
             get(|| asset("text/css", include_str!("assets/shop.css"))),
@@ -66,15 +67,4 @@ async fn asset(media_type: &'static str, content: &'static str) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
-}
-
-/// What a page may load and run: only what this server sends.
-fn policy() -> (HeaderName, HeaderValue) {
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'self'; img-src 'self' https: data:; style-src 'self' 'unsafe-inline'; \
-             object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
-        ),
-    )
 }

@@ -1,20 +1,21 @@
-//! The console's door, where keys are configured.
+//! The console's door: a key, or a link that opens it once.
 
 use std::sync::Arc;
 
-use axum::Form;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use maud::{Markup, html};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::layout;
 use super::visitor::Visitor;
-use crate::app::App;
+use crate::app::{App, now};
 use crate::config::Scope;
-use crate::http::authorise::{Caller, KEY_COOKIE};
+use crate::http::authorise::{Caller, Identity};
 
 /// Lets only administrators in; others are asked for their key.
 pub async fn require_admin(State(_app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -29,10 +30,39 @@ pub async fn require_admin(State(_app): State<Arc<App>>, request: Request, next:
     }
 }
 
-/// Asks for the key.
-pub async fn page(visitor: Visitor) -> Response {
-    let content = form(&visitor, false);
-    visitor.respond(content)
+#[derive(Deserialize)]
+pub struct Invitation {
+    token: Option<SecretString>,
+}
+
+/// Asks for the key, or takes the token of a link.
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(identity): Extension<Identity>,
+    visitor: Visitor,
+    Query(invitation): Query<Invitation>,
+) -> Response {
+    let Some(token) = invitation.token else {
+        let content = form(&visitor, false);
+        return visitor.respond(content);
+    };
+    if let Err(refused) = app.gate.limits.count_sign_in(identity.connection.address) {
+        return refused.into_response();
+    }
+    let keys = app.gate.keys.clone();
+    let used = tokio::task::spawn_blocking(move || keys.use_link(token.expose_secret(), now()));
+    match used.await {
+        Ok(Ok(true)) => opened(&app, &identity, None),
+        Ok(Ok(false)) => refused(visitor),
+        Ok(Err(error)) => {
+            tracing::error!(error = format!("{error:#}"), "a link could not be used up");
+            refused(visitor)
+        }
+        Err(error) => {
+            tracing::error!(%error, "a link could not be used up");
+            refused(visitor)
+        }
+    }
 }
 
 fn form(visitor: &Visitor, wrong: bool) -> Markup {
@@ -51,32 +81,57 @@ fn form(visitor: &Visitor, wrong: bool) -> Markup {
     layout::console(visitor, "", text.sign_in, content)
 }
 
+fn refused(visitor: Visitor) -> Response {
+    let content = form(&visitor, true);
+    let mut response = visitor.respond(content);
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response
+}
+
+/// To the console, with a new session in a cookie that scripts cannot read and
+/// other sites cannot send.
+fn opened(app: &App, identity: &Identity, key_id: Option<&str>) -> Response {
+    let mut response = Redirect::to("/console").into_response();
+    let headers = response.headers_mut();
+    let cookie = app
+        .gate
+        .consoles
+        .begin(key_id, identity.connection.is_secure);
+    if let Some(cookie) = cookie {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    // The address may hold the token of a link.
+    let nothing = HeaderValue::from_static("no-referrer");
+    headers.insert(header::REFERRER_POLICY, nothing);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 #[derive(Deserialize)]
 pub struct Credentials {
     #[serde(default)]
-    key: String,
+    key: SecretString,
 }
 
-/// Takes the key and remembers it in a cookie that scripts cannot read and
-/// other sites cannot send.
+/// Takes the key; guesses are counted.
 pub async fn sign_in(
     State(app): State<Arc<App>>,
+    Extension(identity): Extension<Identity>,
     visitor: Visitor,
     Form(credentials): Form<Credentials>,
 ) -> Response {
-    let key = credentials.key.trim();
-    let cookie = format!("{KEY_COOKIE}={key}; Path=/; HttpOnly; SameSite=Strict");
-    match (app.gate.scope_of(key), HeaderValue::from_str(&cookie)) {
-        (Some(Scope::Admin), Ok(cookie)) => {
-            let mut response = Redirect::to("/console").into_response();
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-            response
-        }
-        _ => {
-            let content = form(&visitor, true);
-            let mut response = visitor.respond(content);
-            *response.status_mut() = StatusCode::UNAUTHORIZED;
-            response
-        }
+    if let Err(refused) = app.gate.limits.count_sign_in(identity.connection.address) {
+        return refused.into_response();
     }
+    let key = app.gate.keys.find(credentials.key.expose_secret().trim());
+    match key {
+        Some(key) if key.scope == Scope::Admin => opened(&app, &identity, Some(&key.id)),
+        _ => refused(visitor),
+    }
+}
+
+/// Ends the session.
+pub async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    app.gate.consoles.end(&headers);
+    Redirect::to("/console/sign-in").into_response()
 }

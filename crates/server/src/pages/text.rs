@@ -3,7 +3,7 @@
 
 use axum::http::{HeaderMap, header};
 
-use crate::http::authorise::cookie;
+use crate::http::cookies;
 
 /// The cookie that remembers the language.
 pub const COOKIE: &str = "lang";
@@ -52,7 +52,7 @@ impl Language {
     pub fn of(chosen: Option<&str>, headers: &HeaderMap) -> Self {
         chosen
             .and_then(Self::from_code)
-            .or_else(|| cookie(headers, COOKIE).and_then(|code| Self::from_code(&code)))
+            .or_else(|| cookies::read(headers, COOKIE).and_then(|code| Self::from_code(&code)))
             .or_else(|| {
                 let accepted = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
                 preferred(accepted)

@@ -4,29 +4,38 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Form;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
 use maud::Markup;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 use shop::Id;
 
 use super::text::{COOKIE as LANGUAGE_COOKIE, Language, Text};
-use crate::app::{App, fresh_id};
-use crate::http::authorise::cookie;
+use crate::app::App;
+use crate::config::Scope;
+use crate::http::authorise::{Caller, Identity, SESSION_COOKIE};
+use crate::http::cookies::{self, lasting};
 
-const SESSION_COOKIE: &str = "session";
 const CUSTOMER_COOKIE: &str = "customer";
+
+/// What stands unchanged in a path or a query.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// Who looks at a page.
 pub struct Visitor {
     /// In which language.
     pub language: Language,
-    /// The visit.
+    /// The visit: the name of the session whose token is in their cookie.
     pub session: Id,
-    /// The customer whom they play, where the shop needs no keys.
+    /// Whether they may play customers: who runs the shop, and everybody where
+    /// it is open.
+    pub may_play: bool,
+    /// The customer whom they play.
     pub customer: Option<Id>,
     /// The path and query that they asked for, without the language.
     pub place: String,
@@ -37,27 +46,32 @@ impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let identity = parts.extensions.get::<Identity>().cloned();
+        let identity = identity.unwrap_or_default();
+        let is_secure = identity.connection.is_secure;
         let query = parts.uri.query().unwrap_or_default();
         let chosen = query.split('&').find_map(|pair| pair.strip_prefix("lang="));
         let language = Language::of(chosen, &parts.headers);
         let mut cookies = Vec::new();
         if chosen.is_some() {
-            cookies.extend(set(LANGUAGE_COOKIE, language.code(), false));
+            cookies.extend(cookies::header_value(&lasting(
+                LANGUAGE_COOKIE,
+                language.code(),
+                is_secure,
+            )));
         }
-        let session =
-            match cookie(&parts.headers, SESSION_COOKIE).and_then(|text| Id::new(&text).ok()) {
-                Some(session) => session,
-                None => {
-                    let session = fresh_id();
-                    cookies.extend(set(SESSION_COOKIE, session.as_str(), true));
-                    session
-                }
-            };
-        // Playing a customer is for a shop that trusts every local caller.
-        let customer = app.gate.is_open().then(|| played(&parts.headers)).flatten();
+        let session = identity.session.unwrap_or_else(|| {
+            let (session, token) = app.gate.signer.new_session();
+            let cookie = lasting(SESSION_COOKIE, &token, is_secure);
+            cookies.extend(cookies::header_value(&cookie));
+            session
+        });
+        let may_play = may_play(&identity.caller);
+        let customer = may_play.then(|| played(&parts.headers)).flatten();
         Ok(Self {
             language,
             session,
+            may_play,
             customer,
             place: place(parts.uri.path(), query),
             cookies,
@@ -66,8 +80,13 @@ impl FromRequestParts<Arc<App>> for Visitor {
 }
 
 fn played(headers: &HeaderMap) -> Option<Id> {
-    let encoded = cookie(headers, CUSTOMER_COOKIE)?;
-    Id::new(&decode(&encoded)?).ok()
+    let encoded = cookies::read(headers, CUSTOMER_COOKIE)?;
+    let decoded = percent_decode_str(&encoded).decode_utf8().ok()?;
+    Id::new(&decoded).ok()
+}
+
+fn may_play(caller: &Caller) -> bool {
+    matches!(caller, Caller::Local | Caller::Key(Scope::Admin))
 }
 
 /// The path and query without the language, ready for `lang=` to be added.
@@ -84,18 +103,6 @@ fn place(path: &str, query: &str) -> String {
     place
 }
 
-fn set(name: &str, value: &str, hidden_from_scripts: bool) -> Option<HeaderValue> {
-    let hidden = if hidden_from_scripts {
-        "; HttpOnly"
-    } else {
-        ""
-    };
-    HeaderValue::from_str(&format!(
-        "{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax{hidden}"
-    ))
-    .ok()
-}
-
 impl Visitor {
     /// The words of their language.
     pub fn text(&self) -> &'static Text {
@@ -104,7 +111,7 @@ impl Visitor {
 
     /// The page with what their browser should remember.
     pub fn respond(self, page: Markup) -> Response {
-        let mut response = ([super::policy()], Html(page.into_string())).into_response();
+        let mut response = Html(page.into_string()).into_response();
         for cookie in self.cookies {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
@@ -121,66 +128,63 @@ pub struct Choice {
 }
 
 /// `POST /customer`: plays a customer, or nobody.
-pub async fn choose(State(app): State<Arc<App>>, Form(choice): Form<Choice>) -> Response {
-    // Only a path of this server: nobody is sent elsewhere.
-    let back = if choice.back.starts_with('/') && !choice.back.starts_with("//") {
-        choice.back.as_str()
-    } else {
-        "/"
-    };
-    let mut response = Redirect::to(back).into_response();
-    if app.gate.is_open()
-        && let Some(cookie) = set(CUSTOMER_COOKIE, &encode(choice.customer.trim()), true)
+pub async fn choose(
+    Extension(identity): Extension<Identity>,
+    Form(choice): Form<Choice>,
+) -> Response {
+    let back = own_path(&choice.back).unwrap_or("/");
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response();
+    let customer = encode(choice.customer.trim());
+    let cookie = lasting(CUSTOMER_COOKIE, &customer, identity.connection.is_secure);
+    if may_play(&identity.caller)
+        && let Some(cookie) = cookies::header_value(&cookie)
     {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
 }
 
-/// Percent-encodes all but letters, digits, `-`, `_` and `.`.
-pub fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+/// The text, where every browser reads it as a path of this server: nobody is
+/// sent elsewhere. Browsers take `\` for `/` and leave out tabs and ends of
+/// lines.
+fn own_path(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('/')?;
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    (is_plain && !rest.starts_with('/')).then_some(text)
 }
 
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
-            bytes.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
+/// Percent-encodes all but letters, digits, `-`, `_` and `.`.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, PLAIN).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    proptest::proptest! {
-        #[test]
-        fn encoding_round_trip(text in ".*") {
-            proptest::prop_assert_eq!(decode(&encode(&text)).unwrap(), text);
-        }
+    #[test]
+    fn places() {
+        assert_eq!(place("/", "lang=zh&q=a"), "/?q=a&");
+        assert_eq!(encode("a b/绿.-_"), "a%20b%2F%E7%BB%BF.-_");
     }
 
     #[test]
-    fn broken_encodings_are_nothing() {
-        for text in ["%", "%4", "%zz", "%ff"] {
-            assert_eq!(decode(text), None, "{text}");
+    fn nobody_is_sent_elsewhere() {
+        for (back, own) in [
+            ("/", true),
+            ("/products/p1?q=a&", true),
+            ("", false),
+            ("//evil.example", false),
+            ("/\\evil.example", false),
+            ("\\/evil.example", false),
+            ("/\t/evil.example", false),
+            ("/\n/evil.example", false),
+            ("https://evil.example", false),
+            ("javascript:alert(1)", false),
+        ] {
+            assert_eq!(own_path(back).is_some(), own, "{back:?}");
         }
-        assert_eq!(place("/", "lang=zh&q=a"), "/?q=a&");
     }
 }

@@ -4,6 +4,7 @@
 mod bases;
 mod campaign;
 mod export;
+mod keys;
 mod services;
 mod shop;
 mod training;
@@ -122,6 +123,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Verb::Recommend(arguments) => services::recommend(&setting, &arguments).await,
         Verb::Insight(arguments) => services::insight(&setting, &arguments).await,
         Verb::Campaign(arguments) => campaign::campaign(&setting, &arguments).await,
+        Verb::Keys { action } => keys::run(&setting, action),
         Verb::Export(command) => export::run(&setting, &command).await,
         Verb::Bench(command) => Ok(Done::with(bench::run(command).await?)),
     }

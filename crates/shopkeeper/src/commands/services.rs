@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use ::shop::{Filter, Id, Service};
 use anyhow::{Context, bail};
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
 use serve::recommend::RecommendRequest;
@@ -23,12 +24,14 @@ use crate::{demo as simulated, stop_on_interrupt};
 use server::app::{App, now};
 use server::config::Config;
 use server::http::{self, answer, insights, recommendations};
+use server::keyring::LINK_SECONDS;
 use server::{progress, table};
 
 pub async fn demo(setting: &Setting, arguments: &DemoArguments) -> anyhow::Result<Done> {
     let begun = Instant::now();
     let mut config = setting.config()?;
     config.port = arguments.port.unwrap_or(config.port);
+    config.open = arguments.open;
     let store = setting.store().await?;
     let mut outcomes = Vec::new();
     if simulated::is_built(&store) {
@@ -57,6 +60,7 @@ pub async fn serve(setting: &Setting, arguments: &ServeArguments) -> anyhow::Res
     let mut config = setting.config()?;
     config.port = arguments.port.unwrap_or(config.port);
     config.host = arguments.host.clone().unwrap_or(config.host);
+    config.open = arguments.open;
     let store = setting.store().await?;
     serve_until_stopped(store, config).await?;
     Ok(Done::with(json!({"stopped": true})))
@@ -66,10 +70,10 @@ async fn serve_until_stopped(store: Store, config: Config) -> anyhow::Result<()>
     let address: SocketAddr = format!("{}:{}", config.host, config.port)
         .parse()
         .with_context(|| format!("host {:?}: write an IP address", config.host))?;
-    if config.keys.is_empty() && !address.ip().is_loopback() {
+    if config.open && !address.ip().is_loopback() {
         bail!(
-            "{address} can be reached from outside and there are no API keys: add `keys` to \
-             shopkeeper.toml, or listen on 127.0.0.1"
+            "{address} can be reached from outside: --open is for 127.0.0.1 alone; without it \
+             everybody needs a key"
         );
     }
     let listener = TcpListener::bind(address).await.with_context(|| {
@@ -78,11 +82,29 @@ async fn serve_until_stopped(store: Store, config: Config) -> anyhow::Result<()>
     let address = listener.local_addr()?;
     let app = App::start(Arc::new(store), config).await;
     eprintln!("storefront http://{address}/   console http://{address}/console");
-    if app.config.keys.is_empty() {
-        eprintln!("no API keys are set: every program on this machine may do everything");
+    if app.gate.is_open() {
+        eprintln!("open: every program on this machine may do everything");
+    } else {
+        invite(&app, address)?;
     }
     http::serve(app, listener, http::stop_signal()).await?;
     eprintln!("stopped; everything acknowledged is on the disk");
+    Ok(())
+}
+
+/// Makes the first admin key where there is none, and prints the link that
+/// opens the console.
+fn invite(app: &App, address: SocketAddr) -> anyhow::Result<()> {
+    let keys = &app.gate.keys;
+    if let Some(key) = keys.ensure_admin(now())? {
+        eprintln!("admin key, shown this once: {}", key.expose_secret());
+    }
+    let token = keys.create_link(now())?;
+    eprintln!(
+        "opens the console once, within {} minutes: http://{address}/console/sign-in?token={}",
+        LINK_SECONDS / 60,
+        token.expose_secret()
+    );
     Ok(())
 }
 

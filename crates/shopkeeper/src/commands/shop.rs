@@ -1,5 +1,6 @@
 //! The shop's data: `init`, `doctor`, `import`, `prepare`.
 
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::{Done, Setting, make_folder};
@@ -8,6 +9,7 @@ use crate::doctor as examination;
 use ingest::{ImportOptions, import as import_file};
 use server::app::now;
 use server::config::Config;
+use server::keyring::Keyring;
 use server::{jobs, progress, table};
 
 /// Exit status of an import that refused rows.
@@ -31,7 +33,16 @@ pub fn init(setting: &Setting) -> anyhow::Result<Done> {
         std::fs::write(&policy, serve::support::DEFAULT_POLICY)?;
         setting.say(format!("wrote {}", policy.display()));
     }
-    Ok(Done::with(json!({"config": path, "policy": policy})))
+    let keys = Keyring::open(&setting.folder, &setting.config()?.keys);
+    let admin_key = keys.ensure_admin(now())?;
+    let admin_key = admin_key.as_ref().map(ExposeSecret::expose_secret);
+    if let Some(key) = admin_key {
+        setting.say(format!("admin key, shown this once: {key}"));
+        setting.say("`shopkeeper serve` prints a link that opens the console");
+    }
+    Ok(Done::with(
+        json!({"config": path, "policy": policy, "admin_key": admin_key}),
+    ))
 }
 
 pub async fn doctor(setting: &Setting) -> anyhow::Result<Done> {

@@ -124,7 +124,7 @@ async fn what_waits_for_a_confirmation_survives_a_restart() {
     let unwanted = json!({"token": offered.json()["proposal"]["token"], "accept": false});
     as_customer(&shop, &ada, "/v1/chat/confirm", unwanted.clone()).await;
     let shop = shop.restarted().await;
-    // The secret that signs tokens is drawn anew.
+    // A token would still hold: the secret that signs outlives the process.
     let ada = token_of(&shop, "c1").await;
     let bo = token_of(&shop, "c2").await;
     let stolen = as_customer(&shop, &bo, "/v1/chat/confirm", waits.clone()).await;

@@ -6,7 +6,10 @@ use super::{Shop, post};
 use crate::config::Scope;
 
 fn raw(path: &str, body: impl Into<Body>) -> Request<Body> {
-    Request::post(path).body(body.into()).unwrap()
+    Request::post(path)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .unwrap()
 }
 
 #[tokio::test]
@@ -148,12 +151,16 @@ async fn an_unknown_field_is_named() {
 }
 
 #[tokio::test]
-async fn a_body_is_json_whatever_it_is_called() {
+async fn a_body_is_called_json() {
     let shop = Shop::open(&[]).await;
     for (media_type, body, code) in [
-        ("application/x-www-form-urlencoded", "[]", ""),
-        ("text/plain", "[]", ""),
-        ("application/x-www-form-urlencoded", "a=b", "malformed_json"),
+        ("application/json; charset=utf-8", "[]", ""),
+        (
+            "application/x-www-form-urlencoded",
+            "[]",
+            "unsupported_media_type",
+        ),
+        ("text/plain", "[]", "unsupported_media_type"),
         (
             "multipart/form-data; boundary=x",
             "[]",
@@ -252,11 +259,6 @@ async fn scopes() {
     let console = shop.get("/console").await;
     assert_eq!(console.status, StatusCode::SEE_OTHER);
     assert_eq!(console.headers[header::LOCATION], "/console/sign-in");
-    let request = Request::get("/console")
-        .header(header::COOKIE, "shopkeeper_key=ak")
-        .body(Body::empty())
-        .unwrap();
-    assert_eq!(shop.send(request).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod errors;
 mod events;
 mod imports;
 mod offers;
+mod security;
 mod serving;
 
 use std::sync::Arc;
@@ -95,7 +96,24 @@ async fn reopened(folder: &std::path::Path) -> Store {
 }
 
 impl Shop {
+    /// A shop with these keys, or without any one that is open.
     pub(super) async fn open(keys: &[(Scope, &str)]) -> Self {
+        let keys = keys.iter().map(|(scope, key)| ApiKey {
+            scope: *scope,
+            key: (*key).into(),
+            origins: Vec::new(),
+        });
+        let keys: Vec<_> = keys.collect();
+        Self::with(Config {
+            open: keys.is_empty(),
+            keys,
+            ..Config::default()
+        })
+        .await
+    }
+
+    /// A shop with this configuration.
+    pub(super) async fn with(config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let entries = records().into_iter().map(|(kind, row)| {
@@ -109,14 +127,6 @@ impl Shop {
             }
         });
         store.append(entries.collect()).await.unwrap();
-        let keys = keys.iter().map(|(scope, key)| ApiKey {
-            scope: *scope,
-            key: (*key).to_owned(),
-        });
-        let config = Config {
-            keys: keys.collect(),
-            ..Config::default()
-        };
         let app = App::start(Arc::new(store), config).await;
         Self {
             router: router(app.clone()),

@@ -8,7 +8,6 @@ const say = JSON.parse(document.getElementById('texts')?.textContent || '{}');
 
 async function call(path, body) {
   const headers = { 'Content-Type': 'application/json', 'Accept-Language': language };
-  if (meta('key')) headers.Authorization = `Bearer ${meta('key')}`;
   if (body) headers['Idempotency-Key'] = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
   const response = await fetch(path, body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers });
   const answer = await response.json();
@@ -57,8 +56,9 @@ document.addEventListener('click', (happened) => {
     const event = { type: 'click', time: new Date().toISOString(), session_id: session, ...origin(link) };
     if (customer) event.customer_id = customer;
     // The page is being left: send it without waiting.
-    if (!meta('key')) navigator.sendBeacon('/v1/events', JSON.stringify({ events: [event] }));
-    else post('click', origin(link));
+    fetch('/v1/events', {
+      method: 'POST', keepalive: true, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ events: [event] }),
+    });
     return;
   }
   const button = happened.target.closest('[data-event]');
@@ -160,7 +160,7 @@ function showThumbs(bubble, decision) {
   const thumbs = document.createElement('div');
   thumbs.className = 'thumbs';
   const hand = '<path d="M7 11v9H3v-9zM7 11l4-8c2 0 3 1 3 3l-1 4h6a2 2 0 0 1 2 2l-2 6a2 2 0 0 1-2 2H7"/>';
-  const glyph = (turned) => `<svg class="glyph" viewBox="0 0 24 24" aria-hidden="true"${turned ? ' style="transform:rotate(180deg)"' : ''}>${hand}</svg>`;
+  const glyph = (turned) => `<svg class="glyph${turned ? ' turned' : ''}" viewBox="0 0 24 24" aria-hidden="true">${hand}</svg>`;
   for (const [thumb, sign, label] of [['up', glyph(false), say.helpful], ['down', glyph(true), say.unhelpful]]) {
     const button = document.createElement('button');
     button.type = 'button';
@@ -205,7 +205,6 @@ async function ask(message) {
   let text = '';
   try {
     const headers = { 'Content-Type': 'application/json', Accept: 'text/event-stream' };
-    if (meta('key')) headers.Authorization = `Bearer ${meta('key')}`;
     const response = await fetch('/v1/chat', {
       method: 'POST', headers, body: JSON.stringify({ message, conversation, customer, session }),
     });

@@ -81,7 +81,12 @@ fn content(text: &Text, found: &Insights) -> Markup {
 }
 
 fn key(colour: &str, name: &str, count: String) -> Markup {
-    html! { span { i style=(format!("background:{colour}")) {} (name) " " (count) } }
+    html! {
+        span {
+            svg viewBox="0 0 8 8" aria-hidden="true" { rect width="8" height="8" rx="2" fill=(colour) {} }
+            (name) " " (count)
+        }
+    }
 }
 
 fn shares(feelings: &Feelings) -> Vec<Share> {

@@ -114,6 +114,9 @@ pub struct RecommendRequest {
     pub filter: Filter,
     /// Whether the list may depend on the person.
     pub personalise: bool,
+    /// The language of the reasons, as a language tag; English where it is none of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// Whether to tell the score's parts.
     pub explain: bool,
     /// The shop's own say: `pins`, `hides`, `boosts`, `brand_cap`,
@@ -132,6 +135,7 @@ impl Default for RecommendRequest {
             limit: 10,
             filter: Filter::default(),
             personalise: true,
+            language: None,
             explain: false,
             controls: Controls::default(),
         }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use corpus::recommend::{MAX_HISTORY, TEXT_TRUST};
+use locale::Locale;
 use serde::{Deserialize, Serialize};
 use shop::{EventKind, Id};
 use store::ProductIndex;
@@ -60,71 +61,48 @@ pub struct Reason {
     /// That product's title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// In English.
-    pub text_en: String,
-    /// In Chinese.
-    pub text_zh: String,
+    /// The reason in the language of the request, English where it named none.
+    #[serde(default, alias = "text_en")]
+    pub text: String,
 }
 
 impl ReasonCode {
-    fn texts(self, title: &str) -> (String, String) {
+    fn text(self, locale: &Locale, title: &str) -> String {
         match self {
-            Self::BecauseYouBought => (
-                format!("Because you bought “{title}”"),
-                format!("因为您购买过“{title}”"),
-            ),
-            Self::BecauseYouViewed => (
-                format!("Because you viewed “{title}”"),
-                format!("因为您看过“{title}”"),
-            ),
-            Self::BecauseYouAddedToCart => (
-                format!("Because you put “{title}” into your cart"),
-                format!("因为您把“{title}”加入过购物车"),
-            ),
-            Self::YourHistory => (
-                "From what you looked at lately".to_owned(),
-                "根据您最近的浏览".to_owned(),
-            ),
-            Self::BoughtTogether => (
-                format!("Often bought with “{title}”"),
-                format!("常与“{title}”一起购买"),
-            ),
-            Self::AlsoLiked => (
-                format!("Liked by those who like “{title}”"),
-                format!("喜欢“{title}”的人也喜欢"),
-            ),
-            Self::SimilarTo => (format!("Similar to “{title}”"), format!("与“{title}”相似")),
-            Self::SameCategory => (
-                format!("In the same category as “{title}”"),
-                format!("与“{title}”同类"),
-            ),
-            Self::Trending => ("In demand right now".to_owned(), "近期热门".to_owned()),
-            Self::Popular => (
-                "Popular with other customers".to_owned(),
-                "受其他顾客欢迎".to_owned(),
-            ),
-            Self::InCatalogue => ("From our range".to_owned(), "本店商品".to_owned()),
-            Self::TimeToReplenish => (
-                "Bought before, and usually needed again by now".to_owned(),
-                "您曾购买，可能又该补货了".to_owned(),
-            ),
-            Self::ChosenByShop => ("Chosen by the shop".to_owned(), "本店推荐".to_owned()),
+            Self::BecauseYouBought => locale.because_you_bought(title),
+            Self::BecauseYouViewed => locale.because_you_viewed(title),
+            Self::BecauseYouAddedToCart => locale.because_you_added_to_cart(title),
+            Self::YourHistory => locale.your_history.to_owned(),
+            Self::BoughtTogether => locale.bought_together_with(title),
+            Self::AlsoLiked => locale.also_liked(title),
+            Self::SimilarTo => locale.similar_to(title),
+            Self::SameCategory => locale.same_category(title),
+            Self::Trending => locale.in_demand_now.to_owned(),
+            Self::Popular => locale.popular_with_others.to_owned(),
+            Self::InCatalogue => locale.in_catalogue.to_owned(),
+            Self::TimeToReplenish => locale.time_to_replenish.to_owned(),
+            Self::ChosenByShop => locale.chosen_by_shop.to_owned(),
         }
     }
 }
 
 impl Reason {
-    fn of(shop: &Shop<'_>, code: ReasonCode, product: Option<ProductIndex>) -> Self {
-        let product = product.and_then(|place| shop.snapshot.catalogue.get(place));
+    fn of(rules: &Rules<'_>, code: ReasonCode, product: Option<ProductIndex>) -> Self {
+        let product = product.and_then(|place| rules.shop.snapshot.catalogue.get(place));
         let title = product.map(|product| product.title.clone());
-        let (text_en, text_zh) = code.texts(title.as_deref().unwrap_or_default());
+        let locale = Locale::or_english(rules.request.language.as_deref().unwrap_or_default());
         Self {
             code,
             product: product.map(|product| product.id.clone()),
+            text: code.text(locale, title.as_deref().unwrap_or_default()),
             title,
-            text_en,
-            text_zh,
         }
+    }
+
+    /// The reason in a language of the reader's.
+    pub fn text(&self, locale: &Locale) -> String {
+        let title = self.title.as_deref().unwrap_or_default();
+        self.code.text(locale, title)
     }
 }
 
@@ -140,6 +118,7 @@ pub(super) fn explain(rules: &Rules<'_>, chosen: Vec<Chosen>) -> Vec<Recommended
         .map(|chosen| chosen.place)
         .collect();
     let evidence = Evidence {
+        rules,
         shop,
         about: about(rules),
         whole: scores_after(shop, &history, &shown),
@@ -228,6 +207,7 @@ fn interest(shop: &Shop<'_>, place: ProductIndex) -> f32 {
 
 /// What reasons are drawn from.
 struct Evidence<'a> {
+    rules: &'a Rules<'a>,
     shop: &'a Shop<'a>,
     about: Vec<ProductIndex>,
     history: Vec<(u32, ProductIndex)>,
@@ -257,7 +237,7 @@ impl Evidence<'_> {
             }
             Source::Popularity => (ReasonCode::InCatalogue, None),
         };
-        Reason::of(self.shop, code, product)
+        Reason::of(self.rules, code, product)
     }
 
     /// The product of the history that speaks most for this one: by the lists

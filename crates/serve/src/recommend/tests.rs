@@ -209,7 +209,7 @@ fn a_click_changes_the_next_answer() {
         .reasons[0];
     assert_eq!(reason.code, ReasonCode::BecauseYouViewed);
     assert_eq!(reason.product, Some(id("p5")));
-    assert_eq!(reason.text_en, "Because you viewed “Books thing 5”");
+    assert_eq!(reason.text, "Because you viewed “Books thing 5”");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn lists_about_products_come_from_orders_and_from_the_same_people() {
     new_item.product = Some(id("p21"));
     let items = ask(&shop, Some(&MODEL), &new_item).unwrap();
     assert_eq!(items[0].reasons[0].code, ReasonCode::SimilarTo);
-    assert!(items[0].reasons[0].text_en.contains("thing 21"));
+    assert!(items[0].reasons[0].text.contains("thing 21"));
 }
 
 #[test]
@@ -421,7 +421,7 @@ proptest! {
             for reason in &item.reasons {
                 if let Some(evidence) = &reason.product {
                     prop_assert!(shop.catalogue.by_id(evidence).is_some());
-                    prop_assert!(!reason.text_zh.is_empty());
+                    prop_assert!(!reason.text.is_empty());
                 }
             }
         }

@@ -27,6 +27,7 @@ mod improvements;
 pub mod inbox;
 pub mod insights;
 mod keys;
+pub mod language;
 mod media_type;
 pub mod metrics;
 mod offers;

@@ -14,6 +14,7 @@ use super::authorise::Caller;
 use super::endpoint::Endpoint;
 use super::error::ApiError;
 use super::extract::JsonBody;
+use super::language::AcceptedLanguage;
 use super::openapi::schema;
 use crate::app::App;
 use crate::config::Scope;
@@ -35,9 +36,11 @@ pub fn endpoints() -> Vec<Endpoint> {
 async fn recommendations(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    JsonBody(request): JsonBody<RecommendRequest>,
+    accepted: AcceptedLanguage,
+    JsonBody(mut request): JsonBody<RecommendRequest>,
 ) -> Result<Json<Decision<Recommendations>>, ApiError> {
     caller.may_act_for(request.customer.as_ref())?;
+    request.language = request.language.or(accepted.tag());
     recommend(&app, request).await.map(Json)
 }
 

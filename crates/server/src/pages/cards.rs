@@ -5,9 +5,9 @@ use std::sync::Arc;
 use maud::{Markup, PreEscaped, html};
 use shop::{Id, Money, Product};
 
-use super::text::Text;
 use super::tile::tile;
 use super::visitor::encode;
+use locale::Locale;
 
 /// A product as a list shows it.
 pub struct Card {
@@ -26,7 +26,7 @@ pub struct Card {
 }
 
 /// The items of a list, without the list around them.
-pub fn items(text: &Text, cards: &[Card]) -> Markup {
+pub fn items(text: &Locale, cards: &[Card]) -> Markup {
     html! {
         @for card in cards {
             li { (item(text, card)) }
@@ -34,7 +34,7 @@ pub fn items(text: &Text, cards: &[Card]) -> Markup {
     }
 }
 
-fn item(text: &Text, card: &Card) -> Markup {
+fn item(text: &Locale, card: &Card) -> Markup {
     let product = &card.product;
     html! {
         article class="card"
@@ -53,8 +53,8 @@ fn item(text: &Text, card: &Card) -> Markup {
                         None => (product.title),
                     }
                 }
-                (price(product.price, product.list_price))
-                (stars(product))
+                (price(text, product.price, product.list_price))
+                (stars(text, product))
                 @if let Some(reason) = &card.reason { span class="reason" title=(reason) { (reason) } }
                 div class="card-actions" {
                     @if product.availability.can_be_ordered() {
@@ -83,40 +83,28 @@ fn link(card: &Card) -> String {
 }
 
 /// The price, with the one before a reduction.
-pub fn price(price: Option<Money>, before: Option<Money>) -> Markup {
+pub fn price(text: &Locale, price: Option<Money>, before: Option<Money>) -> Markup {
     html! {
         @if let Some(price) = price {
             span class="price" {
-                (shown(price))
+                (text.money(price))
                 @if let Some(before) = before.filter(|before| before.amount > price.amount) {
-                    s { (shown(before)) }
+                    s { (text.money(before)) }
                 }
             }
         }
     }
 }
 
-/// An amount with the sign that shops use.
-pub fn shown(money: Money) -> String {
-    let text = money.to_string();
-    let number = text.split(' ').next().unwrap_or_default();
-    match money.currency.as_str() {
-        "USD" => format!("${number}"),
-        "CNY" => format!("¥{number}"),
-        "EUR" => format!("€{number}"),
-        "GBP" => format!("£{number}"),
-        _ => text,
-    }
-}
-
 /// The mean rating.
-pub fn stars(product: &Product) -> Markup {
+pub fn stars(text: &Locale, product: &Product) -> Markup {
     html! {
         @if let Some(rating) = product.rating {
-            span class="stars" title=(format!("{rating:.1} / 5")) {
+            @let rating = text.decimal(rating.into(), 1);
+            span class="stars" title=(format!("{rating} / 5")) {
                 span aria-hidden="true" { "★ " }
-                (format!("{rating:.1}"))
-                @if let Some(count) = product.rating_count { span class="soft" { " (" (count) ")" } }
+                (rating)
+                @if let Some(count) = product.rating_count { span class="soft" { " (" (text.integer(count as i64)) ")" } }
             }
         }
     }

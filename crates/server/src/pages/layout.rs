@@ -4,9 +4,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::json;
 use shop::Id;
 
-use super::text::{Language, Text};
 use super::visitor::Visitor;
 use crate::app::App;
+use locale::Locale;
 
 /// The shop's mark: a paper bag.
 pub const MARK: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M6 10h20l-1.6 17a2 2 0 0 1-2 1.8H9.6a2 2 0 0 1-2-1.8z" fill="#0f6b4f"/><path d="M11 13V9a5 5 0 0 1 10 0v4" fill="none" stroke="#1d2421" stroke-width="2.2" stroke-linecap="round"/><circle cx="13" cy="18" r="1.5" fill="#fff"/><circle cx="19" cy="18" r="1.5" fill="#fff"/><path d="M12.5 22.4q3.5 2.6 7 0" fill="none" stroke="#fff" stroke-width="1.8" stroke-linecap="round"/></svg>"##;
@@ -33,27 +33,34 @@ fn head(visitor: &Visitor, title: &str, script: &str) -> Markup {
     }
 }
 
-/// Words that a script shows.
-fn script_texts(text: &Text) -> Markup {
-    let texts = json!({
-        "source": text.source,
-        "helpful": text.helpful,
-        "unhelpful": text.unhelpful,
-        "thanks": text.thanks,
-        "bought": text.bought,
-        "remove": text.remove,
-        "training": text.training_runs,
-    });
+/// The texts that the scripts show: those of the language's file whose names
+/// begin with `script-`.
+fn script_texts(text: &Locale) -> Markup {
+    let texts: serde_json::Map<_, _> = text
+        .script_texts()
+        .map(|(name, text)| (name.to_owned(), text.into()))
+        .collect();
+    let texts = json!(texts).to_string().replace('<', "\\u003c");
     html! {
-        script type="application/json" id="texts" { (PreEscaped(texts.to_string().replace('<', "\\u003c"))) }
+        script type="application/json" id="texts" { (PreEscaped(texts)) }
     }
 }
 
-fn language_link(visitor: &Visitor) -> Markup {
-    let other: Language = visitor.language.other();
+/// The languages to choose from; works without scripts.
+fn language_switch(visitor: &Visitor) -> Markup {
     html! {
-        a class="button quiet" hreflang=(other.code()) lang=(other.code())
-          href=(format!("{}lang={}", visitor.place, other.code())) { (visitor.text().other_language) }
+        details class="languages" {
+            summary aria-label=(visitor.text().choose_language) { (visitor.text().language_name) }
+            ul {
+                @for other in Locale::all() {
+                    li {
+                        a hreflang=(other.tag()) lang=(other.tag())
+                          aria-current=[(other == visitor.language).then_some("true")]
+                          href=(format!("{}lang={}", visitor.place, other.tag())) { (other.language_name) }
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -66,7 +73,7 @@ pub fn storefront(app: &App, visitor: &Visitor, title: &str, query: &str, main: 
     let text = visitor.text();
     html! {
         (DOCTYPE)
-        html lang=(visitor.language.code()) {
+        html lang=(visitor.language.tag()) {
             (head(visitor, title, "/assets/shop.js"))
             body {
                 a class="skip" href="#main" { (text.skip) }
@@ -76,7 +83,7 @@ pub fn storefront(app: &App, visitor: &Visitor, title: &str, query: &str, main: 
                         (search_box(text, query))
                         div class="bar-tools" {
                             @if visitor.may_play { (switcher(app, visitor)) }
-                            (language_link(visitor))
+                            (language_switch(visitor))
                             button type="button" id="cart-open" {
                                 (text.cart) " "
                                 span id="cart-count" class="count-badge" hidden {}
@@ -97,7 +104,7 @@ pub fn storefront(app: &App, visitor: &Visitor, title: &str, query: &str, main: 
     }
 }
 
-fn search_box(text: &Text, query: &str) -> Markup {
+fn search_box(text: &Locale, query: &str) -> Markup {
     html! {
         form class="search" role="search" action="/" method="get" {
             label class="visually-hidden" for="q" { (text.search) }
@@ -157,7 +164,7 @@ fn liveliest(app: &App) -> Vec<(Id, String)> {
         .collect()
 }
 
-fn cart(text: &Text, customer: Option<&Id>) -> Markup {
+fn cart(text: &Locale, customer: Option<&Id>) -> Markup {
     html! {
         dialog id="cart" aria-labelledby="cart-title" {
             div class="panel-head" {
@@ -183,7 +190,7 @@ fn cart(text: &Text, customer: Option<&Id>) -> Markup {
     }
 }
 
-fn chat(text: &Text) -> Markup {
+fn chat(text: &Locale) -> Markup {
     html! {
         button type="button" id="chat-open" class="primary chat-open" aria-expanded="false" aria-controls="chat" {
             (PreEscaped(BUBBLE)) (text.chat)
@@ -226,7 +233,7 @@ pub fn console(visitor: &Visitor, current: &str, title: &str, content: Markup) -
     ];
     html! {
         (DOCTYPE)
-        html lang=(visitor.language.code()) {
+        html lang=(visitor.language.tag()) {
             (head(visitor, &format!("{title} · {}", text.console), "/assets/console.js"))
             body {
                 a class="skip" href="#main" { (text.skip) }
@@ -241,7 +248,7 @@ pub fn console(visitor: &Visitor, current: &str, title: &str, content: Markup) -
                         span class="spread" {}
                         div class="bar-tools" {
                             a class="button quiet" href="/" { (text.storefront) }
-                            (language_link(visitor))
+                            (language_switch(visitor))
                         }
                     }
                 }

@@ -7,7 +7,6 @@ use shop::Id;
 
 use super::cards::Card;
 use super::visitor::Visitor;
-use super::words;
 use crate::app::App;
 use crate::http::recommendations::recommend;
 
@@ -46,7 +45,7 @@ pub async fn cards(
                 reason: item
                     .reasons
                     .first()
-                    .map(|reason| words::of_suggestion(visitor.language, reason)),
+                    .map(|reason| reason.text(visitor.text())),
                 decision_id: Some(decision.decision_id.clone()),
                 position,
                 query: None,

@@ -9,7 +9,6 @@ mod lists;
 mod product;
 mod sign_in;
 mod storefront;
-mod text;
 mod tile;
 mod visitor;
 mod words;

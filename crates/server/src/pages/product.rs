@@ -14,12 +14,12 @@ use super::cards::{items, price, stars};
 use super::layout;
 use super::lists::{self, Scenario};
 use super::storefront::ROW;
-use super::text::Text;
 use super::tile::tile;
 use super::visitor::{Visitor, encode};
 use super::words;
 use crate::app::App;
 use crate::http::extract::Parameters;
+use locale::Locale;
 
 /// Reviews on the page.
 const SHOWN_REVIEWS: usize = 20;
@@ -72,7 +72,7 @@ fn missing(app: &App, visitor: Visitor) -> Response {
     response
 }
 
-fn crumbs(text: &Text, product: &Product) -> Markup {
+fn crumbs(text: &Locale, product: &Product) -> Markup {
     html! {
         nav class="crumbs" aria-label=(text.category) {
             a href="/" { (text.home) }
@@ -83,14 +83,14 @@ fn crumbs(text: &Text, product: &Product) -> Markup {
     }
 }
 
-fn facts(text: &Text, product: &Product) -> Markup {
+fn facts(text: &Locale, product: &Product) -> Markup {
     let orderable = product.availability.can_be_ordered();
     html! {
-        div lang=[product.language.as_deref()] {
-            h1 { (product.title) }
-            p { (stars(product)) }
-            p { (price(product.price, product.list_price)) }
-            @if let Some(description) = &product.description { p { (description) } }
+        div {
+            h1 lang=[product.language.as_deref()] { (product.title) }
+            p { (stars(text, product)) }
+            p { (price(text, product.price, product.list_price)) }
+            @if let Some(description) = &product.description { p lang=[product.language.as_deref()] { (description) } }
             dl class="facts" {
                 dt { (text.availability) }
                 dd {
@@ -99,7 +99,7 @@ fn facts(text: &Text, product: &Product) -> Markup {
                 }
                 @if let Some(brand) = &product.brand { dt { (text.brand) } dd { (brand) } }
                 @for (name, value) in &product.attributes {
-                    dt { (name) } dd { (attribute(value)) }
+                    dt lang=[product.language.as_deref()] { (name) } dd lang=[product.language.as_deref()] { (attribute(value)) }
                 }
             }
             div class="actions" {
@@ -142,7 +142,7 @@ async fn row(
     }
 }
 
-fn reviews(app: &App, snapshot: &Snapshot, text: &Text, product: &Id) -> Markup {
+fn reviews(app: &App, snapshot: &Snapshot, text: &Locale, product: &Id) -> Markup {
     let mut reviews: Vec<Arc<Review>> = snapshot
         .reviews_of
         .get(product)
@@ -154,7 +154,7 @@ fn reviews(app: &App, snapshot: &Snapshot, text: &Text, product: &Id) -> Markup 
     let loaded = app.loaded();
     html! {
         section {
-            div class="section-head" { h2 { (text.reviews) } span class="soft" { (reviews.len()) } }
+            div class="section-head" { h2 { (text.reviews) } span class="soft" { (text.integer(reviews.len() as i64)) } }
             @if reviews.is_empty() { p class="soft" { (text.no_reviews) } }
             @for review in reviews.iter().take(SHOWN_REVIEWS) {
                 article class="review" lang=[review.language.as_deref()] {
@@ -165,7 +165,7 @@ fn reviews(app: &App, snapshot: &Snapshot, text: &Text, product: &Id) -> Markup 
                         @if let Some(part) = &loaded.insight {
                             (words::polarity_badge(text, words::polarity_of(part, &review.id)))
                         }
-                        @if let Some(time) = review.time { span class="soft small" { " " (time.date()) } }
+                        @if let Some(time) = review.time { span class="soft small" { " " (text.date(time)) } }
                     }
                     @if let Some(title) = &review.title { strong { (title) } }
                     p { (review.text) }

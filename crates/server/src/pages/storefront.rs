@@ -14,12 +14,12 @@ use store::{Entry, NewEntry};
 use super::cards::{Card, items};
 use super::layout;
 use super::lists::{self, Scenario};
-use super::text::Text;
 use super::visitor::{Visitor, encode};
 use super::words;
 use crate::app::{App, now};
 use crate::http::extract::Parameters;
 use crate::http::search::search;
+use locale::Locale;
 
 /// Products on one page of results.
 const PAGE: usize = 24;
@@ -155,7 +155,7 @@ async fn row(app: &Arc<App>, visitor: &Visitor, scenario: Scenario, title: &str)
     }
 }
 
-fn results(text: &Text, looking: &Looking, found: &Decision<SearchResults>) -> Markup {
+fn results(text: &Locale, looking: &Looking, found: &Decision<SearchResults>) -> Markup {
     let results = &found.content;
     let cards: Vec<Card> = results
         .hits
@@ -180,7 +180,7 @@ fn results(text: &Text, looking: &Looking, found: &Decision<SearchResults>) -> M
                     @if looking.query.is_empty() { (text.browse) }
                     @else { "“" (looking.query) "”" }
                 }
-                span class="soft" { (results.total) " " (text.results) }
+                span class="soft" { (text.results(results.total)) }
                 @if let Some(corrected) = &results.corrected {
                     span { (text.corrected) " " strong { (corrected) } }
                 }
@@ -203,7 +203,7 @@ fn results(text: &Text, looking: &Looking, found: &Decision<SearchResults>) -> M
     }
 }
 
-fn categories(text: &Text, looking: &Looking, results: &SearchResults) -> Markup {
+fn categories(text: &Locale, looking: &Looking, results: &SearchResults) -> Markup {
     let facets = results
         .facets
         .get("category")

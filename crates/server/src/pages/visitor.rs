@@ -10,17 +10,20 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use locale::Locale;
 use maud::Markup;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 use shop::Id;
 
-use super::text::{COOKIE as LANGUAGE_COOKIE, Language, Text};
 use crate::app::App;
 use crate::config::Scope;
 use crate::http::authorise::{Caller, Identity, SESSION_COOKIE};
 use crate::http::cookies::{self, lasting};
+use crate::http::language::accepted_language;
 
+/// The cookie that remembers the language.
+const LANGUAGE_COOKIE: &str = "lang";
 const CUSTOMER_COOKIE: &str = "customer";
 
 /// What stands unchanged in a path or a query.
@@ -29,7 +32,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 /// Who looks at a page.
 pub struct Visitor {
     /// In which language.
-    pub language: Language,
+    pub language: &'static Locale,
     /// The visit: the name of the session whose token is in their cookie.
     pub session: Id,
     /// Whether they may play customers: who runs the shop, and everybody where
@@ -51,12 +54,12 @@ impl FromRequestParts<Arc<App>> for Visitor {
         let is_secure = identity.connection.is_secure;
         let query = parts.uri.query().unwrap_or_default();
         let chosen = query.split('&').find_map(|pair| pair.strip_prefix("lang="));
-        let language = Language::of(chosen, &parts.headers);
+        let language = language_of(chosen, &parts.headers);
         let mut cookies = Vec::new();
         if chosen.is_some() {
             cookies.extend(cookies::header_value(&lasting(
                 LANGUAGE_COOKIE,
-                language.code(),
+                language.tag(),
                 is_secure,
             )));
         }
@@ -77,6 +80,16 @@ impl FromRequestParts<Arc<App>> for Visitor {
             cookies,
         })
     }
+}
+
+/// What the visitor chose, else what their browser prefers, else English.
+fn language_of(chosen: Option<&str>, headers: &HeaderMap) -> &'static Locale {
+    let remembered = || cookies::read(headers, LANGUAGE_COOKIE).and_then(|tag| Locale::of(&tag));
+    chosen
+        .and_then(Locale::of)
+        .or_else(remembered)
+        .or_else(|| accepted_language(headers))
+        .unwrap_or_else(Locale::english)
 }
 
 fn played(headers: &HeaderMap) -> Option<Id> {
@@ -104,9 +117,9 @@ fn place(path: &str, query: &str) -> String {
 }
 
 impl Visitor {
-    /// The words of their language.
-    pub fn text(&self) -> &'static Text {
-        self.language.text()
+    /// The texts and formats of their language.
+    pub fn text(&self) -> &'static Locale {
+        self.language
     }
 
     /// The page with what their browser should remember.
@@ -168,6 +181,27 @@ mod tests {
     fn places() {
         assert_eq!(place("/", "lang=zh&q=a"), "/?q=a&");
         assert_eq!(encode("a b/绿.-_"), "a%20b%2F%E7%BB%BF.-_");
+    }
+
+    #[test]
+    fn the_language_that_was_chosen_or_preferred() {
+        let with = |name: header::HeaderName, value: &str| {
+            HeaderMap::from_iter([(name, value.parse().unwrap())])
+        };
+        let accepted = |value| with(header::ACCEPT_LANGUAGE, value);
+        for (chosen, headers, expected) in [
+            (Some("zh"), HeaderMap::new(), "zh"),
+            (Some("de-AT"), HeaderMap::new(), "de"),
+            (Some("xx"), HeaderMap::new(), "en"),
+            (None, with(header::COOKIE, "a=b; lang=es"), "es"),
+            (None, accepted("de-CH,de;q=0.9,en;q=0.8"), "de"),
+            (None, accepted("fr,zh;q=0.4,en-GB;q=0.8"), "en"),
+            (None, accepted(";;;q=x"), "en"),
+            (Some("en"), with(header::COOKIE, "lang=zh"), "en"),
+        ] {
+            let found = language_of(chosen, &headers).tag();
+            assert_eq!(found, expected, "{chosen:?} {headers:?}");
+        }
     }
 
     #[test]

@@ -5,11 +5,11 @@ use maud::{Markup, html};
 use serve::search::Reason;
 use shop::Id;
 
-use super::text::{Language, Text};
 use crate::app::InsightPart;
+use locale::Locale;
 
 /// Why a search shows a product.
-pub fn of_reason(text: &Text, reason: &Reason) -> String {
+pub fn of_reason(text: &Locale, reason: &Reason) -> String {
     match reason {
         Reason::Words { field, words } => {
             let field = serde_json::to_value(field).ok();
@@ -29,7 +29,7 @@ pub fn of_reason(text: &Text, reason: &Reason) -> String {
 }
 
 /// The same for the storefront, where only what tells something is said.
-pub fn telling(text: &Text, reason: &Reason) -> Option<String> {
+pub fn telling(text: &Locale, reason: &Reason) -> Option<String> {
     match reason {
         Reason::Chosen { .. } | Reason::Taste { .. } => Some(of_reason(text, reason)),
         Reason::Words { .. }
@@ -40,21 +40,13 @@ pub fn telling(text: &Text, reason: &Reason) -> Option<String> {
     }
 }
 
-/// Why a recommendation is there.
-pub fn of_suggestion(language: Language, reason: &serve::recommend::Reason) -> String {
-    match language {
-        Language::English => reason.text_en.clone(),
-        Language::Chinese => reason.text_zh.clone(),
-    }
-}
-
 /// How a review feels, if the model has read it.
 pub fn polarity_of(part: &InsightPart, review: &Id) -> Option<Polarity> {
     part.scores.get(review).map(|scored| scored.polarity)
 }
 
 /// A polarity as a badge.
-pub fn polarity_badge(text: &Text, polarity: Option<Polarity>) -> Markup {
+pub fn polarity_badge(text: &Locale, polarity: Option<Polarity>) -> Markup {
     let (class, word) = match polarity {
         Some(Polarity::Positive) => ("badge good", text.positive),
         Some(Polarity::Neutral) => ("badge", text.neutral),

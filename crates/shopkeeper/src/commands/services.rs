@@ -232,7 +232,7 @@ pub async fn recommend(setting: &Setting, arguments: &RecommendArguments) -> any
         let reasons: Vec<_> = item
             .reasons
             .iter()
-            .map(|reason| reason.text_en.clone())
+            .map(|reason| reason.text.clone())
             .collect();
         shown.add_row([
             item.id.to_string(),

@@ -244,14 +244,27 @@ async fn a_new_product_is_found() {
 }
 
 #[tokio::test]
-async fn pages_in_both_languages() {
+async fn pages_in_every_language() {
     let shop = Shop::open(&[]).await;
     for (path, words) in [
         ("/?lang=en", "What are you looking for?"),
         ("/?lang=zh", "想找点什么"),
+        ("/?lang=de", "Wonach suchen Sie?"),
+        ("/?lang=de-AT", "<html lang=\"de\">"),
+        ("/?lang=es", "¿Qué estás buscando?"),
+        ("/?lang=es", "href=\"/?lang=de\""),
+        ("/?lang=fr", "<html lang=\"en\">"),
+        ("/?q=kettle&lang=de", "Ergebnisse"),
         ("/?q=kettle&lang=en", "Red"),
+        ("/products/p1?lang=de", "In den Warenkorb"),
+        ("/products/p1?lang=de", "25,00\u{a0}$"),
+        ("/products/p1?lang=es", "25,00\u{a0}US$"),
+        ("/products/p1?lang=zh", "US$25.00"),
+        ("/products/p1?lang=en", "$25.00"),
         ("/products/p1?lang=zh", "加入购物车"),
         ("/console?lang=en", "The loop"),
+        ("/console?lang=de", "Der Kreislauf"),
+        ("/console?lang=es", "El ciclo"),
         ("/console/search?q=kettle", "kettle"),
         ("/console/conversations", "<main"),
         ("/console/models", "<main"),

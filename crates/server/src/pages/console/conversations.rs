@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::http::conversations::latest;
 use crate::pages::chart::shortened;
 use crate::pages::layout;
-use crate::pages::text::Text;
 use crate::pages::visitor::{Visitor, encode};
+use locale::Locale;
 
 const PATH: &str = "/console/conversations";
 
@@ -25,7 +25,7 @@ pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
             div class="pane scroll" {
                 table {
                     thead { tr { th { (text.time) } th { (text.customer) } th { (text.messages) } th { (text.intent) } th class="number" { "#" } } }
-                    tbody { @for conversation in &conversations { (row(conversation)) } }
+                    tbody { @for conversation in &conversations { (row(text, conversation)) } }
                 }
             }
         }
@@ -34,7 +34,7 @@ pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     visitor.respond(page)
 }
 
-fn row(conversation: &Conversation) -> Markup {
+fn row(text: &Locale, conversation: &Conversation) -> Markup {
     let first = conversation
         .messages
         .iter()
@@ -46,7 +46,7 @@ fn row(conversation: &Conversation) -> Markup {
         .max();
     html! {
         tr {
-            td class="soft" { (time.map(|time| time.date()).unwrap_or_default()) }
+            td class="soft" { (time.map(|time| text.date(time)).unwrap_or_default()) }
             td { (conversation.customer_id.as_ref().map_or("–", Id::as_str)) }
             td {
                 a href=(format!("{PATH}/{}", encode(conversation.id.as_str()))) {
@@ -86,7 +86,7 @@ pub async fn one(
 }
 
 /// What was said.
-pub(super) fn turns(text: &Text, conversation: &Conversation) -> Markup {
+pub(super) fn turns(text: &Locale, conversation: &Conversation) -> Markup {
     html! {
         div class="pane log" {
             @for message in &conversation.messages {

@@ -12,8 +12,8 @@ use crate::http::answer::look;
 use crate::http::curation::{SearchAnswer, side_by_side};
 use crate::http::extract::Parameters;
 use crate::pages::layout;
-use crate::pages::text::Text;
 use crate::pages::visitor::{Visitor, encode};
+use locale::Locale;
 
 /// How many hits stand side by side.
 const COMPARED: usize = 8;
@@ -75,7 +75,7 @@ pub async fn page(
     visitor.respond(page)
 }
 
-fn comparison(text: &Text, before: &SearchAnswer, after: &SearchAnswer) -> Markup {
+fn comparison(text: &Locale, before: &SearchAnswer, after: &SearchAnswer) -> Markup {
     html! {
         div class="panes" {
             (side(text.without_rules, before, &[]))
@@ -108,7 +108,7 @@ fn side(title: &str, answer: &SearchAnswer, before: &[&Id]) -> Markup {
     }
 }
 
-fn rules<'a>(text: &Text, rules: impl Iterator<Item = &'a SearchRule>) -> Markup {
+fn rules<'a>(text: &Locale, rules: impl Iterator<Item = &'a SearchRule>) -> Markup {
     let rules: Vec<&SearchRule> = rules.collect();
     html! {
         @if rules.is_empty() { p class="soft" { (text.nothing_yet) } }
@@ -121,7 +121,7 @@ fn rules<'a>(text: &Text, rules: impl Iterator<Item = &'a SearchRule>) -> Markup
     }
 }
 
-fn rule_row(text: &Text, rule: &SearchRule) -> Markup {
+fn rule_row(text: &Locale, rule: &SearchRule) -> Markup {
     let mut other = rule.clone();
     other.enabled = !rule.enabled;
     let name = if rule.name.is_empty() {
@@ -145,7 +145,7 @@ fn rule_row(text: &Text, rule: &SearchRule) -> Markup {
     }
 }
 
-fn condition(text: &Text, rule: &SearchRule) -> Markup {
+fn condition(text: &Locale, rule: &SearchRule) -> Markup {
     let when = &rule.when;
     let how = match when.matches {
         QueryMatch::Is => text.rule_is,
@@ -164,7 +164,7 @@ fn condition(text: &Text, rule: &SearchRule) -> Markup {
     }
 }
 
-fn effects(text: &Text, rule: &SearchRule) -> Vec<String> {
+fn effects(text: &Locale, rule: &SearchRule) -> Vec<String> {
     let then = &rule.then;
     let written = |filter: &Filter| json!(filter_parts(filter)).to_string();
     let mut lines = Vec::new();
@@ -204,7 +204,7 @@ fn filter_parts(filter: &Filter) -> serde_json::Value {
     parts
 }
 
-fn rule_form(text: &Text, query: &str) -> Markup {
+fn rule_form(text: &Locale, query: &str) -> Markup {
     let field = |name: &str, label: &str, kind: &str| {
         html! { p { label for=(format!("rule-{name}")) { (label) } br; input id=(format!("rule-{name}")) name=(name) type=(kind) maxlength="500"; } }
     };
@@ -239,7 +239,7 @@ fn rule_form(text: &Text, query: &str) -> Markup {
     }
 }
 
-fn gap_table(text: &Text, gaps: &[ZeroResultQuery]) -> Markup {
+fn gap_table(text: &Locale, gaps: &[ZeroResultQuery]) -> Markup {
     html! {
         @if gaps.is_empty() { p class="soft" { (text.nothing_yet) } }
         @else {
@@ -251,7 +251,7 @@ fn gap_table(text: &Text, gaps: &[ZeroResultQuery]) -> Markup {
     }
 }
 
-fn gap_row(text: &Text, gap: &ZeroResultQuery) -> Markup {
+fn gap_row(text: &Locale, gap: &ZeroResultQuery) -> Markup {
     html! {
         tr {
             td { a href=(format!("/console/search?q={}", encode(&gap.query))) { (gap.query) } }
@@ -270,7 +270,7 @@ fn gap_row(text: &Text, gap: &ZeroResultQuery) -> Markup {
     }
 }
 
-fn synonym_list<'a>(text: &Text, all: impl Iterator<Item = &'a Synonyms>) -> Markup {
+fn synonym_list<'a>(text: &Locale, all: impl Iterator<Item = &'a Synonyms>) -> Markup {
     html! {
         ul class="plain" {
             @for one in all {

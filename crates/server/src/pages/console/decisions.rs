@@ -12,9 +12,9 @@ use super::live::short;
 use super::stages;
 use crate::app::App;
 use crate::http::decisions::latest;
-use crate::pages::text::Language;
 use crate::pages::visitor::{Visitor, encode};
 use crate::pages::{layout, words};
+use locale::Locale;
 
 const PATH: &str = "/console/decisions";
 
@@ -29,7 +29,7 @@ pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
             div class="pane scroll" {
                 table {
                     thead { tr { th { (text.time) } th { (text.service) } th { (text.request) } th { (text.who) } th class="number" { (text.shown) } } }
-                    tbody { @for decision in &decisions { (row(decision)) } }
+                    tbody { @for decision in &decisions { (row(text, decision)) } }
                 }
             }
         }
@@ -38,26 +38,16 @@ pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     visitor.respond(page)
 }
 
-fn row(decision: &DecisionRecord) -> Markup {
+fn row(text: &Locale, decision: &DecisionRecord) -> Markup {
     html! {
         tr {
-            td class="soft small" { (clock(decision)) }
+            td class="soft small" { (text.date_time(decision.time)) }
             td { (decision.service.name()) }
             td { a href=(format!("{PATH}/{}", encode(decision.id.as_str()))) { (asked(decision)) } }
             td { (decision.customer_id.as_ref().map_or("–", Id::as_str)) }
             td class="number" { (decision.shown.len()) }
         }
     }
-}
-
-fn clock(decision: &DecisionRecord) -> String {
-    decision
-        .time
-        .to_string()
-        .chars()
-        .take(19)
-        .collect::<String>()
-        .replace('T', " ")
 }
 
 /// The request in a few words.
@@ -91,7 +81,7 @@ pub async fn one(
     let content = html! {
         p { a href=(PATH) { "← " (text.decisions) } }
         @match &decision {
-            Some(decision) => (explained(visitor.language, &snapshot, decision)),
+            Some(decision) => (explained(text, &snapshot, decision)),
             None => p class="empty" { (text.nothing_yet) },
         }
     };
@@ -103,8 +93,7 @@ pub async fn one(
     response
 }
 
-fn explained(language: Language, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
-    let text = language.text();
+fn explained(text: &Locale, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
     let explanation = &decision.explanation;
     let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
     let thumbs = snapshot
@@ -114,7 +103,7 @@ fn explained(language: Language, snapshot: &Snapshot, decision: &DecisionRecord)
         .unwrap_or_default();
     html! {
         dl class="facts" {
-            dt { (text.time) } dd { (clock(decision)) }
+            dt { (text.time) } dd { (text.date_time(decision.time)) }
             dt { (text.service) } dd { (decision.service.name()) }
             dt { (text.customer) } dd { (decision.customer_id.as_ref().map_or("–", Id::as_str)) }
             dt { (text.models) } dd {
@@ -130,7 +119,7 @@ fn explained(language: Language, snapshot: &Snapshot, decision: &DecisionRecord)
             h2 { (text.role_agent) }
             p { (answer) }
         }
-        @if !decision.shown.is_empty() { (shown_products(language, snapshot, decision)) }
+        @if !decision.shown.is_empty() { (shown_products(text, snapshot, decision)) }
         @if let Some(citations) = explanation["citations"].as_array() {
             h2 { (text.source) }
             @for citation in citations {
@@ -143,8 +132,7 @@ fn explained(language: Language, snapshot: &Snapshot, decision: &DecisionRecord)
     }
 }
 
-fn shown_products(language: Language, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
-    let text = language.text();
+fn shown_products(text: &Locale, snapshot: &Snapshot, decision: &DecisionRecord) -> Markup {
     let reasons = decision.explanation["reasons"].as_array();
     let reason_of = |id: &Id| {
         reasons?
@@ -167,7 +155,7 @@ fn shown_products(language: Language, snapshot: &Snapshot, decision: &DecisionRe
                                     (snapshot.catalogue.by_id(id).map_or(id.as_str(), |product| product.title.as_str()))
                                 }
                             }
-                            td class="small" { (reasons_in_words(language, &reason["reasons"])) }
+                            td class="small" { (reasons_in_words(text, &reason["reasons"])) }
                             td class="number" { (format!("{:.3}", reason["score"].as_f64().unwrap_or_default())) }
                         }
                     }
@@ -177,16 +165,14 @@ fn shown_products(language: Language, snapshot: &Snapshot, decision: &DecisionRe
     }
 }
 
-/// Reasons as the record keeps them: those of recommendations bring their own
-/// words, those of a search name what was found where.
-fn reasons_in_words(language: Language, reasons: &Value) -> String {
-    let own = format!("text_{}", language.code());
+/// Reasons as the record keeps them: of a recommendation or of a search.
+fn reasons_in_words(text: &Locale, reasons: &Value) -> String {
     let one = |reason: &Value| {
-        if let Some(words) = reason[&own].as_str() {
-            return words.to_owned();
+        if let Ok(reason) = serde_json::from_value::<serve::recommend::Reason>(reason.clone()) {
+            return reason.text(text);
         }
         match serde_json::from_value(reason.clone()) {
-            Ok(reason) => words::of_reason(language.text(), &reason),
+            Ok(reason) => words::of_reason(text, &reason),
             Err(_) => reason.to_string(),
         }
     };

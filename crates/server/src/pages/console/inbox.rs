@@ -17,8 +17,8 @@ use crate::http::inbox::{notes_of, state_of, waiting_since, with_people};
 use crate::http::resolution::Resolution;
 use crate::pages::chart::shortened;
 use crate::pages::layout;
-use crate::pages::text::Text;
 use crate::pages::visitor::{Visitor, encode};
+use locale::Locale;
 
 const PATH: &str = "/console/inbox";
 /// More than these are shown once some are decided upon.
@@ -53,13 +53,13 @@ pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
 }
 
 /// How conversations ended: what was resolved beside what was merely contained.
-fn ended(text: &Text, counted: &Resolution) -> Markup {
+fn ended(text: &Locale, counted: &Resolution) -> Markup {
     let of = |part: u64, whole: u64| match whole {
         0 => "–".to_owned(),
         _ => format!("{part} / {whole}"),
     };
     let rating = counted.rating.map_or("–".to_owned(), |mean| {
-        format!("{mean:.1} ({})", counted.rated)
+        format!("{} ({})", text.decimal(mean, 1), counted.rated)
     });
     let rows = [
         (text.contained, of(counted.contained, counted.conversations)),
@@ -94,7 +94,7 @@ fn last_words(conversation: &Conversation) -> &str {
         .unwrap_or("…")
 }
 
-fn state(text: &Text, conversation: &Conversation) -> Markup {
+fn state(text: &Locale, conversation: &Conversation) -> Markup {
     match state_of(conversation) {
         "waiting" => html! { span class="badge warm" { (text.state_waiting) } },
         "person" => html! { span class="badge good" { (text.state_person) } },
@@ -102,7 +102,7 @@ fn state(text: &Text, conversation: &Conversation) -> Markup {
     }
 }
 
-fn row(text: &Text, conversation: &Conversation) -> Markup {
+fn row(text: &Locale, conversation: &Conversation) -> Markup {
     let since = waiting_since(conversation);
     html! {
         tr {
@@ -155,7 +155,7 @@ fn api(conversation: &Conversation, deed: &str) -> String {
 }
 
 /// Take over, answer, give back.
-fn desk(text: &Text, conversation: &Conversation) -> Markup {
+fn desk(text: &Locale, conversation: &Conversation) -> Markup {
     let with_person = state_of(conversation) == "person";
     html! {
         div class="pane" {
@@ -181,7 +181,7 @@ fn desk(text: &Text, conversation: &Conversation) -> Markup {
     }
 }
 
-fn notes(text: &Text, conversation: &Conversation) -> Markup {
+fn notes(text: &Locale, conversation: &Conversation) -> Markup {
     html! {
         div class="pane" {
             h2 { (text.notes) }
@@ -196,7 +196,7 @@ fn notes(text: &Text, conversation: &Conversation) -> Markup {
 }
 
 /// A new answer or a change, to be edited, accepted or rejected.
-fn proposed(text: &Text, improvement: &Improvement) -> Markup {
+fn proposed(text: &Locale, improvement: &Improvement) -> Markup {
     let send = format!(
         "/v1/conversations/{}/improvement",
         encode(improvement.conversation.as_str())

@@ -11,8 +11,8 @@ use crate::http::extract::Parameters;
 use crate::http::insights::insights;
 use crate::pages::chart::{Share, bars, stacked_columns};
 use crate::pages::layout;
-use crate::pages::text::Text;
 use crate::pages::visitor::Visitor;
+use locale::Locale;
 
 /// Colours of the polarities: apart from each other also in grey.
 const POSITIVE: &str = "#2f9e77";
@@ -45,7 +45,7 @@ pub async fn page(
     visitor.respond(page)
 }
 
-fn content(text: &Text, found: &Insights) -> Markup {
+fn content(text: &Locale, found: &Insights) -> Markup {
     let weeks: Vec<_> = found
         .by_week
         .iter()
@@ -59,7 +59,7 @@ fn content(text: &Text, found: &Insights) -> Markup {
         .collect();
     html! {
         p class="legend" {
-            strong { (found.reviews) " " (text.reviews) }
+            strong { (text.reviews_counted(found.reviews)) }
             (key(POSITIVE, text.positive, found.feelings.positive.to_string()))
             (key(NEUTRAL, text.neutral, found.feelings.neutral.to_string()))
             (key(NEGATIVE, text.negative, found.feelings.negative.to_string()))
@@ -103,16 +103,16 @@ fn shares(feelings: &Feelings) -> Vec<Share> {
     .collect()
 }
 
-fn quotes(text: &Text, found: &Insights) -> Markup {
+fn quotes(text: &Locale, found: &Insights) -> Markup {
     html! {
         @for theme in found.themes.iter().take(SHOWN_THEMES) {
             article class="pane" {
                 h3 lang=(theme.language) {
                     (theme.name) " "
-                    span class="soft small" { (theme.count) " " (text.mentions) } " "
+                    span class="soft small" { (text.mentions(theme.count)) } " "
                     @match theme.trend.direction {
-                        Direction::Rising => span class="badge warm" { "↗ " (format!("×{:.1}", theme.trend.ratio)) },
-                        Direction::Falling => span class="badge" { "↘ " (format!("×{:.1}", theme.trend.ratio)) },
+                        Direction::Rising => span class="badge warm" { "↗ " (format!("×{}", text.decimal(theme.trend.ratio, 1))) },
+                        Direction::Falling => span class="badge" { "↘ " (format!("×{}", text.decimal(theme.trend.ratio, 1))) },
                         Direction::Steady | Direction::Unknown => {},
                     }
                 }
@@ -125,7 +125,7 @@ fn quotes(text: &Text, found: &Insights) -> Markup {
 }
 
 /// What is complained about clearly more than before.
-fn alerts(text: &Text, found: &Insights) -> Markup {
+fn alerts(text: &Locale, found: &Insights) -> Markup {
     html! {
         @if !found.alerts.is_empty() {
             section {
@@ -135,7 +135,7 @@ fn alerts(text: &Text, found: &Insights) -> Markup {
                         article class="pane" {
                             h3 lang=(theme.language) {
                                 (theme.name) " "
-                                span class="badge bad" { "↗ " (format!("×{:.1}", theme.complaints.ratio)) }
+                                span class="badge bad" { "↗ " (format!("×{}", text.decimal(theme.complaints.ratio, 1))) }
                             }
                             @for quote in theme.quotes.iter().filter(|quote| quote.polarity == Polarity::Negative).take(SHOWN_QUOTES) {
                                 blockquote lang=(theme.language) { (quote.text) }

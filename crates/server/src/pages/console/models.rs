@@ -10,8 +10,8 @@ use store::{Outcomes, Snapshot};
 use super::live::short;
 use crate::app::App;
 use crate::pages::layout;
-use crate::pages::text::Text;
 use crate::pages::visitor::Visitor;
+use locale::Locale;
 
 /// `GET /console/models`.
 pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
@@ -25,7 +25,7 @@ pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     visitor.respond(page)
 }
 
-fn section(text: &Text, snapshot: &Snapshot, service: Service) -> Markup {
+fn section(text: &Locale, snapshot: &Snapshot, service: Service) -> Markup {
     let versions: Vec<_> = snapshot
         .trained
         .iter()
@@ -55,7 +55,7 @@ fn section(text: &Text, snapshot: &Snapshot, service: Service) -> Markup {
 }
 
 fn version_pane(
-    text: &Text,
+    text: &Locale,
     snapshot: &Snapshot,
     service: Service,
     version: &str,
@@ -115,18 +115,18 @@ fn figure(value: f64) -> String {
     }
 }
 
-fn outcome_line(text: &Text, outcomes: &Outcomes) -> Markup {
+fn outcome_line(text: &Locale, outcomes: &Outcomes) -> Markup {
     let parts = [
-        (outcomes.decisions, text.answers_given),
-        (outcomes.clicks, text.clicks),
-        (outcomes.carts, text.carts),
-        (outcomes.purchases, text.purchases),
-        (outcomes.thumbs_up, text.thumbs_up),
-        (outcomes.thumbs_down, text.thumbs_down),
+        text.answers_counted(outcomes.decisions),
+        text.clicks_counted(outcomes.clicks),
+        text.carts_counted(outcomes.carts),
+        text.purchases_counted(outcomes.purchases),
+        text.thumbs_up_counted(outcomes.thumbs_up),
+        text.thumbs_down_counted(outcomes.thumbs_down),
     ];
     html! {
         p class="small soft" {
-            @for (count, name) in parts { strong { (count) } " " (name) "  " }
+            (parts.join(" · "))
         }
     }
 }

@@ -6,10 +6,9 @@ use maud::{Markup, html};
 use shop::{CouponState, Discount};
 
 use crate::app::App;
-use crate::pages::cards::shown;
 use crate::pages::layout;
-use crate::pages::text::Text;
 use crate::pages::visitor::Visitor;
+use locale::Locale;
 
 /// `GET /console/offers`.
 pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
@@ -22,7 +21,7 @@ pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     visitor.respond(page)
 }
 
-fn content(text: &Text, coupons: &[CouponState]) -> Markup {
+fn content(text: &Locale, coupons: &[CouponState]) -> Markup {
     html! {
         div class="panes" {
             section class="pane scroll" {
@@ -31,7 +30,7 @@ fn content(text: &Text, coupons: &[CouponState]) -> Markup {
                 @else {
                     table {
                         thead { tr { th { (text.code) } th { (text.discount) } th class="number" { (text.redeemed) } th class="number" { (text.limit) } th class="number" { (text.limit_per_customer) } } }
-                        tbody { @for state in coupons { (row(state)) } }
+                        tbody { @for state in coupons { (row(text, state)) } }
                     }
                 }
             }
@@ -49,19 +48,23 @@ fn content(text: &Text, coupons: &[CouponState]) -> Markup {
     }
 }
 
-fn row(state: &CouponState) -> Markup {
+fn row(text: &Locale, state: &CouponState) -> Markup {
     let coupon = &state.coupon;
-    let limit =
-        |limit: Option<u64>| limit.map_or_else(|| "∞".to_owned(), |limit| limit.to_string());
+    let limit = |limit: Option<u64>| {
+        limit.map_or_else(
+            || "∞".to_owned(),
+            |limit| text.integer(i64::try_from(limit).unwrap_or(i64::MAX)),
+        )
+    };
     html! {
         tr {
             td { code { (coupon.code) } }
             td {
                 @match &coupon.discount {
-                    Discount::Percent { basis_points, .. } => (format!("{} %", f64::from(*basis_points) / 100.0)),
-                    Discount::Amount { off } => (shown(*off)),
+                    Discount::Percent { basis_points, .. } => (text.share(text.decimal(f64::from(*basis_points) / 100.0, if basis_points % 100 == 0 { 0 } else { 2 }))),
+                    Discount::Amount { off } => (text.money(*off)),
                 }
-                @if let Some(minimum) = coupon.minimum { div class="soft small" { "≥ " (shown(minimum)) } }
+                @if let Some(minimum) = coupon.minimum { div class="soft small" { "≥ " (text.money(minimum)) } }
             }
             td class="number" { (state.redeemed) }
             td class="number" { (limit(coupon.limit)) }

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 use super::live::Figures;
 use crate::app::App;
 use crate::pages::layout;
-use crate::pages::text::Text;
 use crate::pages::visitor::Visitor;
+use locale::Locale;
 
 /// A figure that the page renews: its path in [`Figures`], its name, its value.
 struct Live<'a>(String, &'a str, String);
@@ -21,10 +21,11 @@ pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     visitor.respond(page)
 }
 
-fn content(text: &Text, figures: &Figures) -> Markup {
+fn content(text: &Locale, figures: &Figures) -> Markup {
+    let whole = |number: u64| text.integer(i64::try_from(number).unwrap_or(i64::MAX));
     let record = |path: &'static str, name| {
         let value = figures.records.get(path).copied().unwrap_or_default();
-        Live(format!("records.{path}"), name, value.to_string())
+        Live(format!("records.{path}"), name, whole(value))
     };
     let data = [
         record("products", text.products),
@@ -44,9 +45,9 @@ fn content(text: &Text, figures: &Figures) -> Markup {
     let answers = figures
         .decisions
         .iter()
-        .map(|(service, count)| Live(format!("decisions.{service}"), service, count.to_string()));
+        .map(|(service, count)| Live(format!("decisions.{service}"), service, whole(*count)));
     let outcome =
-        |path: &str, name, value: u64| Live(format!("outcomes.{path}"), name, value.to_string());
+        |path: &str, name, value: u64| Live(format!("outcomes.{path}"), name, whole(value));
     let feedback = [
         outcome("clicks", text.clicks, figures.outcomes.clicks),
         outcome("carts", text.carts, figures.outcomes.carts),
@@ -61,11 +62,11 @@ fn content(text: &Text, figures: &Figures) -> Markup {
     html! {
         p class="soft" { (text.overview_about) }
         ol class="loop" {
-            (station(text.data, "sequence", figures.sequence, text.log_entries, data))
-            (station(text.corpus, "texts", figures.texts, text.texts_to_learn_from, corpus))
-            (station(text.training, "trained", figures.trained as u64, text.versions_trained, serving))
-            (station(text.service, "answers", figures.answers, text.answers_given, answers))
-            (station(text.feedback, "feedback", figures.feedback, text.events_received, feedback))
+            (station(text.data, "sequence", whole(figures.sequence), text.log_entries, data))
+            (station(text.corpus, "texts", whole(figures.texts), text.texts_to_learn_from, corpus))
+            (station(text.training, "trained", whole(figures.trained as u64), text.versions_trained, serving))
+            (station(text.service, "answers", whole(figures.answers), text.answers_given, answers))
+            (station(text.feedback, "feedback", whole(figures.feedback), text.events_received, feedback))
         }
         p class="back" { (text.loop_back) }
         div class="panes" {
@@ -79,7 +80,7 @@ fn content(text: &Text, figures: &Figures) -> Markup {
                 table {
                     tbody {
                         @for (name, count) in &figures.events {
-                            tr { td { code { (name) } } td class="number" data-live=(format!("events.{name}")) { (count) } }
+                            tr { td { code { (name) } } td class="number" data-live=(format!("events.{name}")) { (whole(*count)) } }
                         }
                     }
                 }
@@ -91,7 +92,7 @@ fn content(text: &Text, figures: &Figures) -> Markup {
 fn station<'a>(
     title: &str,
     path: &str,
-    figure: u64,
+    figure: String,
     unit: &str,
     rows: impl IntoIterator<Item = Live<'a>>,
 ) -> Markup {

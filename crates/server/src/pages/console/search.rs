@@ -10,9 +10,9 @@ use super::stages;
 use crate::app::App;
 use crate::http::extract::Parameters;
 use crate::http::search::search;
-use crate::pages::text::Text;
 use crate::pages::visitor::{Visitor, encode};
 use crate::pages::{layout, words};
+use locale::Locale;
 
 /// `GET /console/search`: what a search answers, and why.
 pub async fn page(
@@ -48,11 +48,11 @@ pub async fn page(
     visitor.respond(page)
 }
 
-fn results(text: &Text, found: &Decision<SearchResults>) -> Markup {
+fn results(text: &Locale, found: &Decision<SearchResults>) -> Markup {
     let results = &found.content;
     html! {
         p class="soft" {
-            (results.total) " " (text.results) " · "
+            (text.results(results.total)) " · "
             a href=(format!("/console/decisions/{}", encode(found.decision_id.as_str()))) { (text.why_title) }
         }
         (stages(&found.stages))
@@ -67,7 +67,7 @@ fn results(text: &Text, found: &Decision<SearchResults>) -> Markup {
     }
 }
 
-fn row(text: &Text, place: usize, hit: &Hit) -> Markup {
+fn row(text: &Locale, place: usize, hit: &Hit) -> Markup {
     let title = hit.highlight.get(&corpus::search::Field::Title);
     html! {
         tr {

@@ -1,0 +1,289 @@
+# Everything that depends on English. Adding a language is adding a file like
+# this one, named by its language tag; CONTRIBUTING.md says how. Fluent syntax:
+# https://projectfluent.org/fluent/guide
+
+## This language
+
+language-name = English
+choose-language = Language
+# An amount with the sign or code of its currency.
+price = { $symbol }{ $amount }
+share = { $number }%
+# Signs of currencies (CLDR); others show their code.
+currency-signs = USD $ · EUR € · GBP £ · JPY ¥ · CNY CN¥ · INR ₹ · KRW ₩ · BRL R$ · CAD CA$ · AUD A$ · MXN MX$ · HKD HK$ · TWD NT$ · NZD NZ$ · ILS ₪ · VND ₫
+shop-name = The Shop
+
+## Storefront
+
+skip = Skip to the content
+search = Search
+search-placeholder = What are you looking for?
+all = All
+for-you = For you
+trending = Trending now
+browse = Browse
+similar = Similar products
+bought-together = Often bought together
+reviews = Reviews
+reviews-counted = { $count ->
+    [one] { $count } review
+   *[other] { $count } reviews
+}
+no-reviews = Nobody has written about this yet.
+add-to-cart = Add to cart
+added = In your cart
+hide = Not for me
+hidden = You will not see this again
+wishlist = Remember
+remembered = Remembered
+customer = Customer
+anonymous = Not signed in
+choose = Choose
+cart = Cart
+checkout = Buy
+close = Close
+coupon = Coupon
+apply = Apply
+discount = Discount
+total = Total
+points = Points
+no-results = Nothing fits. Try another word or remove a filter.
+nearest = No product has all of this. The nearest:
+corrected = Showing results for
+results = { $count ->
+    [one] { $count } result
+   *[other] { $count } results
+}
+brand = Brand
+category = Category
+availability = Availability
+in-stock = In stock
+out-of-stock = Not available
+not-found = There is no such page.
+home = To the shop
+related = Related searches
+reason-title = The title is what you typed
+reason-popular = Popular
+reason-chosen = Often chosen for this search
+reason-taste = Like what you looked at
+positive = positive
+neutral = neutral
+negative = negative
+
+## Chat
+
+chat = Ask us
+chat-hello = Hello! Ask about orders, returns, delivery or a product. Answers cite the shop's own documents.
+chat-placeholder = Your question
+send = Send
+starter-return = What is the return policy?
+starter-delivery = How long does delivery take?
+starter-order = Where is my order?
+source = Source
+
+## Console
+
+console = Console
+storefront = Storefront
+overview = Overview
+conversations = Conversations
+inbox = Inbox
+insight = Insight
+models = Models
+offers = Offers
+decisions = Decisions
+documentation = HTTP
+nothing-yet = Nothing yet.
+sign-in = Sign in
+admin-key = Admin key
+wrong-key = This key does not open the console.
+customers = customers
+orders = orders
+products = products
+documents = documents
+product = Product
+time = Time
+who = Who
+messages = Messages
+role-customer = Customer
+role-agent = Shop
+role-tool = Tool
+intent = Intent
+state = State
+
+## Console: overview
+
+overview-title = The loop
+overview-about = What customers do becomes data; data becomes a corpus; the corpus trains the models; the models answer; the answers bring new feedback.
+loop-back = ↺ feedback is data again
+data = Data
+corpus = Corpus
+training = Training
+service = Service
+feedback = Feedback
+log-entries = log entries
+texts-to-learn-from = texts to learn from
+versions-trained = versions trained
+answers-given = answers given
+events-received = events received
+train-now = Train again
+clicks = clicks
+carts = carts
+purchases = purchases
+thumbs-up = thumbs up
+thumbs-down = thumbs down
+
+## Console: inbox and conversations
+
+nobody-waits = Nobody waits for a person.
+waits-since = Since
+state-waiting = waiting
+state-person = with a person
+state-assistant = with the assistant
+take-over = Take over
+take-about = The assistant is silent from the moment you take over.
+give-back = Give back to the assistant
+your-reply = Your reply
+suggest = Suggest a reply
+suggest-about = The suggestion is what the assistant would say. Change it as you like; it is sent when you press Send.
+notes = Notes
+new-note = New note (the customer never sees it)
+add-note = Add note
+improvements = What replies could teach
+how-ended = How conversations ended
+contained = no person touched
+said-resolved = the customer called resolved
+not-reopened = of these not reopened
+truly-resolved = of these still so in the records
+mean-rating = rating of customers
+improvements-about = Where a person answered what the assistant could not, or corrected it. Nothing is used before you accept it.
+would-replace = Would replace, in
+question = Question
+answer = Answer
+accept = Accept
+reject = Reject
+resolved = resolved
+
+## Console: search
+
+search-preview = Search preview
+curation = Search rules
+rule = Rule
+when = When
+then = Then
+any-query = every search
+rule-is = is
+rule-contains = contains
+rule-begins = begins with
+pin = Pin to position
+pin-product = Product id to pin
+hide-products = Product ids to hide, with commas
+boost-filter = Bring forward what is (filter)
+only-filter = Show only (filter)
+redirect = Redirect to
+banner = Banner
+from-time = From
+until-time = Until
+keep-rule = Keep rule
+turn-off = Turn off
+turn-on = Turn on
+remove = Remove
+without-rules = Without rules
+with-rules = With rules
+gaps = Searches that lead nowhere
+nothing-was-found = nothing found
+nothing-was-chosen = nothing chosen
+may-mean = May mean
+write-rule = Write a rule
+synonyms = Synonyms
+synonyms-hint = Words that mean the same, with commas
+try-it = Compare
+stages = Stages
+reasons = Reasons
+score = Score
+
+## Console: insight
+
+polarity-by-week = Polarity by week
+themes = Themes
+quotes = Quotes
+mentions = { $count ->
+    [one] { $count } mention
+   *[other] { $count } mentions
+}
+alerts = Complaints on the rise
+
+## Console: models
+
+did-not-train = This model is not trained yet.
+metric = Figure
+model = Model
+baseline = Baseline
+serves = serves
+serve-this = Let it serve
+answers-counted = { $count ->
+    [one] { $count } answer
+   *[other] { $count } answers
+}
+clicks-counted = { $count ->
+    [one] { $count } click
+   *[other] { $count } clicks
+}
+carts-counted = { $count ->
+    [one] { $count } time put into a cart
+   *[other] { $count } times put into a cart
+}
+purchases-counted = { $count ->
+    [one] { $count } purchase
+   *[other] { $count } purchases
+}
+thumbs-up-counted = { $count ->
+    [one] { $count } thumb up
+   *[other] { $count } thumbs up
+}
+thumbs-down-counted = { $count ->
+    [one] { $count } thumb down
+   *[other] { $count } thumbs down
+}
+rollback = Back to the one before
+
+## Console: offers
+
+limit = Limit
+limit-per-customer = Per customer
+percent = Percent off
+code = Code
+redeemed = Redeemed
+define-coupon = Define a coupon
+
+## Console: decisions
+
+why-title = Why this was shown
+request = Request
+shown = Shown
+
+## Texts that the pages' scripts show, as `say.source`
+
+script-source = Source
+script-helpful = Helpful
+script-unhelpful = Not helpful
+script-thanks = Thank you
+script-bought = Thank you for your order
+script-remove = Remove
+script-training = Training…
+
+## Why a product is recommended
+
+because-you-bought = Because you bought “{ $title }”
+because-you-viewed = Because you viewed “{ $title }”
+because-you-added-to-cart = Because you put “{ $title }” into your cart
+your-history = From what you looked at lately
+bought-together-with = Often bought with “{ $title }”
+also-liked = Liked by those who like “{ $title }”
+similar-to = Similar to “{ $title }”
+same-category = In the same category as “{ $title }”
+in-demand-now = In demand right now
+popular-with-others = Popular with other customers
+in-catalogue = From our range
+time-to-replenish = Bought before, and usually needed again by now
+chosen-by-shop = Chosen by the shop

@@ -1,0 +1,258 @@
+## This language
+
+language-name = 中文
+choose-language = 语言
+# An amount with the sign or code of its currency.
+price = { $symbol }{ $amount }
+share = { $number }%
+# Signs of currencies (CLDR); others show their code.
+currency-signs = CNY ¥ · USD US$ · EUR € · GBP £ · JPY JP¥ · INR ₹ · KRW ￦ · BRL R$ · CAD CA$ · AUD AU$ · MXN MX$ · HKD HK$ · TWD NT$ · NZD NZ$ · ILS ₪ · VND ₫
+shop-name = 小店
+
+## Storefront
+
+skip = 跳到正文
+search = 搜索
+search-placeholder = 想找点什么？
+all = 全部
+for-you = 为你推荐
+trending = 正在热卖
+browse = 逛一逛
+similar = 相似商品
+bought-together = 经常一起购买
+reviews = 评价
+reviews-counted = { $count } 条评价
+no-reviews = 还没有人写过评价。
+add-to-cart = 加入购物车
+added = 已加入购物车
+hide = 不感兴趣
+hidden = 以后不会再看到它
+wishlist = 收藏
+remembered = 已收藏
+customer = 顾客
+anonymous = 未登录
+choose = 选择
+cart = 购物车
+checkout = 购买
+close = 关闭
+coupon = 优惠码
+apply = 使用
+discount = 优惠
+total = 合计
+points = 积分
+no-results = 没有符合的商品。换个词，或去掉筛选条件。
+nearest = 没有完全符合的商品，最接近的是：
+corrected = 已为你显示
+results = { $count } 个结果
+brand = 品牌
+category = 类目
+availability = 库存
+in-stock = 有货
+out-of-stock = 缺货
+not-found = 没有这个页面。
+home = 回到店铺
+related = 相关搜索
+reason-title = 标题完全一致
+reason-popular = 很受欢迎
+reason-chosen = 搜这个词的人常选
+reason-taste = 与你看过的相似
+positive = 好评
+neutral = 中性
+negative = 差评
+
+## Chat
+
+chat = 在线客服
+chat-hello = 你好！订单、退货、配送、商品都可以问。回答会注明出自店里的哪份文件。
+chat-placeholder = 输入问题
+send = 发送
+starter-return = 退货政策是什么？
+starter-delivery = 配送要多久？
+starter-order = 我的订单到哪里了？
+source = 出处
+
+## Console
+
+console = 控制台
+storefront = 店铺
+overview = 总览
+conversations = 对话
+inbox = 收件箱
+insight = 洞察
+models = 模型
+offers = 优惠
+decisions = 决策
+documentation = 接口
+nothing-yet = 暂无。
+sign-in = 登录
+admin-key = 管理密钥
+wrong-key = 这个密钥打不开控制台。
+customers = 顾客
+orders = 订单
+products = 商品
+documents = 文件
+product = 商品
+time = 时间
+who = 谁
+messages = 消息
+role-customer = 顾客
+role-agent = 客服
+role-tool = 工具
+intent = 意图
+state = 状态
+
+## Console: overview
+
+overview-title = 闭环
+overview-about = 顾客的行为变成数据，数据整理成语料，语料训练模型，模型给出回答，回答又带来新的反馈。
+loop-back = ↺ 反馈又成为数据
+data = 数据
+corpus = 语料
+training = 训练
+service = 服务
+feedback = 反馈
+log-entries = 条日志
+texts-to-learn-from = 条可学习文本
+versions-trained = 个已训练版本
+answers-given = 次回答
+events-received = 条行为
+train-now = 重新训练
+clicks = 点击
+carts = 加购
+purchases = 购买
+thumbs-up = 点赞
+thumbs-down = 点踩
+
+## Console: inbox and conversations
+
+nobody-waits = 没有人在等待人工客服。
+waits-since = 等待起
+state-waiting = 等待中
+state-person = 人工处理中
+state-assistant = 助手处理中
+take-over = 接手
+take-about = 接手之后助手不再回复。
+give-back = 交还给助手
+your-reply = 您的回复
+suggest = 建议回复
+suggest-about = 建议是助手会说的话，可以随意修改；点击发送后才会发出。
+notes = 备注
+new-note = 新备注（顾客看不到）
+add-note = 添加备注
+improvements = 回复可以教会助手的内容
+how-ended = 对话结果
+contained = 无人工介入
+said-resolved = 客户称已解决
+not-reopened = 其中未再次提出
+truly-resolved = 其中记录仍然正确
+mean-rating = 客户评分
+improvements-about = 人工回答了助手答不出的问题，或纠正了助手。接受之前不会使用。
+would-replace = 将替换，文档
+question = 问题
+answer = 回答
+accept = 接受
+reject = 拒绝
+resolved = 已解决
+
+## Console: search
+
+search-preview = 搜索预览
+curation = 搜索规则
+rule = 规则
+when = 何时
+then = 做什么
+any-query = 所有搜索
+rule-is = 等于
+rule-contains = 包含
+rule-begins = 开头是
+pin = 固定到位置
+pin-product = 要固定的商品 ID
+hide-products = 要隐藏的商品 ID，逗号分隔
+boost-filter = 提前显示的商品（筛选条件）
+only-filter = 只显示（筛选条件）
+redirect = 跳转到
+banner = 横幅
+from-time = 开始
+until-time = 结束
+keep-rule = 保存规则
+turn-off = 停用
+turn-on = 启用
+remove = 移除
+without-rules = 不用规则
+with-rules = 使用规则
+gaps = 没有结果或点击的搜索
+nothing-was-found = 无结果
+nothing-was-chosen = 无人点击
+may-mean = 可能的意思
+write-rule = 编写规则
+synonyms = 同义词
+synonyms-hint = 意思相同的词，逗号分隔
+try-it = 对比
+stages = 阶段
+reasons = 理由
+score = 得分
+
+## Console: insight
+
+polarity-by-week = 每周评价倾向
+themes = 主题
+quotes = 原话
+mentions = { $count } 次提及
+alerts = 抱怨明显增多
+
+## Console: models
+
+did-not-train = 这个模型还没有训练。
+metric = 指标
+model = 模型
+baseline = 基线
+serves = 服务中
+serve-this = 启用
+answers-counted = { $count } 次回答
+clicks-counted = { $count } 次点击
+carts-counted = { $count } 次加购
+purchases-counted = { $count } 次购买
+thumbs-up-counted = { $count } 次点赞
+thumbs-down-counted = { $count } 次点踩
+rollback = 退回上一版
+
+## Console: offers
+
+limit = 总次数上限
+limit-per-customer = 每人上限
+percent = 折扣百分比
+code = 优惠码
+redeemed = 已使用
+define-coupon = 新建优惠码
+
+## Console: decisions
+
+why-title = 为什么展示这些
+request = 请求
+shown = 展示
+
+## Texts that the pages' scripts show, as `say.source`
+
+script-source = 出处
+script-helpful = 有帮助
+script-unhelpful = 没帮助
+script-thanks = 谢谢反馈
+script-bought = 感谢购买
+script-remove = 移除
+script-training = 训练中……
+
+## Why a product is recommended
+
+because-you-bought = 因为您购买过“{ $title }”
+because-you-viewed = 因为您看过“{ $title }”
+because-you-added-to-cart = 因为您把“{ $title }”加入过购物车
+your-history = 根据您最近的浏览
+bought-together-with = 常与“{ $title }”一起购买
+also-liked = 喜欢“{ $title }”的人也喜欢
+similar-to = 与“{ $title }”相似
+same-category = 与“{ $title }”同类
+in-demand-now = 近期热门
+popular-with-others = 受其他顾客欢迎
+in-catalogue = 本店商品
+time-to-replenish = 您曾购买，可能又该补货了
+chosen-by-shop = 本店推荐

@@ -108,7 +108,8 @@ pub(super) fn product(
         .filter(|address| !address.is_empty())
         .collect();
     row.insert("images".to_owned(), json!(images));
-    prices(one("price"), one("sale_price"), currency, &mut row)?;
+    let written = [one("price"), one("sale_price")];
+    prices(written, currency, one("content_language"), &mut row)?;
     let mut choices = Map::new();
     let mut properties = Map::new();
     let used = [
@@ -178,14 +179,14 @@ fn availability(text: &str) -> Result<&'static str, RecordError> {
 }
 
 fn prices(
-    regular: &str,
-    sale: &str,
+    [regular, sale]: [&str; 2],
     currency: Currency,
+    language: &str,
     row: &mut Map<String, Value>,
 ) -> Result<(), RecordError> {
     let read = |text: &str, field: &str| {
         (!text.is_empty())
-            .then(|| price(text, currency, field))
+            .then(|| price(text, currency, language, field))
             .transpose()
     };
     let regular = read(regular, "price")?;

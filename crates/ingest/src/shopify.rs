@@ -249,7 +249,7 @@ impl Reader<'_> {
         let read = |column: &str, shown: &str| {
             let text = self.columns.value(variant, column);
             (!text.is_empty())
-                .then(|| price(text, self.currency, shown))
+                .then(|| price(text, self.currency, "", shown))
                 .transpose()
         };
         let now = read("variant_price", "Variant Price")?;

@@ -7,19 +7,10 @@ use icu_datetime::fieldsets::{YMD, YMDT};
 use icu_datetime::input::{DateTime, Time};
 use icu_decimal::DecimalFormatter;
 use icu_decimal::input::Decimal;
-use shop::{Currency, Timestamp};
+use shop::{Currency, Separators, Timestamp};
 
 /// 1970-01-01 as a fixed day number (R.D.), which counts from 0001-01-01.
 const EPOCH: i64 = 719_163;
-
-/// What stands between the digits of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Separators {
-    /// Before the fraction: `.` in English, `,` in German.
-    pub decimal: char,
-    /// Between thousands: `,` in English, `.` in German.
-    pub group: char,
-}
 
 /// The formats of one language.
 pub(crate) struct Formats {

@@ -11,11 +11,10 @@ mod formats;
 mod messages;
 
 pub use fluent_bundle::FluentValue as Value;
-pub use formats::Separators;
 
 use std::sync::LazyLock;
 
-use shop::{Money, Timestamp};
+use shop::{Money, Separators, Timestamp};
 
 include!(concat!(env!("OUT_DIR"), "/texts.rs"));
 

@@ -11,6 +11,7 @@ mod audit;
 mod conversation;
 mod curation;
 mod customer;
+mod decimal;
 mod decision;
 mod document;
 mod event;
@@ -36,6 +37,7 @@ pub use curation::{
     Segment, Synonyms,
 };
 pub use customer::{Consent, Customer};
+pub use decimal::Separators;
 pub use decision::{DecisionRecord, Metric, ModelVersion, Service, Stage, StageOutcome};
 pub use document::{Document, DocumentKind};
 pub use event::{Event, EventKind};

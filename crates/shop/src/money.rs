@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Separators;
+
 /// An ISO 4217 currency code: three capital letters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Currency([u8; 3]);
@@ -100,25 +102,30 @@ impl Money {
         Self { amount, currency }
     }
 
-    /// Reads a decimal number as shops write it (`1,299.00`), in `currency`.
+    /// Reads a decimal number as shops write it (`1,299.00`, `49,90`), in
+    /// `currency`; [`Separators::of`] says how without a language.
     pub fn from_decimal(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        Self::from_written(text, currency, Separators::of(text))
+    }
+
+    /// Reads a decimal number as a language writes it, in `currency`.
+    pub fn from_written(
+        text: &str,
+        currency: Currency,
+        separators: Separators,
+    ) -> Result<Self, MoneyError> {
         let wrong = || MoneyError::Amount(text.chars().take(40).collect(), currency);
-        let cleaned: String = text.trim().chars().filter(|c| *c != ',').collect();
-        let (negative, digits) = match cleaned.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, cleaned.as_str()),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let number = separators.read(text).ok_or_else(wrong)?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
         let exponent = currency.exponent() as usize;
         let fraction = fraction.trim_end_matches('0');
-        let numeric = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty() || !numeric(whole) || !numeric(fraction) || fraction.len() > exponent {
+        if fraction.len() > exponent {
             return Err(wrong());
         }
         let minor: i64 = format!("{whole}{fraction:0<exponent$}")
             .parse()
             .map_err(|_| MoneyError::Overflow)?;
-        Ok(Self::new(if negative { -minor } else { minor }, currency))
+        Ok(Self::new(minor, currency))
     }
 
     /// Adds an amount of the same currency.
@@ -173,6 +180,9 @@ mod tests {
             ("19.99", "USD", Some(1_999)),
             ("1,299.00", "usd", Some(129_900)),
             ("19.9", "USD", Some(1_990)),
+            ("49,90", "EUR", Some(4_990)),
+            ("1.299,00", "EUR", Some(129_900)),
+            ("-0,05", "EUR", Some(-5)),
             ("1980", "JPY", Some(1_980)),
             ("1980.000", "JPY", Some(1_980)),
             ("1.5", "JPY", None),

@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use shop::{Id, ModelVersion, Stage, StageOutcome, Timestamp};
 use store::Snapshot;
@@ -18,7 +19,7 @@ pub struct Context<'a> {
 }
 
 /// An answer and what led to it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Decision<T> {
     /// The id that events carry back.
     pub decision_id: Id,

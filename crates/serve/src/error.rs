@@ -14,6 +14,15 @@ pub enum ServeError {
         /// What is wrong with it and what would be right.
         reason: String,
     },
+    /// The request names something that is not there: a field that no product
+    /// has, the place where another search ended.
+    #[error("{param}: {reason}")]
+    Unknown {
+        /// The field of the request.
+        param: &'static str,
+        /// What is not there and what there is.
+        reason: String,
+    },
     /// An artifact cannot be served from.
     #[error("the model's files cannot be used: {0}")]
     Artifact(String),

@@ -7,6 +7,7 @@ mod trend;
 use std::collections::BTreeMap;
 
 use corpus::insight::Polarity;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop::{Id, ModelVersion, Service, Timestamp};
 
@@ -22,12 +23,12 @@ const QUOTES_IN_LIST: usize = 2;
 const QUOTES_OF_ONE: usize = 20;
 
 /// Which reviews are looked at. Everything absent means all.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct InsightRequest {
     /// Written at or after this.
     pub from: Option<Timestamp>,
-    /// Written before this.
+    /// Written before this; nothing is before `from` and after it.
     pub to: Option<Timestamp>,
     /// Of this product.
     pub product: Option<Id>,
@@ -38,7 +39,7 @@ pub struct InsightRequest {
 }
 
 /// Counts by polarity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[allow(missing_docs)]
 pub struct Feelings {
     pub positive: u32,
@@ -62,13 +63,14 @@ impl Feelings {
 }
 
 /// Words of a customer, with where they stand.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Quote {
     /// The review.
     pub review_id: Id,
     /// The clause.
     pub text: String,
     /// How it feels.
+    #[schemars(with = "String")]
     pub polarity: Polarity,
     /// About what.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,7 +84,7 @@ pub struct Quote {
 }
 
 /// What reviews keep speaking of.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ThemeReport {
     /// As `en-delivery`.
     pub id: String,
@@ -113,7 +115,7 @@ pub struct ThemeReport {
 }
 
 /// What the reviews say.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Insights {
     /// Reviews looked at.
     pub reviews: u32,
@@ -132,7 +134,7 @@ pub struct Insights {
 }
 
 /// One theme with more of its quotes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ThemeDetail {
     /// The theme.
     pub theme: ThemeReport,
@@ -178,14 +180,6 @@ pub fn theme(
 }
 
 fn check(context: &Context<'_>, request: &InsightRequest) -> Result<(), ServeError> {
-    if let (Some(from), Some(to)) = (request.from, request.to)
-        && from >= to
-    {
-        return Err(ServeError::InvalidRequest {
-            param: "to",
-            reason: format!("{to} is not after {from}"),
-        });
-    }
     match &request.product {
         Some(product) if context.snapshot.catalogue.index_of(product).is_none() => {
             Err(ServeError::UnknownProduct(product.clone()))

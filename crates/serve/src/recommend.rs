@@ -20,7 +20,8 @@ mod similarity;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use shop::{Filter, Id, ModelVersion, Service};
 use store::ProductIndex;
 
@@ -38,7 +39,7 @@ use scenarios::Step;
 pub const MAX_LIMIT: usize = 200;
 
 /// What a list is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scenario {
     /// What the customer may like next.
@@ -91,8 +92,12 @@ impl Scenario {
 }
 
 /// Asks for a list of products.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend(
+    "if" = {"properties": {"scenario": {"enum": ["similar", "bought_together"]}}, "required": ["scenario"]},
+    "then" = {"properties": {"product": {"not": {"type": "null"}}}, "required": ["product"]},
+))]
 pub struct RecommendRequest {
     /// What the list is for.
     pub scenario: Scenario,
@@ -108,9 +113,11 @@ pub struct RecommendRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<Id>,
     /// At most this many, 1 to [`MAX_LIMIT`].
+    #[schemars(range(min = 1, max = MAX_LIMIT))]
     pub limit: usize,
     /// What may be shown, as an object or as a text of conditions.
-    #[serde(deserialize_with = "filter")]
+    #[serde(deserialize_with = "Filter::from_text_or_object")]
+    #[schemars(schema_with = "Filter::text_or_object_schema")]
     pub filter: Filter,
     /// Whether the list may depend on the person.
     pub personalise: bool,
@@ -142,31 +149,15 @@ impl Default for RecommendRequest {
     }
 }
 
-fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Filter, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Text(String),
-        Fields(serde_json::Value),
-    }
-    match Option::<Form>::deserialize(deserializer)? {
-        None => Ok(Filter::default()),
-        Some(Form::Text(text)) => text.parse().map_err(serde::de::Error::custom),
-        Some(Form::Fields(fields)) => {
-            serde_json::from_value(fields).map_err(serde::de::Error::custom)
-        }
-    }
-}
-
 /// A list of products.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recommendations {
     /// Best first.
     pub items: Vec<RecommendedItem>,
 }
 
 /// A product in its place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RecommendedItem {
     /// The product.
     pub id: Id,
@@ -183,7 +174,7 @@ pub struct RecommendedItem {
 }
 
 /// How a product got its place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
     /// Which source of the scenario it came from.
     pub tier: String,

@@ -1,14 +1,23 @@
 //! What the shop's own people decide about search: rules for single queries
 //! and words that mean the same.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Filter, Id, Timestamp};
 
 /// The most things that one rule may name of a kind.
 const MOST_NAMED: usize = 100;
-/// The longest text of a rule, in bytes.
+/// The longest text of a rule, in characters.
 const LONGEST: usize = 500;
+/// The longest word or phrase of synonyms, in characters.
+const LONGEST_WORDS: usize = 100;
+/// Text that is not blank.
+const NOT_BLANK: &str = r"[^\s]";
+/// A path of the shop's, or an `https` address.
+const ADDRESS: &str = r"^(https://[^\s\\\x00-\x1f\x7f-\x9f]*|/([^/\s\\\x00-\x1f\x7f-\x9f][^\s\\\x00-\x1f\x7f-\x9f]*)?)$";
+/// One to five words.
+const FEW_WORDS: &str = r"^\s*[^\s]+(\s+[^\s]+){0,4}\s*$";
 
 /// Why a rule or a list of synonyms cannot stand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,13 +35,14 @@ fn wrong<T>(field: &'static str, reason: impl Into<String>) -> Result<T, Curatio
 }
 
 /// A merchandising rule: when this is searched for, then do that.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchRule {
     /// Its id; the same id replaces the rule.
     pub id: Id,
     /// What people call it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = LONGEST))]
     pub name: String,
     /// Whether it is applied.
     #[serde(default = "yes")]
@@ -52,11 +62,12 @@ fn yes() -> bool {
 }
 
 /// For which searches a rule is: all that is said must hold.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuleCondition {
     /// What is searched for; absent for everything.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = LONGEST), regex(pattern = NOT_BLANK))]
     pub query: Option<String>,
     /// How the query has to be like that.
     pub matches: QueryMatch,
@@ -75,7 +86,7 @@ pub struct RuleCondition {
 }
 
 /// How a query has to be like that of a rule; case and accents do not matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QueryMatch {
     /// The very same words.
@@ -88,7 +99,7 @@ pub enum QueryMatch {
 }
 
 /// Who searches: all that is said must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Segment {
     /// The language asked for, or the customer's.
@@ -113,52 +124,75 @@ impl Segment {
 }
 
 /// What a rule does.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend(
+    "anyOf" = [
+        {"required": ["pin"], "properties": {"pin": {"minItems": 1}}},
+        {"required": ["hide"], "properties": {"hide": {"minItems": 1}}},
+        {"required": ["boost"], "properties": {"boost": {"minItems": 1}}},
+        {"required": ["filter"], "properties": {"filter": {"anyOf": [
+            {"type": "string", "pattern": "[^\\s]"},
+            {"type": "object", "minProperties": 1},
+        ]}}},
+        {"required": ["redirect"], "properties": {"redirect": {"type": "string"}}},
+        {"required": ["banner"], "properties": {"banner": {"type": "string"}}},
+    ],
+    "examples" = [{"banner": "Free delivery this week"}],
+))]
 pub struct RuleEffect {
     /// Products that stand at given places, whatever their score.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MOST_NAMED))]
     pub pin: Vec<Pin>,
     /// Products that are not shown.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MOST_NAMED))]
     pub hide: Vec<Id>,
     /// Products that come forward, or go back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MOST_NAMED))]
     pub boost: Vec<RuleBoost>,
     /// What every hit must be.
     #[serde(
         skip_serializing_if = "Filter::is_empty",
         deserialize_with = "Filter::from_text_or_object"
     )]
+    #[schemars(schema_with = "Filter::text_or_object_schema")]
     pub filter: Filter,
     /// Where the shop sends the searcher instead: a path of the shop's, or an
     /// `https` address.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = LONGEST), regex(pattern = ADDRESS))]
     pub redirect: Option<String>,
     /// A text above the hits.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = LONGEST))]
     pub banner: Option<String>,
 }
 
 /// A product at a place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
     /// The product.
     pub product_id: Id,
     /// 1 for the first.
+    #[schemars(range(min = 1, max = MOST_NAMED))]
     pub position: usize,
 }
 
 /// Products that come forward or go back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleBoost {
     /// Which.
     #[serde(deserialize_with = "Filter::from_text_or_object")]
+    #[schemars(schema_with = "Filter::text_or_object_schema")]
     pub filter: Filter,
     /// What is added to their score: 1 is as much as the best match of words
     /// brings; below 0 they go back.
+    #[schemars(range(min = -100.0, max = 100.0))]
     pub by: f32,
 }
 
@@ -210,8 +244,15 @@ impl SearchRule {
             banner.as_ref(),
             self.when.query.as_ref(),
         ];
-        if texts.into_iter().flatten().any(|text| text.len() > LONGEST) {
-            return wrong("rule", format!("a text is longer than {LONGEST} bytes"));
+        if texts
+            .into_iter()
+            .flatten()
+            .any(|text| text.chars().count() > LONGEST)
+        {
+            return wrong(
+                "rule",
+                format!("a text is longer than {LONGEST} characters"),
+            );
         }
         let empty = |text: &String| text.trim().is_empty();
         if self.when.query.as_ref().is_some_and(empty) {
@@ -227,16 +268,23 @@ impl SearchRule {
 }
 
 /// Words that mean the same to search.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "if" = {"properties": {"from": {"type": "string"}}, "required": ["from"]},
+    "else" = {"properties": {"words": {"minItems": 2}}},
+    "examples" = [{"words": ["sofa", "couch"]}],
+))]
 pub struct Synonyms {
     /// Its id; the same id replaces it.
     pub id: Id,
-    /// Words or short phrases.
+    /// Words or short phrases, each of 1 to 5 words.
+    #[schemars(length(min = 1, max = MOST_NAMED), inner(length(max = LONGEST_WORDS), regex(pattern = FEW_WORDS)))]
     pub words: Vec<String>,
     /// Where given, only who says this means `words` as well, not the other
     /// way round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = LONGEST_WORDS), regex(pattern = FEW_WORDS))]
     pub from: Option<String>,
 }
 
@@ -248,10 +296,12 @@ impl Synonyms {
             return wrong("words", format!("give {needed} to {MOST_NAMED}"));
         }
         let bad = |text: &String| {
-            text.trim().is_empty() || text.len() > 100 || text.split_whitespace().count() > 5
+            text.trim().is_empty()
+                || text.chars().count() > LONGEST_WORDS
+                || text.split_whitespace().count() > 5
         };
         if self.words.iter().chain(&self.from).any(bad) {
-            return wrong("words", "each is 1 to 5 words in at most 100 bytes");
+            return wrong("words", "each is 1 to 5 words in at most 100 characters");
         }
         Ok(())
     }

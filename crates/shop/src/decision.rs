@@ -1,10 +1,13 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Id, Timestamp};
 
 /// What shopkeeper does for a shop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Service {
@@ -35,7 +38,7 @@ impl Service {
 }
 
 /// Which trained artifact took part in an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ModelVersion {
     /// The service that it was trained for.
     pub service: Service,
@@ -45,7 +48,7 @@ pub struct ModelVersion {
 
 /// A figure of a model on data that training has not seen, beside that of a
 /// simple method on the same data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metric {
     /// As `recall@10`, `accuracy`, `bits_per_byte`.
     pub name: String,
@@ -72,7 +75,7 @@ impl Metric {
 }
 
 /// How a stage of an answer went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageOutcome {
     /// It ran as meant.
@@ -84,7 +87,7 @@ pub enum StageOutcome {
 }
 
 /// One step that really ran on the way to an answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stage {
     /// What it does.
     pub name: String,
@@ -95,7 +98,7 @@ pub struct Stage {
 }
 
 /// An answer of ours, as the log keeps it: what was shown, to whom, by what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionRecord {
     /// The decision's id, which events carry back.
     pub id: Id,

@@ -8,6 +8,7 @@ mod tests;
 
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ pub use expression::{Comparison, Expression, NEAR, field_values};
 pub use fields::{NamedField, NamedFields, OWN_FIELDS, each_field};
 
 /// Bounds on a price in minor units, both inclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceRange {
     /// At least this.
@@ -30,17 +31,20 @@ pub struct PriceRange {
 
 /// Which products may be shown. Empty means all. Values within one field are
 /// alternatives; all fields must hold. Names compare without regard to case.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Filter {
     /// Any part of the category path.
     #[serde(deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany")]
     pub category: Vec<String>,
     /// The brand.
     #[serde(deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany")]
     pub brand: Vec<String>,
     /// The language of the product's text.
     #[serde(deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany")]
     pub language: Vec<String>,
     /// The current price.
     pub price: Option<PriceRange>,
@@ -55,6 +59,7 @@ pub struct Filter {
         with = "as_text",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(schema_with = "text_schema")]
     pub expression: Option<Expression>,
     /// The fields that it was read from, where it was a text.
     #[serde(skip)]
@@ -69,13 +74,16 @@ pub struct Filter {
 )]
 pub struct FilterError(pub String);
 
+/// One text, or several.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
 fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
     Ok(match OneOrMany::deserialize(deserializer)? {
         OneOrMany::One(one) => vec![one],
         OneOrMany::Many(many) => many,
@@ -86,7 +94,25 @@ fn same(left: &str, right: &str) -> bool {
     left.to_lowercase() == right.to_lowercase()
 }
 
+/// A filter as a text; its format is the grammar of `Filter`'s `FromStr`.
+fn text_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "null"],
+        "format": "filter",
+        "examples": ["category = \"Shoes\" AND price <= 5000 AND in_stock = true"],
+    })
+}
+
 impl Filter {
+    /// The schema of what [`Filter::from_text_or_object`] reads.
+    pub fn text_or_object_schema(generator: &mut SchemaGenerator) -> Schema {
+        let object = generator.subschema_for::<Self>();
+        if generator.contract().is_serialize() {
+            return object;
+        }
+        json_schema!({"anyOf": [text_schema(generator), object]})
+    }
+
     /// Whether every product passes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -104,6 +130,7 @@ impl Filter {
         }
         match Option::<TextOrObject>::deserialize(deserializer)? {
             None => Ok(Self::default()),
+            Some(TextOrObject::Text(text)) if text.trim().is_empty() => Ok(Self::default()),
             Some(TextOrObject::Text(text)) => text.parse().map_err(serde::de::Error::custom),
             Some(TextOrObject::Object(object)) => {
                 serde_json::from_value(object).map_err(serde::de::Error::custom)

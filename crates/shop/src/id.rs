@@ -2,6 +2,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest id that is accepted, in bytes of UTF-8.
@@ -121,6 +122,32 @@ impl<'de> Deserialize<'de> for Id {
         }
 
         deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Id {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Id".into()
+    }
+
+    /// As [`Id::new`] reads it. Bytes cannot be counted in a schema: characters
+    /// beyond ASCII count more than once.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_ID_BYTES,
+            "pattern": r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+            "examples": ["c-17"],
+        });
+        if generator.contract().is_deserialize() {
+            schema.insert("type".to_owned(), serde_json::json!(["string", "integer"]));
+        }
+        schema
     }
 }
 

@@ -1,28 +1,46 @@
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, Money, Timestamp};
+use crate::{Currency, Id, Money, Timestamp};
+
+/// Money above zero.
+fn positive_money(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "properties": {
+            "amount": {"type": "integer", "format": "int64", "minimum": 1},
+            "currency": generator.subschema_for::<Currency>(),
+        },
+        "required": ["amount", "currency"],
+        "additionalProperties": false,
+        "examples": [Money::new(500, Currency::USD)],
+    })
+}
 
 /// What a coupon takes off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Discount {
     /// A share of the order, in hundredths of a percent: 1,000 is 10 %.
     Percent {
         /// Hundredths of a percent, 1 to 10,000.
+        #[schemars(range(min = 1, max = 10_000))]
         basis_points: u32,
         /// Never more than this.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "positive_money")]
         at_most: Option<Money>,
     },
     /// A fixed amount, never more than the order.
     Amount {
         /// What is taken off.
+        #[schemars(schema_with = "positive_money")]
         off: Money,
     },
 }
 
 /// A code that takes something off an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coupon {
     /// What the customer types.
     pub code: Id,
@@ -30,9 +48,11 @@ pub struct Coupon {
     pub discount: Discount,
     /// How often it can be redeemed by all customers together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub limit: Option<u64>,
     /// How often one customer can redeem it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub limit_per_customer: Option<u64>,
     /// The smallest order that it is good for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,7 +66,7 @@ pub struct Coupon {
 }
 
 /// A coupon, used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Redemption {
     /// Its own id; the idempotency key of the command that made it.
     pub id: Id,
@@ -67,7 +87,7 @@ pub struct Redemption {
 }
 
 /// Why points move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum PointsReason {
@@ -79,7 +99,7 @@ pub enum PointsReason {
 }
 
 /// One customer brought another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Referral {
     /// Who brought.
     pub referrer_id: Id,
@@ -91,7 +111,7 @@ pub struct Referral {
 }
 
 /// What the ledger holds: appended, never changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "entry", rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum LedgerEntry {
@@ -215,7 +235,7 @@ pub struct LedgerView {
 }
 
 /// Why the ledger says no; the names are Voucherify's error keys where it has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum RefusalCode {

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -5,7 +6,7 @@ use crate::record::{Fields, Properties, RecordError, check_rating};
 use crate::{Id, Money, Timestamp};
 
 /// Whether a product can be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Availability {
@@ -26,7 +27,7 @@ impl Availability {
 }
 
 /// Something that the shop sells.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Product {
     /// The shop's id.
     pub id: Id,

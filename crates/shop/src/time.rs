@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z.
@@ -109,6 +110,38 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A day, and a time of it without a zone.
+const WITHOUT_ZONE: &str = "^[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)\
+    |02-(0[1-9]|1[0-9]|2[0-9]))[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?$";
+
+impl JsonSchema for Timestamp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = json_schema!({"type": "string", "examples": ["2026-05-01T09:30:00Z"]});
+        if generator.contract().is_serialize() {
+            schema.insert("format".to_owned(), "date-time".into());
+        } else {
+            // A date alone or a time without a zone is read as UTC.
+            schema.insert(
+                "anyOf".to_owned(),
+                serde_json::json!([
+                    {"format": "date-time"},
+                    {"format": "date"},
+                    {"pattern": WITHOUT_ZONE},
+                ]),
+            );
+        }
+        schema
     }
 }
 

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use shop::{Metric, Progress};
 
 /// How much effort a model is worth: sets width, depth and steps together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
     /// Seconds: for a first look and for tests.

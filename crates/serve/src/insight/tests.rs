@@ -129,7 +129,7 @@ fn counts_add_up_and_filters_hold() {
         to: later.from,
         ..later
     };
-    assert!(ask(&shop, &backwards).is_err());
+    assert_eq!(ask(&shop, &backwards).unwrap().reviews, 0);
 }
 
 #[test]

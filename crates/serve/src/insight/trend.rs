@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop::Timestamp;
 
@@ -11,7 +12,7 @@ const FEWEST: usize = 5;
 const CLEAR: f64 = 2.576;
 
 /// Counts of one week.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Week {
     /// Its Monday, as `2026-05-04`.
     pub week: String,
@@ -36,7 +37,7 @@ pub(super) fn monday(time: Timestamp) -> i64 {
 }
 
 /// Which way a rate goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Clearly more than before.
@@ -50,7 +51,7 @@ pub enum Direction {
 }
 
 /// Mentions a review in the last weeks beside those before.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Trend {
     /// Which way.
     pub direction: Direction,

@@ -2,6 +2,7 @@
 //! first, which never come, which count more, how many of a brand, how much
 //! unlike each other, how much is tried out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop::{Filter, Id, Product};
 
@@ -11,36 +12,44 @@ use crate::ServeError;
 const MAX_ENTRIES: usize = 1_000;
 
 /// A wish of the shop that some products count more, or less.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Boost {
     /// Which products.
-    #[serde(default, deserialize_with = "super::filter")]
+    #[serde(default, deserialize_with = "Filter::from_text_or_object")]
+    #[schemars(schema_with = "Filter::text_or_object_schema")]
     pub filter: Filter,
     /// Added to their score, in deviations of the scores of all products:
     /// 1 lifts a middling product among the best sixth; negative demotes.
+    #[schemars(range(min = -1_000_000, max = 1_000_000))]
     pub by: f32,
 }
 
 /// The shop's own say in a list.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Controls {
     /// Products that come first, in this order, as far as they may be shown.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_ENTRIES))]
     pub pins: Vec<Id>,
     /// Products that do not come.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_ENTRIES))]
     pub hides: Vec<Id>,
     /// Products that count more or less.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_ENTRIES))]
     pub boosts: Vec<Boost>,
     /// At most so many products of one brand; pins count too, but stay.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub brand_cap: Option<usize>,
     /// What being unlike the rest of the list counts beside the score, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub diversity: f32,
     /// How often the last place of the list is drawn by lot, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub exploration: f32,
 }
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use corpus::recommend::{MAX_HISTORY, TEXT_TRUST};
 use locale::Locale;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop::{EventKind, Id};
 use store::ProductIndex;
@@ -19,7 +20,7 @@ use super::{Explanation, RecommendedItem, Scenario};
 const MAX_TRIED: usize = 4;
 
 /// Why a product is in a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonCode {
     /// The person bought the product named.
@@ -51,7 +52,7 @@ pub enum ReasonCode {
 }
 
 /// A reason, for programs and for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// What kind of reason.
     pub code: ReasonCode,

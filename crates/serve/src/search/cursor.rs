@@ -65,7 +65,7 @@ impl Cursor {
     }
 
     fn read(text: &str, request: u64) -> Result<Self, ServeError> {
-        let invalid = |reason: &str| ServeError::InvalidRequest {
+        let invalid = |reason: &str| ServeError::Unknown {
             param: "cursor",
             reason: reason.to_owned(),
         };

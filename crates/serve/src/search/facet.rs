@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shop::{Availability, Product, field_values};
@@ -13,7 +14,7 @@ const MAX_VALUE_BYTES: usize = 80;
 const PRICE_RANGES: usize = 4;
 
 /// How many of the found products have a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FacetCount {
     /// The value as a filter takes it; for prices the range as text.
     pub value: String,

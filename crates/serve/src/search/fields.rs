@@ -175,7 +175,7 @@ fn unknown(
         true => format!("products have {}", usual(index).join(", ")),
         false => format!("the nearest that there are: {}", near.join(", ")),
     };
-    ServeError::InvalidRequest {
+    ServeError::Unknown {
         param,
         reason: format!(
             "{place}no product has a field {}; {remedy}",
@@ -186,7 +186,7 @@ fn unknown(
 
 /// What is said where no product has a place.
 fn nowhere(param: &'static str, place: &str) -> ServeError {
-    ServeError::InvalidRequest {
+    ServeError::Unknown {
         param,
         reason: format!(
             "{place}no product says where it is: give products one of the fields {}, as \

@@ -62,14 +62,15 @@ pub(super) fn page(
     let unseen = candidates
         .iter()
         .filter(|one| nothing_shown || !key(one).is_some_and(|key| cursor.has_shown(key)));
-    let mut unseen = unseen.skip(request.offset);
-    let page: Vec<Candidate> = unseen.by_ref().take(request.limit).cloned().collect();
-    let more = unseen.next().is_some() && !page.is_empty();
-    // What an offset passed over counts as shown.
+    // A cursor says itself where its page begins.
     let passed = match request.cursor {
         Some(_) => 0,
         None => request.offset,
     };
+    let mut unseen = unseen.skip(passed);
+    let page: Vec<Candidate> = unseen.by_ref().take(request.limit).cloned().collect();
+    let more = unseen.next().is_some() && !page.is_empty();
+    // What an offset passed over counts as shown.
     let passed = candidates.iter().take(passed);
     cursor.note(passed.chain(&page).filter_map(key));
     Page {

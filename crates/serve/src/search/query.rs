@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use corpus::search::constraints::QueryConstraint;
 use corpus::search::{Field, Origin};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use shop::{Filter, Id, Product};
 
@@ -12,23 +13,29 @@ use crate::ServeError;
 
 /// The most hits of one answer.
 pub const MAX_LIMIT: usize = 250;
+/// The longest query, in characters; what is longer is no query.
+pub const MAX_QUERY: usize = 500;
 /// How far an answer may begin into the list.
 pub const MAX_OFFSET: usize = 100_000;
 const DEFAULT_LIMIT: usize = 20;
 
 /// What somebody searches for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SearchRequest {
     /// The words; empty to browse what is popular.
+    #[schemars(length(max = MAX_QUERY))]
     pub q: String,
     /// How many hits.
+    #[schemars(range(min = 1, max = MAX_LIMIT))]
     pub limit: usize,
-    /// How many hits to pass over.
+    /// How many hits to pass over; a cursor says that itself.
+    #[schemars(range(max = MAX_OFFSET))]
     pub offset: usize,
     /// Which products may be shown: an object, or a text as
     /// [`Filter`]'s `FromStr` reads it.
     #[serde(deserialize_with = "Filter::from_text_or_object")]
+    #[schemars(schema_with = "Filter::text_or_object_schema")]
     pub filter: Filter,
     /// In which order.
     pub sort: Sort,
@@ -36,6 +43,7 @@ pub struct SearchRequest {
     /// of an attribute, another field as a filter names it, `attributes` for
     /// all of these, or `*`. A list, or a text with commas.
     #[serde(deserialize_with = "list")]
+    #[schemars(with = "Option<TextOrList>")]
     pub facets: Vec<String>,
     /// Whether a facet that the filter speaks of is counted as if it did not:
     /// what another choice would give.
@@ -52,6 +60,7 @@ pub struct SearchRequest {
     /// How much meaning counts beside words, 0 to 1; one half, or absent, is
     /// what training chose.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
     pub semantic_ratio: Option<f32>,
     /// Whether each hit says what its score is made of.
     pub explain: bool,
@@ -66,7 +75,7 @@ pub struct SearchRequest {
 }
 
 /// What makes products one to the searcher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Distinct {
     /// Variants share their `group_id`.
@@ -106,8 +115,9 @@ impl SearchRequest {
 
     pub(super) fn check(&self) -> Result<(), ServeError> {
         let invalid = |param, reason: String| Err(ServeError::InvalidRequest { param, reason });
-        if self.limit > MAX_LIMIT {
-            return invalid("limit", format!("{} is more than {MAX_LIMIT}", self.limit));
+        if !(1..=MAX_LIMIT).contains(&self.limit) {
+            let reason = format!("{} is not between 1 and {MAX_LIMIT}", self.limit);
+            return invalid("limit", reason);
         }
         if self.offset > MAX_OFFSET {
             return invalid(
@@ -118,10 +128,6 @@ impl SearchRequest {
                 ),
             );
         }
-        if self.cursor.is_some() && self.offset > 0 {
-            let reason = "a cursor already says where the page begins".to_owned();
-            return invalid("offset", reason);
-        }
         match self.semantic_ratio {
             Some(ratio) if !(0.0..=1.0).contains(&ratio) => {
                 invalid("semantic_ratio", format!("{ratio} is not between 0 and 1"))
@@ -131,13 +137,16 @@ impl SearchRequest {
     }
 }
 
+/// A list, or a text with commas between its parts.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum TextOrList {
+    Text(String),
+    List(Vec<String>),
+}
+
 fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum TextOrList {
-        Text(String),
-        List(Vec<String>),
-    }
     Ok(match Option::<TextOrList>::deserialize(deserializer)? {
         None => Vec::new(),
         Some(TextOrList::List(list)) => list,
@@ -150,7 +159,7 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
 }
 
 /// What was found.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct SearchResults {
     /// The hits of this page.
     pub hits: Vec<Hit>,
@@ -181,7 +190,7 @@ pub struct SearchResults {
 }
 
 /// One product found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Hit {
     /// The product's id.
     pub id: Id,
@@ -193,6 +202,7 @@ pub struct Hit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distance_m: Option<f64>,
     /// Fields as HTML, the words found in `<mark>`, all else escaped.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub highlight: BTreeMap<Field, String>,
     /// Why it is here.
     pub reasons: Vec<Reason>,
@@ -202,12 +212,14 @@ pub struct Hit {
 }
 
 /// Why a product is in the list, or where it is in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "SearchReason")]
 pub enum Reason {
     /// Words of the query are in this field.
     Words {
         /// The field.
+        #[schemars(with = "String")]
         field: Field,
         /// The words, as they were typed.
         words: Vec<String>,
@@ -264,13 +276,14 @@ impl std::fmt::Display for Reason {
 }
 
 /// How a query was read.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Interpretation {
     /// Its words.
     pub words: Vec<InterpretedWord>,
     /// What it says beside them: a price, what must not be, a brand, … They
     /// bring products forward or send them back and hide none.
     #[serde(default, alias = "wishes", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<serde_json::Value>")]
     pub constraints: Vec<QueryConstraint>,
     /// The language that its words were read in.
     pub language: Option<String>,
@@ -285,7 +298,7 @@ pub struct Interpretation {
 }
 
 /// How a word was read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InterpretedWord {
     /// The word.
     pub word: String,
@@ -295,10 +308,11 @@ pub struct InterpretedWord {
 }
 
 /// Something that a word was looked up as.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reading {
     /// The words of the catalogue.
     pub text: String,
     /// How that came about.
+    #[schemars(with = "serde_json::Value")]
     pub origin: Origin,
 }

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use shop::{GeoPoint, Product, field_values};
@@ -115,6 +116,26 @@ impl fmt::Display for Sort {
 impl Serialize for Sort {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Sort {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Sort".into()
+    }
+
+    /// A text without a field before its way is no order.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "sort",
+            "pattern": r"^\s*$|^\s*-?\s*[^\s:-]",
+            "examples": ["price_asc", "weight:desc", "_geoPoint(48.137, 11.575)"],
+        })
     }
 }
 

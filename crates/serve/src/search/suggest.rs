@@ -3,27 +3,32 @@ use std::cmp::Reverse;
 use corpus::search::Query;
 use corpus::search::analysis::folded;
 use rustc_hash::{FxHashMap, FxHashSet};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop::{Id, Product};
 use store::{ProductIndex, Snapshot};
 
 use super::highlight::marked;
 use super::index::Index;
-use super::query::MAX_LIMIT;
+use super::query::MAX_QUERY;
 use crate::{Context, Decision, ServeError, Stages};
 
+/// The most suggestions of one answer.
+pub const MAX_SUGGESTIONS: usize = 20;
 /// How many entries with the prefix are looked at.
 const MAX_LOOKED_AT: usize = 2_000;
 /// At how many places of a text a prefix may begin.
 const MAX_STARTS: usize = 32;
 
 /// What somebody has typed so far.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SuggestRequest {
     /// The beginning of a query.
+    #[schemars(length(max = MAX_QUERY))]
     pub q: String,
     /// How many suggestions.
+    #[schemars(range(min = 1, max = MAX_SUGGESTIONS))]
     pub limit: usize,
     /// Who types, when known: their own queries come first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,14 +50,14 @@ impl Default for SuggestRequest {
 }
 
 /// What may be meant.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Suggestions {
     /// The best first.
     pub suggestions: Vec<Suggestion>,
 }
 
 /// One way to go on typing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Suggestion {
     /// What to search for.
     pub text: String,
@@ -66,7 +71,9 @@ pub struct Suggestion {
 }
 
 /// What a suggestion is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SuggestionKind {
     /// Several customers searched for it, or this one did.
@@ -206,10 +213,10 @@ pub fn suggest(
     index: &Index,
     request: &SuggestRequest,
 ) -> Result<Decision<Suggestions>, ServeError> {
-    if request.limit > MAX_LIMIT {
+    if !(1..=MAX_SUGGESTIONS).contains(&request.limit) {
         return Err(ServeError::InvalidRequest {
             param: "limit",
-            reason: format!("{} is more than {MAX_LIMIT}", request.limit),
+            reason: format!("{} is not between 1 and {MAX_SUGGESTIONS}", request.limit),
         });
     }
     let mut stages = Stages::default();

@@ -520,6 +520,7 @@ fn requests_as_they_come_over_the_wire() {
     );
     let shop = Shop::new(english());
     for (request, wrong) in [
+        (json!({"limit": 0}), "limit"),
         (json!({"limit": 100_000}), "limit"),
         (json!({"offset": 10_000_000}), "offset"),
         (json!({"semantic_ratio": 3.0}), "semantic_ratio"),

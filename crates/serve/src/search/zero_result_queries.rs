@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use corpus::search::query_key;
 use rustc_hash::FxHashMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 use shop::Service;
 use store::Snapshot;
@@ -17,7 +18,7 @@ const LEAST_PEOPLE: usize = 2;
 const MOST_PROPOSED: usize = 3;
 
 /// A query that customers leave with nothing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ZeroResultQuery {
     /// What is asked.
     pub query: String,
@@ -31,7 +32,7 @@ pub struct ZeroResultQuery {
 }
 
 /// A synonym that a person may accept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SynonymProposal {
     /// What the query may mean.
     pub means: String,

@@ -3,6 +3,7 @@
 //! to be changed, is put to a person, who accepts or rejects it. Nothing is
 //! learnt from a conversation that somebody did not accept.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use shop::{Conversation, Id, Message, Role};
@@ -17,7 +18,7 @@ pub const DECIDED: &str = "improvements";
 const SHORTEST_ANSWER_CHARACTERS: usize = 12;
 
 /// What might become part of what support knows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Improvement {
     /// The conversation that it comes from …
     pub conversation: Id,
@@ -34,7 +35,7 @@ pub struct Improvement {
 }
 
 /// What would change.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Change {
     /// A new document of a question and its answer.

@@ -28,6 +28,7 @@ mod wishes;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shop::{Id, Role};
@@ -67,7 +68,7 @@ pub struct SupportRequest {
 }
 
 /// Where a sentence of an answer comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Citation {
     /// As `document:returns`, `order:1001`, `product:B00X`, `conversation:7`.
     pub source: String,
@@ -87,7 +88,7 @@ pub struct Citation {
 }
 
 /// A tool that ran for the answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolRun {
     /// As `order_status`.
     pub tool: String,
@@ -98,7 +99,7 @@ pub struct ToolRun {
 }
 
 /// What a message was taken to want.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadIntent {
     /// As the shop's conversations name it.
     pub name: String,
@@ -109,7 +110,7 @@ pub struct ReadIntent {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reply {
     /// What is said.
     pub text: String,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use shop::{Id, Timestamp};
@@ -12,7 +13,7 @@ use shop::{Id, Timestamp};
 const REMEMBERED: usize = 1_000;
 
 /// Where a task stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Status {
@@ -22,7 +23,7 @@ pub enum Status {
 }
 
 /// What is told about a task.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Task {
     /// Its id.
     pub id: Id,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serve::support::tools::{Action, Refusal, Refused, Session, Tool};
 use serve::support::{Proposal, ToolRun};
@@ -20,7 +21,7 @@ use super::customer_token::{LONGEST_SECONDS, digest, one_time};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::events::store_error;
-use super::extract::{JsonBody, Parameters, path_id};
+use super::extract::{JsonBody, Named, Query};
 use super::idempotency::key_of;
 use crate::app::{App, decision_record, fresh_id, now, open_proposals};
 use crate::config::Scope;
@@ -39,83 +40,172 @@ pub fn endpoints() -> Vec<Endpoint> {
             "A signed token with which this customer's browser speaks for them",
             token,
         )
-        .body(json!({
-            "type": "object",
-            "additionalProperties": false,
-            "properties": {"seconds": {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": LONGEST_SECONDS,
-                "default": SIGNED_IN_SECONDS,
-                "description": "How long it holds",
-            }},
-        })),
+        .answers::<CustomerToken>(),
         Endpoint::get(
             "/v1/chat/tools",
             Some(Scope::Public),
             "The assistant's tools, and which of them have to be confirmed",
             tools,
-        ),
+        )
+        .answers::<Tools>(),
         Endpoint::post(
             "/v1/chat/actions",
             Some(Scope::Public),
             "Calls a tool for the signed-in customer; a write answers with a one-time token",
             call,
-        ),
+        )
+        .answers::<Called>(),
         Endpoint::post(
             "/v1/chat/confirm",
             Some(Scope::Public),
             "The customer confirms, or declines, what a one-time token stands for",
             confirm,
-        ),
+        )
+        .answers::<Confirmed>(),
         Endpoint::get(
             "/v1/audit",
             Some(Scope::Admin),
             "What was done and refused for customers, newest first",
             audit,
         )
-        .query("limit", "integer", "How many, 1 to 1000 (100)")
-        .query("customer", "string", "Of this customer alone"),
+        .answers::<Audit>(),
     ]
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// How long a token is to hold.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 struct TokenRequest {
-    #[serde(default)]
-    seconds: Option<i64>,
+    #[schemars(range(min = 1, max = LONGEST_SECONDS))]
+    seconds: i64,
+}
+
+impl Default for TokenRequest {
+    fn default() -> Self {
+        Self {
+            seconds: SIGNED_IN_SECONDS,
+        }
+    }
+}
+
+/// A token with which a customer's browser speaks for them.
+#[derive(Serialize, JsonSchema)]
+struct CustomerToken {
+    customer: Id,
+    /// To be sent as `X-Customer-Token`.
+    token: String,
+    expires_at: Timestamp,
+}
+
+/// The assistant's tools.
+#[derive(Serialize, JsonSchema)]
+struct Tools {
+    tools: Vec<ToolName>,
+}
+
+/// A tool, and whether the customer has to confirm it.
+#[derive(Serialize, JsonSchema)]
+struct ToolName {
+    name: &'static str,
+    confirm: bool,
+}
+
+/// What a call gave: what was found, or a proposal to confirm.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+enum Called {
+    Found { tool: String, found: Vec<Value> },
+    Proposed { proposal: Value },
+}
+
+/// Whether it was done.
+#[derive(JsonSchema)]
+#[allow(dead_code)]
+struct Confirmed {
+    done: bool,
+    /// Whether the customer did not want it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declined: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<String>,
+    /// What changed, field by field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision_id: Option<Id>,
+}
+
+/// Of what the audit log speaks.
+#[derive(Deserialize, JsonSchema)]
+#[serde(default)]
+struct AuditAsked {
+    /// How many lines.
+    #[schemars(range(min = 1, max = 1_000))]
+    limit: usize,
+    /// Of this customer alone.
+    customer: Option<Id>,
+}
+
+impl Default for AuditAsked {
+    fn default() -> Self {
+        Self {
+            limit: 100,
+            customer: None,
+        }
+    }
+}
+
+/// What was done and refused, newest first.
+#[derive(JsonSchema)]
+#[allow(dead_code)]
+struct Audit {
+    audit: Vec<AuditLine>,
+}
+
+/// What was done, or refused, for a customer.
+#[derive(JsonSchema)]
+#[allow(dead_code)]
+struct AuditLine {
+    id: Id,
+    time: Timestamp,
+    customer: Option<Id>,
+    tool: Value,
+    arguments: Value,
+    outcome: Value,
 }
 
 async fn token(
     State(app): State<Arc<App>>,
-    axum::extract::Path(id): axum::extract::Path<String>,
-    JsonBody(request): JsonBody<TokenRequest>,
-) -> Answered {
-    let customer = path_id("id", &id)?;
-    let seconds = request.seconds.unwrap_or(SIGNED_IN_SECONDS);
-    if !(1..=LONGEST_SECONDS).contains(&seconds) {
-        let message = format!("{seconds} is not between 1 and {LONGEST_SECONDS}");
-        return Err(ApiError::field("seconds", message));
-    }
+    Named(customer): Named<Id>,
+    JsonBody(TokenRequest { seconds }): JsonBody<TokenRequest>,
+) -> Json<CustomerToken> {
     let issued = now();
-    let expires = issued.plus_seconds(seconds);
-    let token = app.gate.signer.sign(&customer, issued, expires);
-    Ok(Json(
-        json!({"customer": customer, "token": token, "expires_at": expires}),
-    ))
+    let expires_at = issued.plus_seconds(seconds);
+    let token = app.gate.signer.sign(&customer, issued, expires_at);
+    Json(CustomerToken {
+        customer,
+        token,
+        expires_at,
+    })
 }
 
-async fn tools() -> Json<Value> {
-    let tools: Vec<Value> = Tool::ALL
-        .iter()
-        .map(|tool| json!({"name": tool.name(), "confirm": tool.writes()}))
-        .collect();
-    Json(json!({"tools": tools}))
+async fn tools() -> Json<Tools> {
+    let tools = Tool::ALL.iter().map(|tool| ToolName {
+        name: tool.name(),
+        confirm: tool.writes(),
+    });
+    Json(Tools {
+        tools: tools.collect(),
+    })
 }
 
-#[derive(Debug, Deserialize)]
+/// A call of one of the assistant's tools.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ToolCall")]
 struct CallRequest {
+    #[schemars(extend("enum" = Tool::ALL.map(|tool| tool.name())))]
     tool: String,
     #[serde(default)]
     arguments: Option<Value>,
@@ -197,12 +287,15 @@ pub fn offered(app: &App, proposal: Proposal) -> Value {
     shown
 }
 
-#[derive(Debug, Deserialize)]
+/// The customer's word on a proposal.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ConfirmRequest {
+    /// The one-time token of the proposal.
     token: String,
     #[serde(default)]
     customer: Option<Id>,
+    /// `false` declines.
     #[serde(default)]
     accept: Option<bool>,
 }
@@ -343,10 +436,10 @@ async fn note_in_conversation(app: &App, proposal: &Proposal) -> Result<(), ApiE
 pub fn refused(refusal: &Refusal) -> ApiError {
     let code = match refusal.reason {
         Refused::SignIn => Code::CustomerNotVerified,
-        Refused::Arguments => Code::InvalidField,
         Refused::NotConfirmed => Code::NotConfirmed,
         Refused::AlreadyDone => Code::AlreadyDone,
-        Refused::NotYours
+        Refused::Arguments
+        | Refused::NotYours
         | Refused::Policy
         | Refused::State
         | Refused::Payment
@@ -360,19 +453,17 @@ pub fn refused(refusal: &Refusal) -> ApiError {
     }
 }
 
-async fn audit(State(app): State<Arc<App>>, parameters: Parameters) -> Answered {
-    let limit = parameters.number("limit", 100, 1..=1_000)?;
-    let customer = parameters.text("customer");
+async fn audit(
+    State(app): State<Arc<App>>,
+    Query(AuditAsked { limit, customer }): Query<AuditAsked>,
+) -> Answered {
     app.flush().await;
     let snapshot = app.snapshot();
     let mut lines: Vec<(Timestamp, &Arc<DecisionRecord>)> = snapshot
         .decisions
         .values()
         .filter(|decision| !decision.explanation["audit"].is_null())
-        .filter(|decision| {
-            let of = decision.customer_id.as_ref().map(Id::as_str);
-            customer.is_none() || of == customer
-        })
+        .filter(|decision| customer.is_none() || decision.customer_id == customer)
         .map(|decision| (decision.time, decision))
         .collect();
     lines.sort_by(|one, other| (other.0, &other.1.id).cmp(&(one.0, &one.1.id)));

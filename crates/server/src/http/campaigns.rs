@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use serde_json::{Value, json};
-use shop::{Coupon, CouponState, OfferCommand};
+use schemars::JsonSchema;
+use serde::Serialize;
+use shop::{Coupon, OfferCommand};
 
 use super::endpoint::Endpoint;
 use super::error::ApiError;
 use super::events::store_error;
 use super::extract::JsonBody;
 use super::offers::{command_key, decide};
-use super::openapi::schema;
 use crate::app::App;
 use crate::config::Scope;
 
@@ -26,15 +26,28 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Defines or changes a coupon",
             define,
         )
-        .body(schema("Coupon"))
-        .answers(schema("Coupon")),
+        .answers::<Coupon>(),
         Endpoint::get(
             "/v1/campaigns",
             Some(Scope::Write),
             "Lists the coupons with their redemptions",
             list,
-        ),
+        )
+        .answers::<Campaigns>(),
     ]
+}
+
+/// The coupons with their counts.
+#[derive(Serialize, JsonSchema)]
+struct Campaigns {
+    campaigns: Vec<Campaign>,
+}
+
+/// A coupon and how often it was redeemed.
+#[derive(Serialize, JsonSchema)]
+struct Campaign {
+    coupon: Coupon,
+    redeemed: u64,
 }
 
 async fn define(
@@ -54,12 +67,13 @@ async fn define(
     Ok(Json(coupon))
 }
 
-async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Campaigns>, ApiError> {
     let coupons = app.store.coupons().await.map_err(store_error)?;
-    let campaigns: Vec<_> = coupons.iter().map(described).collect();
-    Ok(Json(json!({"campaigns": campaigns})))
-}
-
-fn described(state: &CouponState) -> Value {
-    json!({"coupon": state.coupon, "redeemed": state.redeemed})
+    let campaigns = coupons.into_iter().map(|state| Campaign {
+        coupon: state.coupon,
+        redeemed: state.redeemed,
+    });
+    Ok(Json(Campaigns {
+        campaigns: campaigns.collect(),
+    }))
 }

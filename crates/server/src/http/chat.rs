@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serve::support::{Reply, SupportEvent, SupportRequest};
@@ -26,7 +27,6 @@ use super::error::{ApiError, Code};
 use super::events::store_error;
 use super::extract::JsonBody;
 use super::inbox::{hand_to_person, is_with_person};
-use super::openapi::schema;
 use crate::app::{App, SupportPart, fresh_id, now};
 use crate::config::Scope;
 
@@ -48,15 +48,16 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Answers a customer, with citations; streams server-sent events",
             chat,
         )
-        .body(schema("ChatRequest"))
-        .answers(schema("ChatStream"))
-        .media_type("text/event-stream"),
+        .answers::<ChatAnswer>()
+        .or_streams(),
     ]
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// What a customer says.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ChatRequest {
+    /// Their words; of very long ones the beginning is read.
     message: String,
     #[serde(default)]
     conversation: Option<Id>,
@@ -66,6 +67,29 @@ struct ChatRequest {
     session: Option<Id>,
     #[serde(default)]
     language: Option<String>,
+}
+
+/// The whole answer: the one of `Accept: application/json`, and the data of the
+/// stream's last event, `done`. Before it come `token`, `citation`, `action`
+/// and `handoff`.
+#[derive(JsonSchema)]
+#[allow(dead_code)]
+struct ChatAnswer {
+    /// The conversation, to go on with.
+    conversation: Id,
+    /// What is said; empty while a person answers.
+    text: String,
+    /// Whether the conversation goes to a person.
+    handoff: bool,
+    /// Whether a person answers, so that the assistant is silent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silent: Option<bool>,
+    /// Writes that wait for the customer's confirmation, with their tokens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    proposals: Vec<Value>,
+    /// Of the answer, where the assistant gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision_id: Option<Id>,
 }
 
 /// What goes to the reader.

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
-use serde_json::{Value, json};
+use serde_json::Value;
 use shop::{Id, Record, RecordError, Timestamp};
 
 use super::authorise::Caller;
 use super::endpoint::Endpoint;
 use super::error::ApiError;
-use super::events::{Accepted, store_records};
+use super::events::{Accepted, Rows, store_records};
 use super::extract::JsonBody;
 use super::idempotency::key_of;
-use super::openapi::schema;
 use crate::app::{App, now};
 use crate::config::Scope;
 use ingest::{Rejected, ga4_events, segment_events};
@@ -23,7 +22,6 @@ use ingest::{Rejected, ga4_events, segment_events};
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let scope = Some(Scope::Public);
-    let any = || json!({"type": ["object", "array"]});
     vec![
         Endpoint::post(
             "/v1/collect/ga4",
@@ -31,16 +29,14 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Takes Google Analytics 4 events as the Measurement Protocol sends them",
             ga4,
         )
-        .body(any())
-        .answers(schema("Accepted")),
+        .answers::<Accepted>(),
         Endpoint::post(
             "/v1/collect/segment",
             scope,
             "Takes Segment calls, one or a batch",
             segment,
         )
-        .body(any())
-        .answers(schema("Accepted")),
+        .answers::<Accepted>(),
     ]
 }
 
@@ -51,18 +47,18 @@ async fn ga4(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<Value>,
+    JsonBody(body): JsonBody<Rows>,
 ) -> Result<Json<Accepted>, ApiError> {
-    collect(&app, &caller, key_of(&headers)?, &body, ga4_events).await
+    collect(&app, &caller, key_of(&headers)?, &body.0, ga4_events).await
 }
 
 async fn segment(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<Value>,
+    JsonBody(body): JsonBody<Rows>,
 ) -> Result<Json<Accepted>, ApiError> {
-    collect(&app, &caller, key_of(&headers)?, &body, segment_events).await
+    collect(&app, &caller, key_of(&headers)?, &body.0, segment_events).await
 }
 
 async fn collect(

@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serve::support::{Reply, SupportEvent, SupportRequest};
@@ -45,7 +46,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             Some(Scope::Public),
             "The grounded assistant in OpenAI's protocol; streams when asked to",
             complete,
-        ),
+        )
+        .or_streams(),
         Endpoint::get(
             "/v1/models",
             Some(Scope::Public),
@@ -57,16 +59,34 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 // Clients send many more fields (temperature, tools, …); those that an answer
 // made of sources cannot follow are left unread.
-#[derive(Debug, Deserialize)]
+/// A conversation, in OpenAI's words.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(
+    rename = "ChatCompletionRequest",
+    extend("examples" = [{"messages": [{"role": "user", "content": "How do I return something?"}]}]),
+)]
 struct Completion {
+    #[schemars(
+        length(min = 1),
+        extend("contains" = {"properties": {
+            "role": {"const": "user"},
+            "content": {"anyOf": [
+                {"type": "string", "pattern": "[^\\s]"},
+                {"type": "array", "minItems": 1},
+            ]},
+        }, "required": ["role", "content"]}),
+    )]
     messages: Vec<Message>,
     #[serde(default)]
     stream: bool,
 }
 
-#[derive(Debug, Deserialize)]
+/// A turn, in OpenAI's words.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ChatCompletionMessage")]
 struct Message {
     role: String,
+    /// A text, or parts of which those with a `text` are read.
     #[serde(default)]
     content: Value,
 }

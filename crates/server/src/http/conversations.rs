@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::{Extension, Json};
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
 use shop::{Conversation, Event, EventKind, Id, Message, Record, Role, Timestamp};
 use store::{Entry, NewEntry};
 
 use super::authorise::Caller;
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::extract::{Parameters, path_id};
-use super::openapi::schema;
+use super::extract::{Named, Query};
 use crate::app::App;
 use crate::config::Scope;
 
@@ -29,14 +30,14 @@ pub fn endpoints() -> Vec<Endpoint> {
             "The last conversations, newest first",
             list,
         )
-        .query("limit", "integer", "How many, 1 to 200 (20)"),
+        .answers::<Conversations>(),
         Endpoint::get(
             "/v1/conversations/{id}",
             Some(Scope::Write),
             "One conversation with its turns",
             one,
         )
-        .answers(schema("Conversation")),
+        .answers::<Conversation>(),
     ]
 }
 
@@ -122,20 +123,40 @@ pub fn latest(app: &App, limit: usize) -> Vec<Arc<Conversation>> {
     conversations
 }
 
+/// How many conversations.
+#[derive(Deserialize, JsonSchema)]
+#[serde(default)]
+struct LatestAsked {
+    /// At most this many.
+    #[schemars(range(min = 1, max = 200))]
+    limit: usize,
+}
+
+impl Default for LatestAsked {
+    fn default() -> Self {
+        Self { limit: 20 }
+    }
+}
+
+/// The last conversations, newest first.
+#[derive(Serialize, JsonSchema)]
+struct Conversations {
+    conversations: Vec<Arc<Conversation>>,
+}
+
 async fn list(
     State(app): State<Arc<App>>,
-    parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
-    let limit = parameters.number("limit", 20, 1..=200)?;
-    Ok(Json(json!({"conversations": latest(&app, limit)})))
+    Query(LatestAsked { limit }): Query<LatestAsked>,
+) -> Json<Conversations> {
+    let conversations = latest(&app, limit);
+    Json(Conversations { conversations })
 }
 
 async fn one(
     State(app): State<Arc<App>>,
     Extension(_caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named<Id>,
 ) -> Result<Json<Arc<Conversation>>, ApiError> {
-    let id = path_id("id", &id)?;
     app.snapshot()
         .conversations
         .get(&id)

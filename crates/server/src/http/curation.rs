@@ -1,13 +1,16 @@
 //! What the shop's people decide about search: rules, synonyms, and the
 //! queries that need them.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use serde::Deserialize;
+use axum::extract::State;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use serve::search::{SearchRequest, zero_result_queries};
+use serve::search::{SearchRequest, ZeroResultQuery, zero_result_queries};
 use serve::{Context, Decision};
 use shop::{Curation, CurationError, Id, SearchRule, Service, Synonyms};
 use store::{Entry, NewEntry, Snapshot};
@@ -16,13 +19,11 @@ use super::answer::look;
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::events::store_error;
-use super::extract::{JsonBody, Parameters, path_id};
-use super::openapi::schema;
+use super::extract::{JsonBody, Named, Query};
+use super::schema::read;
 use super::serve_error;
 use crate::app::{App, fresh_id, now};
 use crate::config::Scope;
-
-type Answered = Result<Json<Value>, ApiError>;
 
 /// How many rules, and how many lists of synonyms, there may be.
 const MOST: usize = 2_000;
@@ -31,63 +32,129 @@ const MOST: usize = 2_000;
 pub fn endpoints() -> Vec<Endpoint> {
     let (read, write) = (Some(Scope::Write), Some(Scope::Admin));
     vec![
-        Endpoint::get("/v1/rules", read, "The shop's rules for search", rules),
+        Endpoint::get("/v1/rules", read, "The shop's rules for search", rules).answers::<Rules>(),
         Endpoint::post("/v1/rules", write, "Adds or replaces a rule", put_rule)
-            .body(schema("SearchRule"))
-            .answers(schema("SearchRule")),
-        Endpoint::delete("/v1/rules/{id}", write, "Removes a rule", remove_rule),
+            .answers::<SearchRule>(),
+        Endpoint::delete("/v1/rules/{id}", write, "Removes a rule", remove_rule)
+            .answers::<Removed>(),
         Endpoint::post(
             "/v1/rules/preview",
             read,
             "A search side by side: without any rule, and with them and a rule that is not kept",
             preview,
         )
-        .body(schema("RulePreview")),
+        .answers::<SideBySide>(),
         Endpoint::get(
             "/v1/synonyms",
             read,
             "Words that mean the same to search",
             synonyms,
-        ),
+        )
+        .answers::<AllSynonyms>(),
         Endpoint::post(
             "/v1/synonyms",
             write,
             "Adds or replaces synonyms",
             put_synonyms,
         )
-        .body(schema("Synonyms"))
-        .answers(schema("Synonyms")),
+        .answers::<Synonyms>(),
         Endpoint::delete(
             "/v1/synonyms/{id}",
             write,
             "Removes synonyms",
             remove_synonyms,
-        ),
+        )
+        .answers::<Removed>(),
         Endpoint::get(
             "/v1/search/gaps",
             read,
             "Queries without results or clicks, with what they may mean",
             list_gaps,
         )
-        .query("limit", "integer", "How many, 1 to 500 (50)"),
+        .answers::<Gaps>(),
     ]
 }
 
+/// What a rule's schema allows and the rule as a whole does not.
 fn refused(error: CurationError) -> ApiError {
-    ApiError::field(error.field, error.reason)
-}
-
-/// Gives what is new an id where the caller gave none.
-fn with_id(body: Value) -> Value {
-    let mut body = body;
-    if let Some(object) = body.as_object_mut() {
-        object.entry("id").or_insert_with(|| json!(fresh_id()));
+    ApiError {
+        param: Some(error.field.to_owned()),
+        ..ApiError::new(Code::Contradictory, error.reason)
     }
-    body
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(what: &str, body: Value) -> Result<T, ApiError> {
-    serde_json::from_value(with_id(body)).map_err(|error| ApiError::field(what, error.to_string()))
+/// A rule or a list of synonyms, which gets an id where the caller gave none.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Nameless<T>(Value, #[serde(skip)] PhantomData<T>);
+
+impl<T: JsonSchema + DeserializeOwned + 'static> JsonSchema for Nameless<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("New{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = T::json_schema(generator);
+        if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|field| field != "id");
+        }
+        schema
+    }
+}
+
+impl<T: JsonSchema + DeserializeOwned + 'static> Nameless<T> {
+    fn named(mut self) -> Result<T, ApiError> {
+        if let Some(fields) = self.0.as_object_mut() {
+            fields.entry("id").or_insert_with(|| json!(fresh_id()));
+        }
+        read(self.0, "")
+    }
+}
+
+/// The shop's rules for search.
+#[derive(Serialize, JsonSchema)]
+struct Rules {
+    rules: Vec<Arc<SearchRule>>,
+}
+
+/// Words that mean the same to search.
+#[derive(Serialize, JsonSchema)]
+struct AllSynonyms {
+    synonyms: Vec<Arc<Synonyms>>,
+}
+
+/// What is no longer there.
+#[derive(Serialize, JsonSchema)]
+struct Removed {
+    removed: Id,
+}
+
+/// How many queries.
+#[derive(Deserialize, JsonSchema)]
+#[serde(default)]
+struct GapsAsked {
+    /// At most this many.
+    #[schemars(range(min = 1, max = 500))]
+    limit: usize,
+}
+
+impl Default for GapsAsked {
+    fn default() -> Self {
+        Self { limit: 50 }
+    }
+}
+
+/// Queries without results or clicks, with what they may mean.
+#[derive(Serialize, JsonSchema)]
+struct Gaps {
+    gaps: Vec<ZeroResultQuery>,
+}
+
+/// A search without rules and with them.
+#[derive(Serialize, JsonSchema)]
+struct SideBySide {
+    before: SearchAnswer,
+    after: SearchAnswer,
 }
 
 async fn append(app: &App, curation: Curation) -> Result<(), ApiError> {
@@ -107,33 +174,48 @@ fn too_many(field: &str, count: usize) -> Result<(), ApiError> {
     ))
 }
 
-async fn rules(State(app): State<Arc<App>>) -> Json<Value> {
-    let snapshot = app.snapshot();
-    let rules: Vec<_> = snapshot.rules.values().collect();
-    Json(json!({"rules": rules}))
+async fn rules(State(app): State<Arc<App>>) -> Json<Rules> {
+    let rules = app.snapshot().rules.values().cloned().collect();
+    Json(Rules { rules })
 }
 
-async fn put_rule(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Value>) -> Answered {
-    let rule: SearchRule = parsed("rule", body)?;
+async fn put_rule(
+    State(app): State<Arc<App>>,
+    JsonBody(body): JsonBody<Nameless<SearchRule>>,
+) -> Result<Json<SearchRule>, ApiError> {
+    let rule = body.named()?;
     rule.check().map_err(refused)?;
-    names_known_fields(&app, &rule)?;
+    names_what_there_is(&app, &rule)?;
     let snapshot = app.snapshot();
     if !snapshot.rules.contains_key(&rule.id) {
         too_many("rule", snapshot.rules.len())?;
     }
-    let answer = json!(rule);
-    let rule = Box::new(rule);
-    append(&app, Curation::Rule { rule, at: now() }).await?;
-    Ok(Json(answer))
+    let at = now();
+    let kept = Box::new(rule.clone());
+    append(&app, Curation::Rule { rule: kept, at }).await?;
+    Ok(Json(rule))
 }
 
-/// Refuses a rule whose filters name a field that no product has: it would
-/// quietly hide everything, or nothing.
-fn names_known_fields(app: &App, rule: &SearchRule) -> Result<(), ApiError> {
+/// Refuses a rule that names a product that is not there, or whose filters
+/// name a field that no product has: it would quietly hide everything, or
+/// nothing.
+fn names_what_there_is(app: &App, rule: &SearchRule) -> Result<(), ApiError> {
+    let snapshot = app.snapshot();
+    let pins = rule.then.pin.iter().enumerate();
+    let pins = pins.map(|(at, pin)| (format!("then.pin[{at}].product_id"), &pin.product_id));
+    let hides = rule.then.hide.iter().enumerate();
+    let hides = hides.map(|(at, id)| (format!("then.hide[{at}]"), id));
+    for (param, id) in pins.chain(hides) {
+        if snapshot.catalogue.index_of(id).is_none() {
+            return Err(ApiError {
+                param: Some(param),
+                ..ApiError::new(Code::UnknownProduct, format!("no product has the id {id}"))
+            });
+        }
+    }
     let Some(part) = app.loaded().search.clone() else {
         return Ok(());
     };
-    let snapshot = app.snapshot();
     let boosts = rule.then.boost.iter().map(|boost| &boost.filter);
     for filter in boosts.chain([&rule.then.filter]) {
         serve::search::check_filter(&part.index, &snapshot, filter).map_err(serve_error)?;
@@ -141,8 +223,10 @@ fn names_known_fields(app: &App, rule: &SearchRule) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn remove_rule(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    let id = path_id("id", &id)?;
+async fn remove_rule(
+    State(app): State<Arc<App>>,
+    Named(id): Named<Id>,
+) -> Result<Json<Removed>, ApiError> {
     if !app.snapshot().rules.contains_key(&id) {
         return Err(not_found("rule", &id));
     }
@@ -151,40 +235,37 @@ async fn remove_rule(State(app): State<Arc<App>>, Path(id): Path<String>) -> Ans
         at: now(),
     };
     append(&app, gone).await?;
-    Ok(Json(json!({"removed": id})))
+    Ok(Json(Removed { removed: id }))
 }
 
 fn not_found(what: &str, id: &Id) -> ApiError {
     ApiError::new(Code::UnknownRule, format!("there is no {what} {id}"))
 }
 
-async fn synonyms(State(app): State<Arc<App>>) -> Json<Value> {
-    let snapshot = app.snapshot();
-    let synonyms: Vec<_> = snapshot.synonyms.values().collect();
-    Json(json!({"synonyms": synonyms}))
+async fn synonyms(State(app): State<Arc<App>>) -> Json<AllSynonyms> {
+    let synonyms = app.snapshot().synonyms.values().cloned().collect();
+    Json(AllSynonyms { synonyms })
 }
 
-async fn put_synonyms(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Value>) -> Answered {
-    let synonyms: Synonyms = parsed("synonyms", body)?;
+async fn put_synonyms(
+    State(app): State<Arc<App>>,
+    JsonBody(body): JsonBody<Nameless<Synonyms>>,
+) -> Result<Json<Synonyms>, ApiError> {
+    let synonyms = body.named()?;
     synonyms.check().map_err(refused)?;
     let snapshot = app.snapshot();
     if !snapshot.synonyms.contains_key(&synonyms.id) {
         too_many("synonyms", snapshot.synonyms.len())?;
     }
-    let answer = json!(synonyms);
-    append(
-        &app,
-        Curation::Synonyms {
-            synonyms,
-            at: now(),
-        },
-    )
-    .await?;
-    Ok(Json(answer))
+    let (kept, at) = (synonyms.clone(), now());
+    append(&app, Curation::Synonyms { synonyms: kept, at }).await?;
+    Ok(Json(synonyms))
 }
 
-async fn remove_synonyms(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    let id = path_id("id", &id)?;
+async fn remove_synonyms(
+    State(app): State<Arc<App>>,
+    Named(id): Named<Id>,
+) -> Result<Json<Removed>, ApiError> {
     if !app.snapshot().synonyms.contains_key(&id) {
         return Err(not_found("list of synonyms", &id));
     }
@@ -193,36 +274,42 @@ async fn remove_synonyms(State(app): State<Arc<App>>, Path(id): Path<String>) ->
         at: now(),
     };
     append(&app, gone).await?;
-    Ok(Json(json!({"removed": id})))
+    Ok(Json(Removed { removed: id }))
 }
 
-async fn list_gaps(State(app): State<Arc<App>>, parameters: Parameters) -> Answered {
-    let limit = parameters.number("limit", 50, 1..=500)?;
-    let found = look(&app, Service::Search, move |context| {
+async fn list_gaps(
+    State(app): State<Arc<App>>,
+    Query(GapsAsked { limit }): Query<GapsAsked>,
+) -> Result<Json<Gaps>, ApiError> {
+    let gaps = look(&app, Service::Search, move |context| {
         Ok(zero_result_queries(context.snapshot, limit))
     })
     .await?;
-    Ok(Json(json!({"gaps": found})))
+    Ok(Json(Gaps { gaps }))
 }
 
 /// What a rule would change.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RulePreview")]
 struct Preview {
     /// A rule that is not kept; without it, what the kept rules change.
     #[serde(default)]
-    rule: Option<Value>,
+    rule: Option<Nameless<SearchRule>>,
     request: SearchRequest,
 }
 
-async fn preview(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Preview>) -> Answered {
-    let rule: Option<SearchRule> = body.rule.map(|rule| parsed("rule", rule)).transpose()?;
+async fn preview(
+    State(app): State<Arc<App>>,
+    JsonBody(body): JsonBody<Preview>,
+) -> Result<Json<SideBySide>, ApiError> {
+    let rule = body.rule.map(Nameless::named).transpose()?;
     if let Some(rule) = &rule {
         rule.check().map_err(refused)?;
-        names_known_fields(&app, rule)?;
+        names_what_there_is(&app, rule)?;
     }
     let (before, after) = side_by_side(&app, body.request, rule).await?;
-    Ok(Json(json!({"before": before, "after": after})))
+    Ok(Json(SideBySide { before, after }))
 }
 
 /// A search without rules and the same with them, and with a rule that is only

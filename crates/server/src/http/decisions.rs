@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use serde_json::{Value, json};
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shop::{DecisionRecord, Id, Service};
 
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::extract::{Parameters, path_id};
-use super::openapi::schema;
+use super::extract::{Named, Query};
 use crate::app::App;
 use crate::config::Scope;
 
@@ -22,54 +23,77 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Why an answer was given: the request, the reasons, the models and the stages",
             decision,
         )
-        .answers(schema("DecisionRecord")),
+        .answers::<Explained>(),
         Endpoint::get(
             "/v1/decisions",
             Some(Scope::Write),
             "The last decisions, newest first",
             decisions,
         )
-        .query("limit", "integer", "How many, 1 to 200 (20)")
-        .query("service", "string", "support, search, recommend or insight"),
+        .answers::<Decisions>(),
     ]
+}
+
+/// A decision and the thumbs that it got.
+#[derive(Serialize, JsonSchema)]
+struct Explained {
+    #[serde(flatten)]
+    record: DecisionRecord,
+    /// Thumbs up less thumbs down.
+    thumbs: i64,
+}
+
+/// Which decisions.
+#[derive(Deserialize, JsonSchema)]
+#[serde(default)]
+struct Which {
+    /// How many.
+    #[schemars(range(min = 1, max = 200))]
+    limit: usize,
+    /// Of this service alone.
+    service: Option<Service>,
+}
+
+impl Default for Which {
+    fn default() -> Self {
+        Self {
+            limit: 20,
+            service: None,
+        }
+    }
+}
+
+/// The last decisions, newest first.
+#[derive(Serialize, JsonSchema)]
+struct Decisions {
+    decisions: Vec<Arc<DecisionRecord>>,
 }
 
 async fn decision(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let id = path_id("id", &id)?;
+    Named(id): Named<Id>,
+) -> Result<Json<Explained>, ApiError> {
     app.settle([&id]).await;
     let snapshot = app.snapshot();
     let record = app.store.decision(&id).await.map_err(ApiError::internal)?;
     let record = record.ok_or_else(|| {
         ApiError::new(Code::UnknownDecision, format!("there is no decision {id}"))
     })?;
-    let mut body = serde_json::to_value(record).map_err(ApiError::internal)?;
-    body["thumbs"] = json!(snapshot.thumbs.get(&id).copied().unwrap_or_default());
-    Ok(Json(body))
+    let thumbs = snapshot.thumbs.get(&id).copied().unwrap_or_default();
+    Ok(Json(Explained { record, thumbs }))
 }
 
 async fn decisions(
     State(app): State<Arc<App>>,
-    parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
-    let limit = parameters.number("limit", 20, 1..=200)?;
-    let service = match parameters.text("service") {
-        None => None,
-        Some(name) => Some(super::registry::service_of(name)?),
-    };
+    Query(which): Query<Which>,
+) -> Result<Json<Decisions>, ApiError> {
     app.flush().await;
-    let decisions = latest(&app, service, limit);
-    Ok(Json(json!({"decisions": decisions})))
+    let decisions = latest(&app, which.service, which.limit);
+    Ok(Json(Decisions { decisions }))
 }
 
 /// The last decisions, newest first.
-pub fn latest(
-    app: &App,
-    service: Option<shop::Service>,
-    limit: usize,
-) -> Vec<Arc<shop::DecisionRecord>> {
+pub fn latest(app: &App, service: Option<Service>, limit: usize) -> Vec<Arc<DecisionRecord>> {
     let snapshot = app.snapshot();
     let mut decisions: Vec<_> = snapshot
         .decisions

@@ -1,15 +1,27 @@
 //! One row for each route: the router, the scopes and the OpenAPI document all
-//! come from the same rows, so that they cannot disagree.
+//! come from the same rows, so that they cannot disagree. What a route takes is
+//! read off the arguments of its handler.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
 use axum::handler::Handler;
+use axum::http::HeaderMap;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::generate::SchemaGenerator;
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{authorise, idempotency, media_type};
+use super::authorise::{self, Caller, Identity};
+use super::extract::{JsonBody, Named, Query};
+use super::language::AcceptedLanguage;
+use super::schema::shape;
+use super::{idempotency, media_type};
 use crate::app::App;
 use crate::config::Scope;
 
@@ -19,6 +31,7 @@ use crate::config::Scope;
 pub enum Verb {
     Get,
     Post,
+    Put,
     Delete,
 }
 
@@ -28,6 +41,7 @@ impl Verb {
         match self {
             Self::Get => "get",
             Self::Post => "post",
+            Self::Put => "put",
             Self::Delete => "delete",
         }
     }
@@ -36,18 +50,142 @@ impl Verb {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
             Self::Delete => MethodFilter::DELETE,
         }
     }
 }
 
-/// A parameter of the query string.
-#[derive(Debug, Clone)]
-pub struct QueryParameter {
-    name: &'static str,
-    kind: &'static str,
-    about: &'static str,
+/// What a handler takes from a request, as the description says it.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    /// Where the schemas of requests are collected.
+    pub schemas: &'a mut SchemaGenerator,
+    /// What the path names.
+    pub path: Option<Schema>,
+    /// The parameters of the query string.
+    pub query: Vec<Value>,
+    /// The body.
+    pub body: Option<Value>,
 }
+
+impl Taken<'_> {
+    fn schema<T: JsonSchema>(&mut self) -> Schema {
+        let mut schema = self.schemas.subschema_for::<T>();
+        for transform in self.schemas.transforms_mut() {
+            transform.transform(&mut schema);
+        }
+        schema
+    }
+}
+
+/// An argument of a handler.
+pub trait Input {
+    /// Notes what it takes from a request.
+    fn describe(_taken: &mut Taken<'_>) {}
+}
+
+impl Input for State<Arc<App>> {}
+impl Input for Extension<Caller> {}
+impl Input for Extension<Identity> {}
+impl Input for HeaderMap {}
+impl Input for AcceptedLanguage {}
+
+impl Input for Body {
+    fn describe(taken: &mut Taken<'_>) {
+        let schema = json!({"type": "string", "format": "binary"});
+        taken.body = Some(
+            json!({"required": false, "content": {"application/octet-stream": {"schema": schema}}}),
+        );
+    }
+}
+
+impl<T: JsonSchema + DeserializeOwned + 'static> Input for JsonBody<T> {
+    fn describe(taken: &mut Taken<'_>) {
+        let shape = shape::<T>();
+        let example = shape.whole_example();
+        // Without a body it is read as an empty object.
+        let required = shape.check(&json!({}), "").is_err();
+        let media = json!({"schema": taken.schema::<T>(), "example": example});
+        taken.body = Some(json!({"required": required, "content": {"application/json": media}}));
+    }
+}
+
+impl<T: JsonSchema + DeserializeOwned + 'static> Input for Query<T> {
+    fn describe(taken: &mut Taken<'_>) {
+        let shape = shape::<T>();
+        for (name, schema) in shape.fields() {
+            let parameter = shape.as_parameter(&schema);
+            let mut described = json!({
+                "name": name,
+                "in": "query",
+                "required": shape.requires(&name),
+                "schema": parameter,
+            });
+            if let Some(about) = schema.get("description") {
+                described["description"] = about.clone();
+            }
+            if parameter["type"] == "array" {
+                described["explode"] = json!(false);
+            }
+            taken.query.push(described);
+        }
+    }
+}
+
+impl<T: JsonSchema + DeserializeOwned + 'static> Input for Named<T> {
+    fn describe(taken: &mut Taken<'_>) {
+        let shape = shape::<T>();
+        taken.path = Schema::try_from(shape.as_parameter(shape.root())).ok();
+    }
+}
+
+/// The arguments of a handler, as axum counts them.
+pub trait Inputs {
+    /// Notes what they take from a request.
+    fn describe(taken: &mut Taken<'_>);
+}
+
+impl Inputs for ((),) {
+    fn describe(_taken: &mut Taken<'_>) {}
+}
+
+impl<M, A: Input> Inputs for (M, A) {
+    fn describe(taken: &mut Taken<'_>) {
+        A::describe(taken);
+    }
+}
+
+impl<M, A: Input, B: Input> Inputs for (M, A, B) {
+    fn describe(taken: &mut Taken<'_>) {
+        <(M, A)>::describe(taken);
+        B::describe(taken);
+    }
+}
+
+impl<M, A: Input, B: Input, C: Input> Inputs for (M, A, B, C) {
+    fn describe(taken: &mut Taken<'_>) {
+        <(M, A, B)>::describe(taken);
+        C::describe(taken);
+    }
+}
+
+impl<M, A: Input, B: Input, C: Input, D: Input> Inputs for (M, A, B, C, D) {
+    fn describe(taken: &mut Taken<'_>) {
+        <(M, A, B, C)>::describe(taken);
+        D::describe(taken);
+    }
+}
+
+impl<M, A: Input, B: Input, C: Input, D: Input, E: Input> Inputs for (M, A, B, C, D, E) {
+    fn describe(taken: &mut Taken<'_>) {
+        <(M, A, B, C, D)>::describe(taken);
+        E::describe(taken);
+    }
+}
+
+/// Makes the schema of an answer.
+type AnswerSchema = fn(&mut SchemaGenerator) -> Schema;
 
 /// A route with all that is said about it.
 pub struct Endpoint {
@@ -57,16 +195,23 @@ pub struct Endpoint {
     pub path: &'static str,
     /// What a caller needs; `None` lets everybody in.
     pub scope: Option<Scope>,
-    summary: &'static str,
-    query: Vec<QueryParameter>,
-    body: Option<Value>,
-    media_type: &'static str,
-    answer: Value,
+    /// What it does.
+    pub summary: &'static str,
+    /// What the handler takes.
+    pub inputs: fn(&mut Taken<'_>),
+    /// What it answers.
+    pub answer: AnswerSchema,
+    /// As what.
+    pub media_type: &'static str,
+    /// Whether it answers with a stream of events to who asks for one.
+    pub streams: bool,
+    /// With which status.
+    pub status: u16,
     route: MethodRouter<Arc<App>, Infallible>,
 }
 
 impl Endpoint {
-    fn new<H: Handler<T, Arc<App>>, T: 'static>(
+    fn new<H: Handler<T, Arc<App>>, T: Inputs + 'static>(
         verb: Verb,
         path: &'static str,
         scope: Option<Scope>,
@@ -78,16 +223,17 @@ impl Endpoint {
             path,
             scope,
             summary,
-            query: Vec::new(),
-            body: None,
+            inputs: T::describe,
+            answer: |_| schemars::json_schema!({"type": "object"}),
             media_type: "application/json",
-            answer: json!({"type": "object"}),
+            streams: false,
+            status: 200,
             route: on(verb.filter(), handler),
         }
     }
 
     /// A route that reads.
-    pub fn get<H: Handler<T, Arc<App>>, T: 'static>(
+    pub fn get<H: Handler<T, Arc<App>>, T: Inputs + 'static>(
         path: &'static str,
         scope: Option<Scope>,
         summary: &'static str,
@@ -97,7 +243,7 @@ impl Endpoint {
     }
 
     /// A route that takes a body.
-    pub fn post<H: Handler<T, Arc<App>>, T: 'static>(
+    pub fn post<H: Handler<T, Arc<App>>, T: Inputs + 'static>(
         path: &'static str,
         scope: Option<Scope>,
         summary: &'static str,
@@ -106,8 +252,19 @@ impl Endpoint {
         Self::new(Verb::Post, path, scope, summary, handler)
     }
 
+    /// A route that puts something in its place.
+    #[allow(dead_code)]
+    pub fn put<H: Handler<T, Arc<App>>, T: Inputs + 'static>(
+        path: &'static str,
+        scope: Option<Scope>,
+        summary: &'static str,
+        handler: H,
+    ) -> Self {
+        Self::new(Verb::Put, path, scope, summary, handler)
+    }
+
     /// A route that removes.
-    pub fn delete<H: Handler<T, Arc<App>>, T: 'static>(
+    pub fn delete<H: Handler<T, Arc<App>>, T: Inputs + 'static>(
         path: &'static str,
         scope: Option<Scope>,
         summary: &'static str,
@@ -116,21 +273,15 @@ impl Endpoint {
         Self::new(Verb::Delete, path, scope, summary, handler)
     }
 
-    /// Takes a parameter in the query string.
-    pub fn query(mut self, name: &'static str, kind: &'static str, about: &'static str) -> Self {
-        self.query.push(QueryParameter { name, kind, about });
+    /// Answers with a `T`.
+    pub fn answers<T: JsonSchema>(mut self) -> Self {
+        self.answer = |schemas| schemas.subschema_for::<T>();
         self
     }
 
-    /// Takes a body of this JSON Schema.
-    pub fn body(mut self, schema: Value) -> Self {
-        self.body = Some(schema);
-        self
-    }
-
-    /// Answers with this JSON Schema.
-    pub fn answers(mut self, schema: Value) -> Self {
-        self.answer = schema;
+    /// Answers with this status where all is well.
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = status;
         self
     }
 
@@ -138,6 +289,17 @@ impl Endpoint {
     pub fn media_type(mut self, media_type: &'static str) -> Self {
         self.media_type = media_type;
         self
+    }
+
+    /// Streams server-sent events to who asks for them.
+    pub fn or_streams(mut self) -> Self {
+        self.streams = true;
+        self
+    }
+
+    /// Whether it changes something.
+    pub fn writes(&self) -> bool {
+        self.verb != Verb::Get
     }
 
     /// The handler behind the check of its scope, and behind that of what its
@@ -161,45 +323,8 @@ impl Endpoint {
         (self.path, route)
     }
 
-    /// The operation as OpenAPI writes it.
-    pub fn operation(&self) -> Value {
-        let mut parameters: Vec<Value> = path_parameters(self.path)
-            .map(|name| {
-                json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
-            })
-            .collect();
-        parameters.extend(self.query.iter().map(|parameter| {
-            json!({
-                "name": parameter.name,
-                "in": "query",
-                "description": parameter.about,
-                "schema": {"type": parameter.kind},
-            })
-        }));
-        let mut media = serde_json::Map::new();
-        media.insert(self.media_type.to_owned(), json!({"schema": self.answer}));
-        let mut operation = json!({
-            "operationId": self.operation_id(),
-            "summary": self.summary,
-            "tags": [self.tag()],
-            "parameters": parameters,
-            "responses": {
-                "200": {"description": "Done", "content": media},
-                "default": {"$ref": "#/components/responses/Error"},
-            },
-        });
-        if let Some(body) = &self.body {
-            operation["requestBody"] =
-                json!({"required": true, "content": {"application/json": {"schema": body}}});
-        }
-        operation["security"] = match self.scope {
-            None => json!([]),
-            Some(scope) => json!([{"key": [format!("{scope:?}").to_lowercase()]}]),
-        };
-        operation
-    }
-
-    fn operation_id(&self) -> String {
+    /// The name of the operation: `get_v1_tasks_id`.
+    pub fn operation_id(&self) -> String {
         let words: Vec<_> = self
             .path
             .split(|letter: char| !letter.is_ascii_alphanumeric())
@@ -209,16 +334,18 @@ impl Endpoint {
     }
 
     /// The part of the path after the version: what the operation is about.
-    fn tag(&self) -> &'static str {
+    pub fn tag(&self) -> &'static str {
         let mut parts = self.path.split('/').filter(|part| !part.is_empty());
         match parts.next() {
             Some("v1") => parts.next().unwrap_or("v1"),
             _ => "operations",
         }
     }
-}
 
-fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/')
-        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    /// What the path leaves open.
+    pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
 }

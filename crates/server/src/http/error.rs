@@ -4,6 +4,8 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 use shop::RefusalCode;
 
@@ -24,6 +26,8 @@ pub enum Code {
     NotFound,
     MethodNotAllowed,
     UnknownProduct,
+    UnknownValue,
+    Contradictory,
     UnknownDecision,
     UnknownTask,
     UnknownTheme,
@@ -102,6 +106,8 @@ impl Code {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnknownProduct,
+        Self::UnknownValue,
+        Self::Contradictory,
         Self::UnknownDecision,
         Self::UnknownTask,
         Self::UnknownTheme,
@@ -143,6 +149,10 @@ impl Code {
         Self::Internal,
     ];
 
+    fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|code| code.name()).collect()
+    }
+
     /// The stable name.
     pub fn name(self) -> &'static str {
         self.row().name
@@ -168,7 +178,7 @@ impl Code {
         use StatusCode as S;
         match self {
             Self::MalformedJson => row("malformed_json", S::BAD_REQUEST, INVALID, "Send one JSON value, in UTF-8."),
-            Self::InvalidField => row("invalid_field", S::BAD_REQUEST, INVALID, "Correct the field that `param` names."),
+            Self::InvalidField => row("invalid_field", S::BAD_REQUEST, INVALID, "Correct what `param` names; /docs has the shapes."),
             Self::UnsupportedMediaType => row("unsupported_media_type", S::UNSUPPORTED_MEDIA_TYPE, INVALID, "Send Content-Type: application/json."),
             Self::BodyTooLarge => row("body_too_large", S::PAYLOAD_TOO_LARGE, INVALID, "Send less at once; large files go to /v1/import/{kind}."),
             Self::RequestTimeout => row("request_timeout", S::REQUEST_TIMEOUT, INVALID, "Send the whole body without long pauses."),
@@ -180,6 +190,8 @@ impl Code {
             Self::NotFound => row("not_found", S::NOT_FOUND, INVALID, "See /docs for the paths that there are."),
             Self::MethodNotAllowed => row("method_not_allowed", S::METHOD_NOT_ALLOWED, INVALID, "See /docs for the methods of this path."),
             Self::UnknownProduct => row("unknown_product", S::NOT_FOUND, INVALID, "Import the product first, or correct its id."),
+            Self::UnknownValue => row("unknown_value", S::NOT_FOUND, INVALID, "Name what is there; `param` says where it was named."),
+            Self::Contradictory => row("contradictory", S::CONFLICT, INVALID, "Two parts of the request cannot both hold; `param` names one of them."),
             Self::UnknownDecision => row("unknown_decision", S::NOT_FOUND, INVALID, "Use the decision_id of an answer; the last 50,000 are kept at hand."),
             Self::UnknownTask => row("unknown_task", S::NOT_FOUND, INVALID, "Use the id that the import or training answered with; tasks are kept until the server stops."),
             Self::UnknownTheme => row("unknown_theme", S::NOT_FOUND, INVALID, "GET /v1/insights/themes lists the themes."),
@@ -187,13 +199,13 @@ impl Code {
             Self::UnknownVersion => row("unknown_version", S::NOT_FOUND, INVALID, "GET /v1/registry lists the versions."),
             Self::UnknownKey => row("unknown_key", S::NOT_FOUND, INVALID, "GET /v1/keys lists the keys."),
             Self::UnknownConversation => row("unknown_conversation", S::NOT_FOUND, INVALID, "GET /v1/conversations lists the conversations."),
-            Self::IdempotencyKeyReused => row("idempotency_key_reused", S::UNPROCESSABLE_ENTITY, CONFLICT, "Use a new Idempotency-Key for a new request."),
+            Self::IdempotencyKeyReused => row("idempotency_key_reused", S::CONFLICT, CONFLICT, "Use a new Idempotency-Key for a new request."),
             Self::IdempotencyKeyInUse => row("idempotency_key_in_use", S::CONFLICT, CONFLICT, "The first request with this key is still running: ask again in a moment."),
             Self::NotTrained => row("not_trained", S::SERVICE_UNAVAILABLE, UNAVAILABLE, "Import data, then run `shopkeeper train`, or POST /v1/train."),
             Self::JobRunning => row("job_running", S::CONFLICT, CONFLICT, "Wait for the running task; GET /v1/tasks/{id} shows it."),
             Self::Overloaded => row("overloaded", S::SERVICE_UNAVAILABLE, UNAVAILABLE, "Ask again after the seconds in Retry-After."),
             Self::RateLimited => row("rate_limited", S::TOO_MANY_REQUESTS, UNAVAILABLE, "Ask again later; Retry-After says when; policy.toml and requests_per_minute_… in shopkeeper.toml set how much one may ask for."),
-            Self::ActionRefused => row("action_refused", S::UNPROCESSABLE_ENTITY, REFUSAL, "Nothing was changed; `param` names the kind of reason."),
+            Self::ActionRefused => row("action_refused", S::CONFLICT, REFUSAL, "Nothing was changed; `param` names the kind of reason."),
             Self::NotConfirmed => row("not_confirmed", S::CONFLICT, REFUSAL, "Nothing was changed; ask for a new proposal."),
             Self::AlreadyDone => row("already_done", S::CONFLICT, REFUSAL, "It was done before and not again."),
             Self::PersonAnswers => row("person_answers", S::CONFLICT, CONFLICT, "POST to /take or /resume first."),
@@ -212,23 +224,47 @@ fn refused(refusal: RefusalCode) -> Row {
     use StatusCode as S;
     match refusal {
         RefusalCode::VoucherNotFound => row("voucher_not_found", S::NOT_FOUND, REFUSAL, "There is no coupon with this code."),
-        RefusalCode::VoucherNotActive => row("voucher_not_active", S::BAD_REQUEST, REFUSAL, "The coupon is not valid yet."),
-        RefusalCode::VoucherExpired => row("voucher_expired", S::BAD_REQUEST, REFUSAL, "The coupon is no longer valid."),
-        RefusalCode::QuantityExceeded => row("quantity_exceeded", S::BAD_REQUEST, REFUSAL, "The coupon has been used up."),
-        RefusalCode::CustomerQuantityExceeded => row("customer_quantity_exceeded", S::BAD_REQUEST, REFUSAL, "This customer has used the coupon as often as it allows."),
-        RefusalCode::OrderAlreadyRedeemed => row("order_already_redeemed", S::BAD_REQUEST, REFUSAL, "This order has had the coupon; roll the redemption back to use it anew."),
-        RefusalCode::OrderRulesViolated => row("order_rules_violated", S::BAD_REQUEST, REFUSAL, "The order does not meet the coupon's conditions."),
-        RefusalCode::InvalidAmount => row("invalid_amount", S::BAD_REQUEST, REFUSAL, "Give an amount above zero in the coupon's currency."),
+        RefusalCode::VoucherNotActive => row("voucher_not_active", S::CONFLICT, REFUSAL, "The coupon is not valid yet."),
+        RefusalCode::VoucherExpired => row("voucher_expired", S::CONFLICT, REFUSAL, "The coupon is no longer valid."),
+        RefusalCode::QuantityExceeded => row("quantity_exceeded", S::CONFLICT, REFUSAL, "The coupon has been used up."),
+        RefusalCode::CustomerQuantityExceeded => row("customer_quantity_exceeded", S::CONFLICT, REFUSAL, "This customer has used the coupon as often as it allows."),
+        RefusalCode::OrderAlreadyRedeemed => row("order_already_redeemed", S::CONFLICT, REFUSAL, "This order has had the coupon; roll the redemption back to use it anew."),
+        RefusalCode::OrderRulesViolated => row("order_rules_violated", S::CONFLICT, REFUSAL, "The order does not meet the coupon's conditions."),
+        RefusalCode::InvalidAmount => row("invalid_amount", S::CONFLICT, REFUSAL, "Give an amount above zero in the coupon's currency."),
         RefusalCode::RedemptionNotFound => row("redemption_not_found", S::NOT_FOUND, REFUSAL, "There is no redemption with this id."),
-        RefusalCode::AlreadyRolledBack => row("already_rolled_back", S::BAD_REQUEST, REFUSAL, "The redemption was taken back before."),
-        RefusalCode::InsufficientPoints => row("insufficient_points", S::BAD_REQUEST, REFUSAL, "The customer has fewer points than that."),
-        RefusalCode::AlreadyReferred => row("already_referred", S::BAD_REQUEST, REFUSAL, "This customer was brought before."),
-        RefusalCode::SelfReferral => row("self_referral", S::BAD_REQUEST, REFUSAL, "Nobody can bring themselves."),
-        RefusalCode::CircularReferral => row("circular_referral", S::BAD_REQUEST, REFUSAL, "Whoever came through a customer cannot bring that customer."),
+        RefusalCode::AlreadyRolledBack => row("already_rolled_back", S::CONFLICT, REFUSAL, "The redemption was taken back before."),
+        RefusalCode::InsufficientPoints => row("insufficient_points", S::CONFLICT, REFUSAL, "The customer has fewer points than that."),
+        RefusalCode::AlreadyReferred => row("already_referred", S::CONFLICT, REFUSAL, "This customer was brought before."),
+        RefusalCode::SelfReferral => row("self_referral", S::CONFLICT, REFUSAL, "Nobody can bring themselves."),
+        RefusalCode::CircularReferral => row("circular_referral", S::CONFLICT, REFUSAL, "Whoever came through a customer cannot bring that customer."),
         RefusalCode::ReferralNotFound => row("referral_not_found", S::NOT_FOUND, REFUSAL, "Nobody brought this customer."),
-        RefusalCode::AlreadyRewarded => row("already_rewarded", S::BAD_REQUEST, REFUSAL, "The reward was paid before."),
+        RefusalCode::AlreadyRewarded => row("already_rewarded", S::CONFLICT, REFUSAL, "The reward was paid before."),
         RefusalCode::KeyReused => row("key_reused", S::CONFLICT, REFUSAL, "Use a new Idempotency-Key for a new command."),
     }
+}
+
+/// What is answered when something is wrong.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub struct ErrorAnswer {
+    error: ErrorDetail,
+}
+
+/// What is wrong and what to do.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ErrorDetail {
+    /// A stable word for programs.
+    #[schemars(extend("enum" = Code::names()))]
+    code: &'static str,
+    /// What is wrong and what to do, for people.
+    message: String,
+    /// The family of the code.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The field or parameter that is wrong, as `lines[0].price`.
+    param: Option<String>,
+    /// Where the code is explained.
+    doc: String,
 }
 
 /// Everything that can go wrong with a request.
@@ -290,14 +326,21 @@ impl ApiError {
 
     /// The body of the answer.
     pub fn to_json(&self) -> serde_json::Value {
+        let error = self.detail();
+        json!(ErrorAnswer { error })
+    }
+
+    /// What is told about it.
+    pub fn detail(&self) -> ErrorDetail {
         let name = self.code.name();
-        json!({"error": {
-            "code": name,
-            "message": format!("{}. {}", self.message.trim_end_matches('.'), self.code.remedy()),
-            "type": self.code.kind(),
-            "param": self.param,
-            "doc": format!("/docs#{name}"),
-        }})
+        let message = self.message.trim_end_matches('.');
+        ErrorDetail {
+            code: name,
+            message: format!("{message}. {}", self.code.remedy()),
+            kind: self.code.kind(),
+            param: self.param.clone(),
+            doc: format!("/docs#{name}"),
+        }
     }
 }
 

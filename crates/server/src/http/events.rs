@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
-use serde::Serialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use shop::{Id, Kind, Record, RecordError};
+use shop::{Event, Id, Kind, Record, RecordError};
 use store::{Appended, Entry, NewEntry};
 
 use super::authorise::Caller;
@@ -16,7 +17,6 @@ use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::extract::JsonBody;
 use super::idempotency::key_of;
-use super::openapi::schema;
 use crate::app::{App, now};
 use crate::config::Scope;
 
@@ -32,21 +32,49 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Stores what customers did; good rows are kept where others are refused",
             events,
         )
-        .body(schema("Events"))
-        .answers(schema("Accepted")),
+        .answers::<Accepted>(),
     ]
 }
 
 /// What became of a batch.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Accepted {
+    /// Rows that are stored.
     accepted: usize,
+    /// Rows that were stored before.
     duplicates: usize,
+    /// Rows that are not stored.
     rejected: Vec<Rejected>,
 }
 
+/// Events, as an array, as `{"events": [...]}` or one alone. Rows that are no
+/// events are answered under `rejected`, the others are stored.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Rows(pub Value);
+
+impl JsonSchema for Rows {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Events".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        // Whatever else a row is, it is answered and not an error.
+        let row = json!({"anyOf": [generator.subschema_for::<Event>(), {}]});
+        let rows = json!({"type": "array", "items": row, "maxItems": MAXIMUM_ROWS});
+        json_schema!({
+            "description": "Events: an array, {\"events\": [...]} or one alone. Rows that are no \
+                events are answered under `rejected`, the others are stored.",
+            "anyOf": [rows, {"type": "object", "properties": {"events": rows}}],
+            "examples": [{"events": [{
+                "type": "view", "session_id": "visit-1", "product_id": "c-17",
+            }]}],
+        })
+    }
+}
+
 /// A row that was not stored.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Rejected {
     index: usize,
     field: String,
@@ -57,10 +85,10 @@ async fn events(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<Value>,
+    JsonBody(body): JsonBody<Rows>,
 ) -> Result<Json<Accepted>, ApiError> {
     let key = key_of(&headers)?;
-    store_rows(&app, &caller, key.as_ref(), rows(body)?)
+    store_rows(&app, &caller, key.as_ref(), rows(body.0)?)
         .await
         .map(Json)
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::{Extension, Json};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shop::{Event, EventKind, Id, Record};
 use store::{Appended, Entry, NewEntry};
 
@@ -16,12 +17,11 @@ use super::error::{ApiError, Code};
 use super::events::store_error;
 use super::extract::JsonBody;
 use super::idempotency::key_of;
-use super::openapi::schema;
 use crate::app::{App, now};
 use crate::config::Scope;
 
-/// The longest text, in bytes.
-const LONGEST_TEXT_BYTES: usize = 10_000;
+/// The longest text, in characters.
+const LONGEST_TEXT: usize = 10_000;
 
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -32,27 +32,61 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Joins a thumb, a rating or a text to the decision that it is about",
             feedback,
         )
-        .body(schema("Feedback")),
+        .answers::<Noted>(),
     ]
 }
 
-/// A thumb, as a word or a number.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+/// A thumb.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 enum Thumb {
-    Word(String),
-    Number(i64),
+    Up,
+    Down,
 }
 
-#[derive(Debug, Deserialize)]
+/// The same as a number: 1 for up, -1 or 0 for down.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(transparent)]
+struct ThumbNumber(i64);
+
+impl JsonSchema for ThumbNumber {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ThumbNumber".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "enum": [1, 0, -1]})
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum ThumbForm {
+    Word(Thumb),
+    Number(ThumbNumber),
+}
+
+/// What somebody thought of an answer: a thumb, a rating or a text.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{"decision_id": "d-1", "thumb": "up"}], "anyOf" = [
+    {"required": ["thumb"], "properties": {"thumb": {"not": {"type": "null"}}}},
+    {"required": ["rating"], "properties": {"rating": {"type": "integer"}}},
+    {"required": ["text"], "properties": {"text": {"type": "string", "pattern": "[^\\s]"}}},
+]))]
 struct Feedback {
     decision_id: Id,
     #[serde(default)]
-    thumb: Option<Thumb>,
+    thumb: Option<ThumbForm>,
     #[serde(default)]
+    #[schemars(range(min = 1, max = 5))]
     rating: Option<i64>,
     #[serde(default)]
+    #[schemars(length(max = LONGEST_TEXT))]
     text: Option<String>,
     #[serde(default)]
     customer: Option<Id>,
@@ -62,34 +96,23 @@ struct Feedback {
     product_id: Option<Id>,
 }
 
+/// That it is stored.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Noted {
+    decision_id: Id,
+    accepted: bool,
+    /// Whether it was stored before.
+    duplicate: bool,
+}
+
 impl Feedback {
     /// 1 for liked, -1 for not, `None` where only a text was left.
-    fn liking(&self) -> Result<Option<i64>, ApiError> {
-        match (&self.thumb, self.rating) {
-            (Some(Thumb::Word(word)), _) => match word.as_str() {
-                "up" => Ok(Some(1)),
-                "down" => Ok(Some(-1)),
-                _ => Err(ApiError::field(
-                    "thumb",
-                    format!("{word:?} is neither up nor down"),
-                )),
-            },
-            (Some(Thumb::Number(1)), _) => Ok(Some(1)),
-            (Some(Thumb::Number(-1 | 0)), _) => Ok(Some(-1)),
-            (Some(Thumb::Number(number)), _) => Err(ApiError::field(
-                "thumb",
-                format!("{number} is neither 1 nor -1"),
-            )),
-            (None, Some(rating)) if (1..=5).contains(&rating) => Ok(match rating {
-                1 | 2 => Some(-1),
-                3 => None,
-                _ => Some(1),
-            }),
-            (None, Some(rating)) => Err(ApiError::field(
-                "rating",
-                format!("{rating} is not between 1 and 5"),
-            )),
-            (None, None) => Ok(None),
+    fn liking(&self) -> Option<i64> {
+        match (self.thumb, self.rating) {
+            (Some(ThumbForm::Word(Thumb::Up) | ThumbForm::Number(ThumbNumber(1))), _) => Some(1),
+            (Some(_), _) | (None, Some(1 | 2)) => Some(-1),
+            (None, Some(4 | 5)) => Some(1),
+            (None, _) => None,
         }
     }
 }
@@ -99,26 +122,14 @@ async fn feedback(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     JsonBody(feedback): JsonBody<Feedback>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<Json<Noted>, ApiError> {
     caller.may_act_for(feedback.customer.as_ref())?;
-    let liking = feedback.liking()?;
+    let liking = feedback.liking();
     let text = feedback
         .text
         .as_deref()
         .map(str::trim)
         .filter(|text| !text.is_empty());
-    if liking.is_none() && text.is_none() && feedback.rating.is_none() {
-        return Err(ApiError::field(
-            "thumb",
-            "say something: a thumb, a rating or a text",
-        ));
-    }
-    if text.is_some_and(|text| text.len() > LONGEST_TEXT_BYTES) {
-        return Err(ApiError::field(
-            "text",
-            format!("longer than {LONGEST_TEXT_BYTES} bytes"),
-        ));
-    }
     app.settle([&feedback.decision_id]).await;
     if !app.snapshot().decisions.contains_key(&feedback.decision_id) {
         return Err(ApiError {
@@ -149,7 +160,9 @@ async fn feedback(
     };
     let appended = app.store.append(vec![entry]).await.map_err(store_error)?;
     let duplicate = matches!(appended.first(), Some(Appended::Duplicate));
-    let body =
-        json!({"decision_id": feedback.decision_id, "accepted": true, "duplicate": duplicate});
-    Ok((StatusCode::OK, Json(body)))
+    Ok(Json(Noted {
+        decision_id: feedback.decision_id,
+        accepted: true,
+        duplicate,
+    }))
 }

@@ -5,14 +5,26 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 use shop::Service;
 
 use crate::app::App;
 
+/// That the process lives.
+#[derive(Serialize, JsonSchema)]
+pub struct Alive {
+    status: &'static str,
+    version: &'static str,
+}
+
 /// `GET /healthz`: the process answers.
-pub async fn healthz() -> Json<Value> {
-    Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+pub async fn healthz() -> Json<Alive> {
+    Json(Alive {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+    })
 }
 
 /// `GET /readyz`: the store is open and no shutdown has begun. Services whose

@@ -19,7 +19,7 @@ use shop::Id;
 
 use super::authorise::Caller;
 use super::error::{ApiError, Code};
-use super::extract::{MAXIMUM_BODY_BYTES, read_body};
+use super::extract::{self, MAXIMUM_BODY_BYTES, read_body};
 use crate::app::App;
 
 /// The header.
@@ -128,15 +128,16 @@ impl Drop for Running<'_> {
     }
 }
 
-/// The key of a request as an id, where it carries one that can be one.
+/// A key as a header brings it: ASCII that can be seen.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+pub struct IdempotencyKey(
+    #[schemars(length(min = 1, max = 256), regex(pattern = r"^[!-~]([ -~]*[!-~])?$"))] String,
+);
+
+/// The key of a request as an id, where it carries one.
 pub fn key_of(headers: &HeaderMap) -> Result<Option<Id>, ApiError> {
-    headers
-        .get(HEADER)
-        .map(|value| {
-            let text = value.to_str().map_err(|error| error.to_string());
-            text.and_then(|text| Id::new(text).map_err(|error| error.to_string()))
-                .map_err(|reason| ApiError::field("Idempotency-Key", reason))
-        })
+    extract::header::<IdempotencyKey>(headers, HEADER.as_str())?
+        .map(|key| Id::new(&key.0).map_err(ApiError::internal))
         .transpose()
 }
 

@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path as PathParameter, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use shop::{Id, Kind};
 use store::StoreError;
 use tokio::io::AsyncWriteExt;
 
-use super::accepted;
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::openapi::schema;
+use super::extract::Named;
 use super::tasks::begin;
-use crate::app::{App, TaskProgress, fresh_id, now};
+use crate::app::{App, Task, TaskProgress, fresh_id, now};
 use crate::config::Scope;
 use ingest::{ImportOptions, ImportReport, IngestError, import};
 
@@ -37,9 +38,30 @@ pub fn endpoints() -> Vec<Endpoint> {
              the task lists rejected rows",
             upload,
         )
-        .body(json!({"type": "string", "format": "binary"}))
-        .answers(schema("Task")),
+        .answers::<Task>()
+        .status(202),
     ]
+}
+
+/// A kind of record, or `auto`.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct ImportKind(String);
+
+impl JsonSchema for ImportKind {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ImportKind".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let kinds = Kind::ALL.iter().map(|kind| kind.name());
+        let kinds: Vec<_> = kinds.chain(["auto"]).collect();
+        json_schema!({"type": "string", "enum": kinds})
+    }
 }
 
 /// How long an import waits for a disk that cannot take it.
@@ -61,10 +83,10 @@ impl Drop for Upload {
 
 async fn upload(
     State(app): State<Arc<App>>,
-    PathParameter(kind): PathParameter<String>,
+    Named(kind): Named<ImportKind>,
     body: Body,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    kind_of(&kind)?;
+) -> Result<(StatusCode, Json<Task>), ApiError> {
+    let kind = kind.0;
     let (id, folder) = (fresh_id(), uploads(&app));
     let part = receive(&folder, &id, body).await?;
     let whole = folder.join(format!("{id}.{kind}"));
@@ -83,7 +105,7 @@ async fn upload(
     if task.is_err() {
         drop(Upload(whole));
     }
-    Ok(accepted(json!(task?)))
+    Ok((StatusCode::ACCEPTED, Json(task?)))
 }
 
 /// Imports what was acknowledged before the server ended, in its order and

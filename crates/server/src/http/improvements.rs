@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
 use serve::support::improvements::{Change, DECIDED, Improvement, improvements, of_conversation};
 use shop::{Document, DocumentKind, Id, Record};
 use store::NewEntry;
@@ -14,11 +15,9 @@ use store::NewEntry;
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::events::store_error;
-use super::extract::{JsonBody, path_id};
+use super::extract::{JsonBody, Named};
 use crate::app::{App, now};
 use crate::config::Scope;
-
-type Answered = Result<Json<Value>, ApiError>;
 
 /// The longest question or answer, in characters.
 const LONGEST_TEXT: usize = 10_000;
@@ -31,29 +30,51 @@ pub fn endpoints() -> Vec<Endpoint> {
             Some(Scope::Write),
             "What people's replies would add to, or change in, the documents",
             list,
-        ),
+        )
+        .answers::<Improvements>(),
         Endpoint::post(
             "/v1/conversations/{id}/improvement",
             Some(Scope::Write),
             "Accepts what a person's reply teaches, as it is or edited, or rejects it",
             decide,
-        ),
+        )
+        .answers::<Outcome>(),
     ]
 }
 
-async fn list(State(app): State<Arc<App>>) -> Answered {
-    let snapshot = app.snapshot();
-    Ok(Json(json!({"improvements": improvements(&snapshot)})))
+/// What people's replies teach.
+#[derive(Serialize, JsonSchema)]
+struct Improvements {
+    improvements: Vec<Improvement>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What was decided, and the document that came of it.
+#[derive(Serialize, JsonSchema)]
+struct Outcome {
+    accepted: bool,
+    document: Option<Id>,
+}
+
+async fn list(State(app): State<Arc<App>>) -> Json<Improvements> {
+    let improvements = improvements(&app.snapshot());
+    Json(Improvements { improvements })
+}
+
+/// What a person decides about what a reply teaches.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ImprovementDecision")]
 struct Decided {
+    /// The place of the reply in its conversation.
     turn: usize,
     accept: bool,
+    /// The question, where it is to be another.
     #[serde(default)]
+    #[schemars(length(min = 1, max = LONGEST_TEXT), regex(pattern = r"[^\s]"))]
     question: Option<String>,
+    /// The answer, where it is to be another.
     #[serde(default)]
+    #[schemars(length(min = 1, max = LONGEST_TEXT), regex(pattern = r"[^\s]"))]
     answer: Option<String>,
     #[serde(default)]
     by: Option<String>,
@@ -61,10 +82,9 @@ struct Decided {
 
 async fn decide(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named<Id>,
     JsonBody(decided): JsonBody<Decided>,
-) -> Answered {
-    let id = path_id("id", &id)?;
+) -> Result<Json<Outcome>, ApiError> {
     let _turn = app.lock_conversation(&id).await;
     let snapshot = app.snapshot();
     let found = snapshot.conversations.get(&id);
@@ -77,7 +97,13 @@ async fn decide(
     let mut offered = of_conversation(conversation, &snapshot).into_iter();
     let improvement = offered
         .find(|one| one.turn == decided.turn)
-        .ok_or_else(|| ApiError::field("turn", "nothing of this turn waits for a decision"))?;
+        .ok_or_else(|| ApiError {
+            param: Some("turn".to_owned()),
+            ..ApiError::new(
+                Code::UnknownValue,
+                "nothing of this turn waits for a decision",
+            )
+        })?;
     let mut entries = Vec::new();
     let mut document = None;
     if decided.accept {
@@ -102,9 +128,10 @@ async fn decide(
     }
     entries.push(NewEntry::from(Record::Conversation(conversation)));
     app.store.append(entries).await.map_err(store_error)?;
-    Ok(Json(
-        json!({"accepted": decided.accept, "document": document}),
-    ))
+    Ok(Json(Outcome {
+        accepted: decided.accept,
+        document,
+    }))
 }
 
 fn text_or(

@@ -8,11 +8,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::{Extension, Json};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use serve::support::SupportRequest;
+use serve::support::{Citation, SupportRequest};
 use shop::{Conversation, Id, Record, Role, Service, Timestamp};
 use store::{Entry, NewEntry, Snapshot};
 
@@ -22,12 +23,13 @@ use super::conversations::{Turn, continued};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::events::store_error;
-use super::extract::{JsonBody, Parameters, path_id};
+use super::extract::{JsonBody, Named, Query};
 use super::resolution::{RESOLVED_AT, Resolution};
 use crate::app::{App, now};
 use crate::config::Scope;
 
-type Answered = Result<Json<Value>, ApiError>;
+/// The conversation as it stands after a change.
+type Answered = Result<Json<Conversation>, ApiError>;
 
 /// Where a conversation stands, among its properties.
 pub const HANDLING: &str = "handling";
@@ -44,55 +46,63 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Conversations that wait for a person, the longest waiting first",
             queue,
         )
-        .query("state", "string", "`waiting` (default), `person` or `all`"),
+        .answers::<Queue>(),
         Endpoint::get(
             "/v1/inbox/figures",
             Some(Scope::Write),
             "How conversations ended: resolved, not reopened and still so in the records, beside plain containment",
             figures,
-        ),
+        )
+        .answers::<Resolution>(),
         Endpoint::post(
             "/v1/conversations/{id}/handoff",
             Some(Scope::Public),
             "Asks for a person",
             handoff,
-        ),
+        )
+        .answers::<Conversation>(),
         Endpoint::post(
             "/v1/conversations/{id}/take",
             Some(Scope::Write),
             "A person takes a conversation over; the assistant is silent from now on",
             take,
-        ),
+        )
+        .answers::<Conversation>(),
         Endpoint::post(
             "/v1/conversations/{id}/suggest",
             Some(Scope::Write),
             "What the assistant would say to the customer's last message; nothing is sent",
             suggest,
-        ),
+        )
+        .answers::<SuggestedReply>(),
         Endpoint::post(
             "/v1/conversations/{id}/reply",
             Some(Scope::Write),
             "Sends a person's reply: their own, or a suggested one, as it is or edited",
             reply,
-        ),
+        )
+        .answers::<Sent>(),
         Endpoint::post(
             "/v1/conversations/{id}/notes",
             Some(Scope::Write),
             "Adds a note that the customer never sees",
             note,
-        ),
+        )
+        .answers::<Conversation>(),
         Endpoint::post(
             "/v1/conversations/{id}/resume",
             Some(Scope::Write),
             "Gives the conversation back to the assistant, which knows what was said",
             resume,
-        ),
+        )
+        .answers::<Conversation>(),
         Endpoint::post(
             "/v1/conversations/{id}/feedback",
             Some(Scope::Public),
             "The customer's rating, 1 to 5, and whether it is resolved",
             feedback,
-        ),
+        )
+        .answers::<Conversation>(),
     ]
 }
 
@@ -198,56 +208,112 @@ async fn change(
     let _turn = app.lock_conversation(id).await;
     let mut conversation = (*found(app, id)?).clone();
     how(&mut conversation)?;
-    let shown = json!(conversation);
-    let entry = NewEntry::from(Record::Conversation(conversation));
+    let entry = NewEntry::from(Record::Conversation(conversation.clone()));
     app.store.append(vec![entry]).await.map_err(store_error)?;
-    Ok(Json(shown))
+    Ok(Json(conversation))
 }
 
-async fn queue(State(app): State<Arc<App>>, parameters: Parameters) -> Answered {
-    let wanted = parameters.text("state").unwrap_or("waiting").to_owned();
-    if !["waiting", "person", "all"].contains(&wanted.as_str()) {
-        return Err(ApiError::field("state", "waiting, person or all"));
-    }
+/// Which conversations.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum QueueState {
+    /// Those that nobody has taken.
+    #[default]
+    Waiting,
+    /// Those that a person answers.
+    Person,
+    /// Both.
+    All,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+struct QueueAsked {
+    state: QueueState,
+}
+
+/// The conversations that people have to look after.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Queue {
+    conversations: Vec<Queued>,
+}
+
+/// A conversation in the queue.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Queued {
+    id: Id,
+    customer: Option<Id>,
+    /// Where it stands: `state`, `reason`, `since`, `by`.
+    handling: Option<Value>,
+    /// How many turns there were.
+    turns: usize,
+    /// What the customer said last.
+    last_message: Option<String>,
+    notes: Option<Value>,
+}
+
+async fn queue(
+    State(app): State<Arc<App>>,
+    Query(QueueAsked { state }): Query<QueueAsked>,
+) -> Json<Queue> {
     let waiting = with_people(&app.snapshot());
-    let waiting = waiting
-        .iter()
-        .filter(|one| wanted == "all" || state_of(one) == wanted);
-    let shown: Vec<Value> = waiting
+    let waiting = waiting.iter().filter(|one| match state {
+        QueueState::All => true,
+        QueueState::Person => state_of(one) == "person",
+        QueueState::Waiting => state_of(one) == "waiting",
+    });
+    let conversations = waiting
         .map(|one| {
             let last = one
                 .messages
                 .iter()
                 .rev()
                 .find(|turn| turn.role == Role::Customer);
-            json!({
-                "id": one.id,
-                "customer": one.customer_id,
-                "handling": one.properties.get(HANDLING),
-                "turns": one.messages.len(),
-                "last_message": last.map(|turn| &turn.text),
-                "notes": one.properties.get(NOTES),
-            })
+            Queued {
+                id: one.id.clone(),
+                customer: one.customer_id.clone(),
+                handling: one.properties.get(HANDLING).cloned(),
+                turns: one.messages.len(),
+                last_message: last.map(|turn| turn.text.clone()),
+                notes: one.properties.get(NOTES).cloned(),
+            }
         })
         .collect();
-    Ok(Json(json!({"conversations": shown})))
+    Json(Queue { conversations })
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Who asks for a person, or takes a conversation over, and why.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Said {
-    text: String,
+struct Handling {
     by: Option<String>,
+    reason: Option<String>,
+    /// Not looked at here.
+    #[allow(dead_code)]
+    text: Option<String>,
+}
+
+/// What a person writes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[schemars(length(min = 1, max = LONGEST_TEXT), regex(pattern = r"[^\s]"))]
+    text: String,
+    /// Who writes.
+    #[serde(default)]
+    by: Option<String>,
+    /// Not looked at here.
+    #[serde(default)]
+    #[allow(dead_code)]
     reason: Option<String>,
 }
 
 async fn handoff(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    JsonBody(said): JsonBody<Said>,
+    Named(id): Named<Id>,
+    JsonBody(said): JsonBody<Handling>,
 ) -> Answered {
-    let id = path_id("id", &id)?;
     own(&app, &caller, &id)?;
     change(&app, &id, |conversation| {
         if state_of(conversation) == "assistant" {
@@ -261,10 +327,9 @@ async fn handoff(
 
 async fn take(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    JsonBody(said): JsonBody<Said>,
+    Named(id): Named<Id>,
+    JsonBody(said): JsonBody<Handling>,
 ) -> Answered {
-    let id = path_id("id", &id)?;
     change(&app, &id, |conversation| {
         put_state(conversation, "person", "taken", said.by.as_deref(), now());
         Ok(())
@@ -272,8 +337,7 @@ async fn take(
     .await
 }
 
-async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    let id = path_id("id", &id)?;
+async fn resume(State(app): State<Arc<App>>, Named(id): Named<Id>) -> Answered {
     change(&app, &id, |conversation| {
         put_state(conversation, "assistant", "resumed", None, now());
         Ok(())
@@ -281,26 +345,11 @@ async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered
     .await
 }
 
-fn checked(text: &str) -> Result<(), ApiError> {
-    if text.trim().is_empty() {
-        return Err(ApiError::field("text", "empty, and it is required"));
-    }
-    if text.chars().count() > LONGEST_TEXT {
-        return Err(ApiError::field(
-            "text",
-            format!("longer than {LONGEST_TEXT} characters"),
-        ));
-    }
-    Ok(())
-}
-
 async fn note(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    JsonBody(said): JsonBody<Said>,
+    Named(id): Named<Id>,
+    JsonBody(said): JsonBody<Written>,
 ) -> Answered {
-    let id = path_id("id", &id)?;
-    checked(&said.text)?;
     change(&app, &id, |conversation| {
         let notes = conversation
             .properties
@@ -314,13 +363,29 @@ async fn note(
     .await
 }
 
+/// That a reply is on its way.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Sent {
+    sent: bool,
+    conversation: Id,
+}
+
+/// What the assistant would say.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SuggestedReply {
+    text: String,
+    citations: Vec<Citation>,
+    /// How likely it is right.
+    confidence: f64,
+    /// Whether nothing supported an answer.
+    abstained: bool,
+}
+
 async fn reply(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    JsonBody(said): JsonBody<Said>,
-) -> Answered {
-    let id = path_id("id", &id)?;
-    checked(&said.text)?;
+    Named(id): Named<Id>,
+    JsonBody(said): JsonBody<Written>,
+) -> Result<Json<Sent>, ApiError> {
     let _turn = app.lock_conversation(&id).await;
     let before = found(&app, &id)?;
     if state_of(&before) == "assistant" {
@@ -355,14 +420,19 @@ async fn reply(
         }
     }
     app.store.append(entries).await.map_err(store_error)?;
-    Ok(Json(json!({"sent": true, "conversation": id})))
+    Ok(Json(Sent {
+        sent: true,
+        conversation: id,
+    }))
 }
 
 /// Turns that the assistant gets to read.
 const CONTEXT_TURNS: usize = 20;
 
-async fn suggest(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    let id = path_id("id", &id)?;
+async fn suggest(
+    State(app): State<Arc<App>>,
+    Named(id): Named<Id>,
+) -> Result<Json<SuggestedReply>, ApiError> {
     let conversation = found(&app, &id)?;
     let Some(part) = app.loaded().support.clone() else {
         return Err(ApiError::not_trained(Service::Support));
@@ -371,7 +441,10 @@ async fn suggest(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answere
         .messages
         .iter()
         .rposition(|turn| turn.role == Role::Customer)
-        .ok_or_else(|| ApiError::field("id", "the customer has said nothing yet"))?;
+        .ok_or_else(|| ApiError {
+            param: Some("id".to_owned()),
+            ..ApiError::new(Code::UnknownValue, "the customer has said nothing yet")
+        })?;
     let earlier = &conversation.messages[place.saturating_sub(CONTEXT_TURNS)..place];
     let request = SupportRequest {
         message: conversation.messages[place].text.clone(),
@@ -392,17 +465,19 @@ async fn suggest(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answere
         Ok(decision.content)
     })
     .await?;
-    Ok(Json(json!({
-        "text": reply.text,
-        "citations": reply.citations,
-        "confidence": reply.confidence,
-        "abstained": reply.abstained,
-    })))
+    Ok(Json(SuggestedReply {
+        text: reply.text,
+        citations: reply.citations,
+        confidence: reply.confidence,
+        abstained: reply.abstained,
+    }))
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What the customer thought of a conversation.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Rated {
+    #[schemars(range(min = 1, max = 5))]
     rating: Option<i64>,
     resolved: Option<bool>,
 }
@@ -410,17 +485,10 @@ struct Rated {
 async fn feedback(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named<Id>,
     JsonBody(rated): JsonBody<Rated>,
 ) -> Answered {
-    let id = path_id("id", &id)?;
     own(&app, &caller, &id)?;
-    if rated
-        .rating
-        .is_some_and(|rating| !(1..=5).contains(&rating))
-    {
-        return Err(ApiError::field("rating", "1 to 5"));
-    }
     change(&app, &id, |conversation| {
         if let Some(rating) = rated.rating {
             conversation.rating = Some(rating as f32);

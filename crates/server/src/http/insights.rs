@@ -3,89 +3,54 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use serde_json::{Value, json};
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
 use serve::Decision;
-use serve::insight::{InsightRequest, Insights, ThemeDetail};
-use shop::Service;
+use serve::insight::{InsightRequest, Insights, ThemeDetail, ThemeReport};
+use shop::{Id, Service};
 
 use super::answer::{Audience, make};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::extract::Parameters;
-use super::openapi::schema;
+use super::extract::{Named, Query};
 use crate::app::App;
 use crate::config::Scope;
 
 /// The routes of this file. `/v1/themes` and `/v1/alerts` are short for the
 /// longer paths.
 pub fn endpoints() -> Vec<Endpoint> {
+    const THEMES: &str = "The themes with counts, trend and quotes";
+    const ALERTS: &str = "Complaints that are clearly on the rise";
+    let everything = "Polarity and themes of the reviews, by week";
     vec![
-        filtered(Endpoint::get(
-            "/v1/insights",
-            SCOPE,
-            "Polarity and themes of the reviews, by week",
-            all,
-        ))
-        .answers(schema("Insights")),
-        filtered(Endpoint::get(
-            "/v1/insights/themes",
-            SCOPE,
-            "The themes with counts, trend and quotes",
-            themes,
-        )),
-        filtered(Endpoint::get(
-            "/v1/insights/themes/{id}",
-            SCOPE,
-            "One theme",
-            theme,
-        )),
-        filtered(Endpoint::get(
-            "/v1/insights/alerts",
-            SCOPE,
-            "Complaints that are clearly on the rise",
-            alerts,
-        )),
-        filtered(Endpoint::get(
-            "/v1/themes",
-            SCOPE,
-            "The themes with counts, trend and quotes",
-            themes,
-        )),
-        filtered(Endpoint::get("/v1/themes/{id}", SCOPE, "One theme", theme)),
-        filtered(Endpoint::get(
-            "/v1/alerts",
-            SCOPE,
-            "Complaints that are clearly on the rise",
-            alerts,
-        )),
+        Endpoint::get("/v1/insights", SCOPE, everything, all).answers::<Decision<Insights>>(),
+        Endpoint::get("/v1/insights/themes", SCOPE, THEMES, themes).answers::<Themes>(),
+        Endpoint::get("/v1/insights/themes/{id}", SCOPE, "One theme", theme)
+            .answers::<Decision<ThemeDetail>>(),
+        Endpoint::get("/v1/insights/alerts", SCOPE, ALERTS, alerts).answers::<Alerts>(),
+        Endpoint::get("/v1/themes", SCOPE, THEMES, themes).answers::<Themes>(),
+        Endpoint::get("/v1/themes/{id}", SCOPE, "One theme", theme)
+            .answers::<Decision<ThemeDetail>>(),
+        Endpoint::get("/v1/alerts", SCOPE, ALERTS, alerts).answers::<Alerts>(),
     ]
 }
 
 const SCOPE: Option<Scope> = Some(Scope::Write);
 
-/// The parameters that all of them take.
-fn filtered(endpoint: Endpoint) -> Endpoint {
-    endpoint
-        .query("product", "string", "Only reviews of this product")
-        .query(
-            "category",
-            "string",
-            "Only reviews of products in this category",
-        )
-        .query("language", "string", "Only reviews in this language")
-        .query("from", "string", "Not before this time")
-        .query("to", "string", "Before this time")
+/// The themes of the reviews.
+#[derive(Serialize, JsonSchema)]
+struct Themes {
+    decision_id: Id,
+    themes: Vec<ThemeReport>,
 }
 
-fn request_of(parameters: &Parameters) -> Result<InsightRequest, ApiError> {
-    Ok(InsightRequest {
-        product: parameters.id("product")?,
-        category: parameters.text("category").map(str::to_owned),
-        language: parameters.text("language").map(str::to_owned),
-        from: parameters.parsed("from")?,
-        to: parameters.parsed("to")?,
-    })
+/// The themes that are complained about more than before.
+#[derive(Serialize, JsonSchema)]
+struct Alerts {
+    decision_id: Id,
+    alerts: Vec<ThemeReport>,
 }
 
 /// Answers a request for insight and records the decision.
@@ -113,37 +78,43 @@ pub async fn insights(
 
 async fn all(
     State(app): State<Arc<App>>,
-    parameters: Parameters,
+    Query(request): Query<InsightRequest>,
 ) -> Result<Json<Decision<Insights>>, ApiError> {
-    insights(&app, request_of(&parameters)?).await.map(Json)
+    insights(&app, request).await.map(Json)
 }
 
 async fn themes(
     State(app): State<Arc<App>>,
-    parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
-    let found = insights(&app, request_of(&parameters)?).await?;
-    Ok(Json(
-        json!({"decision_id": found.decision_id, "themes": found.content.themes}),
-    ))
+    Query(request): Query<InsightRequest>,
+) -> Result<Json<Themes>, ApiError> {
+    let found = insights(&app, request).await?;
+    Ok(Json(Themes {
+        decision_id: found.decision_id,
+        themes: found.content.themes,
+    }))
 }
 
 async fn theme(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    parameters: Parameters,
+    Named(id): Named<Id>,
+    Query(request): Query<InsightRequest>,
 ) -> Result<Json<Decision<ThemeDetail>>, ApiError> {
-    let request = request_of(&parameters)?;
     let Some(part) = app.loaded().insight.clone() else {
         return Err(ApiError::not_trained(Service::Insight));
     };
-    if !part.model.model.themes().iter().any(|theme| theme.id == id) {
+    if !part
+        .model
+        .model
+        .themes()
+        .iter()
+        .any(|theme| theme.id == id.as_str())
+    {
         return Err(ApiError::new(
             Code::UnknownTheme,
             format!("there is no theme {id}"),
         ));
     }
-    let (version, theme) = (Some(part.model.version.clone()), id.clone());
+    let (version, theme) = (Some(part.model.version.clone()), id.to_string());
     let made = make(&app, Service::Insight, version, move |context| {
         serve::insight::theme(context, &part.model.model, &part.scores, &theme, &request)
     })
@@ -158,10 +129,11 @@ async fn theme(
 
 async fn alerts(
     State(app): State<Arc<App>>,
-    parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
-    let found = insights(&app, request_of(&parameters)?).await?;
-    Ok(Json(
-        json!({"decision_id": found.decision_id, "alerts": found.content.alerts}),
-    ))
+    Query(request): Query<InsightRequest>,
+) -> Result<Json<Alerts>, ApiError> {
+    let found = insights(&app, request).await?;
+    Ok(Json(Alerts {
+        decision_id: found.decision_id,
+        alerts: found.content.alerts,
+    }))
 }

@@ -3,70 +3,40 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::{Json, response::IntoResponse};
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use shop::{Id, Timestamp};
 
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::extract::JsonBody;
+use super::extract::{JsonBody, Named};
 use crate::app::{App, now};
 use crate::config::Scope;
-use crate::keyring::normal_origin;
+use crate::keyring::{StoredKey, normal_origin};
 
 /// The longest name of a key, in characters.
 const LONGEST_NAME: usize = 200;
+/// An origin as `normal_origin` reads it.
+const ORIGIN: &str = r"^https?://([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[::1\])(:[0-9]{1,4})?/?$";
 
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
-    let key = json!({
-        "type": "object",
-        "properties": {
-            "id": {"type": "string"},
-            "name": {"type": "string"},
-            "scope": {"type": "string", "enum": ["public", "write", "admin"]},
-            "origins": {"type": "array", "items": {"type": "string"}},
-            "created_at": {"type": ["string", "null"], "format": "date-time"},
-        },
-    });
-    let mut created = key.clone();
-    created["properties"]["key"] = json!({"type": "string"});
+    let admin = Some(Scope::Admin);
     vec![
-        Endpoint::get(
-            "/v1/keys",
-            Some(Scope::Admin),
-            "The keys, without their secrets",
-            list,
-        )
-        .answers(json!({
-            "type": "object",
-            "properties": {"keys": {"type": "array", "items": key}},
-        })),
+        Endpoint::get("/v1/keys", admin, "The keys, without their secrets", list).answers::<Keys>(),
         Endpoint::post(
             "/v1/keys",
-            Some(Scope::Admin),
+            admin,
             "Makes a key; its secret is in this answer and nowhere else",
             create,
         )
-        .body(json!({
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["scope"],
-            "properties": {
-                "scope": {"type": "string", "enum": ["public", "write", "admin"]},
-                "name": {"type": "string", "maxLength": LONGEST_NAME},
-                "origins": {
-                    "type": "array",
-                    "items": {"type": "string", "format": "uri"},
-                    "description": "Origins (https://host) whose pages may use it",
-                },
-            },
-        }))
-        .answers(created),
-        Endpoint::delete("/v1/keys/{id}", Some(Scope::Admin), "Ends a key", revoke),
+        .answers::<NewKey>()
+        .status(201),
+        Endpoint::delete("/v1/keys/{id}", admin, "Ends a key", revoke).answers::<Revoked>(),
         Endpoint::post(
             "/v1/sessions",
             Some(Scope::Public),
@@ -74,37 +44,85 @@ pub fn endpoints() -> Vec<Endpoint> {
              who sends its token in X-Session-Token",
             session,
         )
-        .answers(json!({
-            "type": "object",
-            "properties": {"session": {"type": "string"}, "token": {"type": "string"}},
-        })),
+        .answers::<NewSession>(),
     ]
 }
 
-async fn list(State(app): State<Arc<App>>) -> Json<Value> {
-    let keys = app.gate.keys.list();
-    let keys: Vec<Value> = keys.iter().map(|key| key.to_json()).collect();
-    Json(json!({"keys": keys}))
+/// A key, without its secret.
+#[derive(Serialize, JsonSchema)]
+struct ShownKey {
+    id: String,
+    name: String,
+    scope: Scope,
+    /// Origins whose pages may use it.
+    origins: Vec<String>,
+    created_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Deserialize)]
+/// The keys.
+#[derive(Serialize, JsonSchema)]
+struct Keys {
+    keys: Vec<ShownKey>,
+}
+
+/// A key with its secret.
+#[derive(Serialize, JsonSchema)]
+struct NewKey {
+    #[serde(flatten)]
+    shown: ShownKey,
+    /// The secret, which is told once.
+    key: String,
+}
+
+/// A key that holds no longer.
+#[derive(Serialize, JsonSchema)]
+struct Revoked {
+    id: Id,
+    revoked: bool,
+}
+
+/// A session of a visitor.
+#[derive(Serialize, JsonSchema)]
+struct NewSession {
+    session: Id,
+    /// To be sent as `X-Session-Token`.
+    token: String,
+}
+
+fn shown(key: &StoredKey) -> ShownKey {
+    ShownKey {
+        id: key.id.clone(),
+        name: key.name.clone(),
+        scope: key.scope,
+        origins: key.origins.clone(),
+        created_at: key.created_at,
+    }
+}
+
+async fn list(State(app): State<Arc<App>>) -> Json<Keys> {
+    let keys = app.gate.keys.list().iter().map(shown).collect();
+    Json(Keys { keys })
+}
+
+/// What a key is to open.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyRequest")]
 struct CreateRequest {
     scope: Scope,
     #[serde(default)]
+    #[schemars(length(max = LONGEST_NAME))]
     name: String,
+    /// Origins (https://host) whose pages may use it.
     #[serde(default)]
+    #[schemars(inner(regex(pattern = ORIGIN)))]
     origins: Vec<String>,
 }
 
 async fn create(
     State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<CreateRequest>,
-) -> Result<impl IntoResponse, ApiError> {
-    if request.name.chars().count() > LONGEST_NAME {
-        let message = format!("longer than {LONGEST_NAME} characters");
-        return Err(ApiError::field("name", message));
-    }
+) -> Result<(StatusCode, Json<NewKey>), ApiError> {
     for origin in &request.origins {
         normal_origin(origin).map_err(|error| ApiError::field("origins", format!("{error:#}")))?;
     }
@@ -116,30 +134,35 @@ async fn create(
         .await
         .map_err(ApiError::internal)?
         .map_err(|error| ApiError::internal(format!("{error:#}")))?;
-    let mut shown = key.to_json();
-    shown["key"] = json!(secret.expose_secret());
-    Ok((StatusCode::CREATED, Json(shown)))
+    let made = NewKey {
+        shown: shown(&key),
+        key: secret.expose_secret().to_owned(),
+    };
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 async fn revoke(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+    Named(id): Named<Id>,
+) -> Result<Json<Revoked>, ApiError> {
     let keys = app.gate.keys.clone();
-    let named = id.clone();
+    let named = id.to_string();
     let revoked = tokio::task::spawn_blocking(move || keys.revoke(&named));
     let revoked = revoked.await.map_err(ApiError::internal)?;
     match revoked {
-        Ok(true) => Ok(Json(json!({"id": id, "revoked": true}))),
+        Ok(true) => Ok(Json(Revoked { id, revoked: true })),
         Ok(false) => Err(ApiError::new(
             Code::UnknownKey,
             format!("there is no key {id}"),
         )),
-        Err(error) => Err(ApiError::field("id", format!("{error:#}"))),
+        Err(error) => Err(ApiError {
+            param: Some("id".to_owned()),
+            ..ApiError::new(Code::Contradictory, format!("{error:#}"))
+        }),
     }
 }
 
-async fn session(State(app): State<Arc<App>>) -> Json<Value> {
+async fn session(State(app): State<Arc<App>>) -> Json<NewSession> {
     let (session, token) = app.gate.signer.new_session();
-    Json(json!({"session": session, "token": token}))
+    Json(NewSession { session, token })
 }

@@ -37,6 +37,7 @@ mod rate_limit;
 pub mod recommendations;
 mod registry;
 pub mod resolution;
+mod schema;
 pub mod search;
 mod server;
 mod tasks;
@@ -46,7 +47,7 @@ mod tests;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -71,7 +72,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             None,
             "Says that the process lives",
             health::healthz,
-        ),
+        )
+        .answers::<health::Alive>(),
         Endpoint::get(
             "/readyz",
             None,
@@ -79,6 +81,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             health::readyz,
         ),
         Endpoint::get("/metrics", None, "Figures for Prometheus", metrics::metrics)
+            .answers::<String>()
             .media_type("text/plain"),
     ];
     endpoints.extend(imports::endpoints());
@@ -257,11 +260,10 @@ fn serve_error(error: serve::ServeError) -> ApiError {
             ..ApiError::new(Code::UnknownProduct, format!("no product has the id {id}"))
         },
         serve::ServeError::InvalidRequest { param, reason } => ApiError::field(param, reason),
+        serve::ServeError::Unknown { param, reason } => ApiError {
+            param: Some(param.to_owned()),
+            ..ApiError::new(Code::UnknownValue, reason)
+        },
         serve::ServeError::Artifact(reason) => ApiError::internal(reason),
     }
-}
-
-/// 202 with a body: the work goes on after the answer.
-fn accepted(body: serde_json::Value) -> (StatusCode, Json<serde_json::Value>) {
-    (StatusCode::ACCEPTED, Json(body))
 }

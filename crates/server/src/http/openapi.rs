@@ -1,146 +1,252 @@
 //! The description of this interface: OpenAPI 3.1 for programs, one page for
-//! people.
+//! people. All of it is read off the endpoints and the types of what they take
+//! and answer.
+
+use std::collections::BTreeSet;
 
 use maud::{DOCTYPE, Markup, html};
+use schemars::Schema;
+use schemars::generate::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
-use super::endpoint::Endpoint;
-use super::error::Code;
+use super::endpoint::{Endpoint, Taken};
+use super::error::{Code, ErrorAnswer};
+use super::idempotency::IdempotencyKey;
+use super::schema::{settings, shape};
 
-/// A reference to one of [`schemas`].
-pub fn schema(name: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{name}")})
-}
+/// Where the schemas stand in the document.
+const SCHEMAS: &str = "#/components/schemas/";
+/// Ends the name of a schema that differs from that of requests.
+const ANSWER: &str = "Answer";
 
-/// An object schema of these fields (name, JSON type or schema name, whether
-/// it is required).
-fn object(fields: &[(&str, &str, bool)]) -> Value {
-    let required: Vec<_> = fields
-        .iter()
-        .filter(|field| field.2)
-        .map(|field| field.0)
-        .collect();
-    let properties: Map<String, Value> = fields
-        .iter()
-        .map(|(name, kind, _)| ((*name).to_owned(), kind_schema(kind)))
-        .collect();
-    json!({"type": "object", "properties": properties, "required": required})
-}
-
-/// `string`, `[string]`, `Name` or `[Name]` as a schema.
-fn kind_schema(kind: &str) -> Value {
-    if let Some(item) = kind
-        .strip_prefix('[')
-        .and_then(|kind| kind.strip_suffix(']'))
-    {
-        return json!({"type": "array", "items": kind_schema(item)});
-    }
-    match kind {
-        "any" => json!({}),
-        "time" => json!({"type": "string", "format": "date-time"}),
-        "filter" => json!({"oneOf": [{"type": "string"}, {"$ref": "#/components/schemas/Filter"}]}),
-        "string" | "integer" | "number" | "boolean" | "object" => json!({"type": kind}),
-        name => schema(name),
+fn generator(of_requests: bool) -> SchemaGenerator {
+    let settings = settings().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+    });
+    if of_requests {
+        settings.for_deserialize().into_generator()
+    } else {
+        settings.for_serialize().into_generator()
     }
 }
 
-/// What every decision carries.
-const DECISION: &[(&str, &str, bool)] = &[
-    ("decision_id", "string", true),
-    ("models", "[ModelVersion]", true),
-    ("stages", "[Stage]", true),
-    ("propensity", "number", false),
-];
-
-fn decision(fields: &[(&str, &str, bool)]) -> Value {
-    object(&[fields, DECISION].concat())
-}
-
-/// The shapes that requests and answers share.
-#[rustfmt::skip]
-fn schemas() -> Value {
-    json!({
-        "Error": {"type": "object", "required": ["error"], "properties": {"error": {
-            "type": "object",
-            "required": ["code", "message", "type", "param", "doc"],
-            "properties": {
-                "code": {"type": "string", "enum": Code::ALL.iter().map(|code| code.name()).collect::<Vec<_>>()},
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "doc": {"type": "string"},
-            },
-        }}},
-        "Money": object(&[("amount", "integer", true), ("currency", "string", true)]),
-        "ModelVersion": object(&[("service", "string", true), ("version", "string", true)]),
-        "Stage": object(&[("name", "string", true), ("milliseconds", "number", true), ("outcome", "string", true)]),
-        "Filter": object(&[("category", "[string]", false), ("brand", "[string]", false), ("language", "[string]", false), ("price", "object", false), ("in_stock", "boolean", false), ("attributes", "object", false)]),
-        "Product": object(&[("id", "string", true), ("title", "string", true), ("description", "string", false), ("brand", "string", false), ("category", "[string]", false), ("price", "Money", false), ("list_price", "Money", false), ("availability", "string", true), ("attributes", "object", false), ("rating", "number", false), ("rating_count", "integer", false), ("url", "string", false)]),
-        "Event": object(&[("type", "string", true), ("time", "time", false), ("id", "string", false), ("customer_id", "string", false), ("session_id", "string", false), ("product_id", "string", false), ("query", "string", false), ("decision_id", "string", false), ("position", "integer", false), ("quantity", "integer", false), ("value", "any", false)]),
-        "Events": {"oneOf": [
-            {"type": "array", "items": schema("Event")},
-            object(&[("events", "[Event]", true)]),
-            schema("Event"),
-        ]},
-        "Rejected": object(&[("index", "integer", true), ("field", "string", true), ("reason", "string", true)]),
-        "Accepted": object(&[("accepted", "integer", true), ("duplicates", "integer", true), ("rejected", "[Rejected]", true)]),
-        "SearchRequest": object(&[("q", "string", true), ("limit", "integer", false), ("filter", "filter", false), ("sort", "string", false), ("facets", "[string]", false), ("language", "string", false), ("customer", "string", false), ("session", "string", false), ("explain", "boolean", false), ("cursor", "string", false), ("distinct", "string", false), ("offset", "integer", false), ("semantic_ratio", "number", false), ("disjunctive", "boolean", false), ("rules", "boolean", false)]),
-        "SearchRule": object(&[("id", "string", false), ("name", "string", false), ("enabled", "boolean", false), ("priority", "integer", false), ("when", "object", false), ("then", "object", true)]),
-        "RulePreview": object(&[("rule", "SearchRule", false), ("request", "SearchRequest", true)]),
-        "Synonyms": object(&[("id", "string", false), ("words", "[string]", true), ("from", "string", false)]),
-        "Hit": object(&[("id", "string", true), ("score", "number", true), ("product", "Product", true), ("highlight", "any", false), ("reasons", "[any]", false), ("distance_m", "number", false), ("explanation", "object", false)]),
-        "SearchAnswer": decision(&[("hits", "[Hit]", true), ("facets", "object", false), ("total", "integer", true), ("corrected", "any", false), ("interpreted", "any", false), ("next_cursor", "string", false), ("related", "[string]", false), ("redirect", "string", false), ("banners", "[string]", false), ("rules", "[string]", false)]),
-        "Suggestions": object(&[("suggestions", "[any]", true)]),
-        "RecommendRequest": object(&[("scenario", "string", false), ("customer", "string", false), ("session", "string", false), ("product", "string", false), ("limit", "integer", false), ("filter", "filter", false), ("personalise", "boolean", false), ("language", "string", false), ("pins", "[string]", false), ("hides", "[string]", false), ("boosts", "[object]", false), ("brand_cap", "integer", false), ("diversity", "number", false), ("exploration", "number", false)]),
-        "Item": object(&[("id", "string", true), ("score", "number", true), ("reasons", "[any]", false)]),
-        "RecommendAnswer": decision(&[("items", "[Item]", true)]),
-        "ChatRequest": object(&[("message", "string", true), ("conversation", "string", false), ("customer", "string", false), ("session", "string", false), ("language", "string", false)]),
-        "ChatStream": {"type": "string", "description": "Server-sent events: `token` {text}, `citation`, `action`, `handoff`, and last `done` with the whole answer. With Accept: application/json the last object alone."},
-        "Conversation": object(&[("id", "string", true), ("messages", "[object]", true), ("customer_id", "string", false)]),
-        "Feedback": object(&[("decision_id", "string", true), ("thumb", "string", false), ("rating", "integer", false), ("text", "string", false), ("customer", "string", false), ("session", "string", false), ("product_id", "string", false)]),
-        "Insights": decision(&[("polarity", "any", false), ("themes", "[any]", false)]),
-        "OfferCheck": object(&[("code", "string", false), ("customer", "string", true), ("order_amount", "Money", true)]),
-        "OfferVerdict": object(&[("valid", "boolean", true), ("discount", "Money", false), ("error", "object", false)]),
-        "RedeemRequest": object(&[("code", "string", true), ("customer", "string", true), ("order_id", "string", false), ("order_amount", "Money", true)]),
-        "Redemption": object(&[("id", "string", true), ("code", "string", true), ("customer_id", "string", true), ("order_id", "string", false), ("order_amount", "Money", true), ("discount", "Money", true), ("rolled_back", "boolean", true)]),
-        "Coupon": object(&[("code", "string", true), ("discount", "object", true), ("limit", "integer", false), ("limit_per_customer", "integer", false), ("minimum", "Money", false), ("starts_at", "time", false), ("expires_at", "time", false)]),
-        "Points": object(&[("customer", "string", true), ("points", "integer", true)]),
-        "PointsChange": object(&[("points", "integer", true), ("reason", "string", false)]),
-        "ReferralRequest": object(&[("referrer", "string", true), ("referee", "string", true)]),
-        "DecisionRecord": object(&[("id", "string", true), ("time", "time", true), ("service", "string", true), ("customer_id", "string", false), ("shown", "[string]", false), ("models", "[ModelVersion]", true), ("stages", "[Stage]", true), ("explanation", "any", true)]),
-        "Registry": object(&[("models", "[object]", true)]),
-        "Promotion": object(&[("version", "string", true)]),
-        "TrainRequest": object(&[("services", "[string]", false), ("size", "string", false), ("base", "string", false)]),
-        "Task": object(&[("id", "string", true), ("kind", "string", true), ("status", "string", true), ("created_at", "time", true), ("finished_at", "time", false), ("progress", "string", false), ("result", "any", false), ("error", "string", false)]),
-    })
+fn transformed(mut schema: Schema, generator: &mut SchemaGenerator) -> Value {
+    for transform in generator.transforms_mut() {
+        transform.transform(&mut schema);
+    }
+    schema.to_value()
 }
 
 /// The whole document.
 pub fn document(endpoints: &[Endpoint]) -> Value {
+    let (mut requests, mut answers) = (generator(true), generator(false));
+    let mut operations: Vec<(Value, Value)> = endpoints
+        .iter()
+        .map(|endpoint| {
+            let answer = (endpoint.answer)(&mut answers);
+            let answer = transformed(answer, &mut answers);
+            (operation(endpoint, &mut requests), answer)
+        })
+        .collect();
+    let error = answers.subschema_for::<ErrorAnswer>();
+    let (mut schemas, mut of_answers) = (
+        requests.take_definitions(true),
+        answers.take_definitions(true),
+    );
+    let different = different(&schemas, &of_answers);
+    for schema in of_answers.values_mut() {
+        rename(schema, &different);
+    }
+    for (name, schema) in of_answers {
+        let name = match different.contains(&name) {
+            true => format!("{name}{ANSWER}"),
+            false => name,
+        };
+        schemas.insert(name, schema);
+    }
     let mut paths = Map::new();
-    for endpoint in endpoints {
+    for (endpoint, (operation, answer)) in endpoints.iter().zip(&mut operations) {
+        rename(answer, &different);
+        operation["responses"] = responses(endpoint, answer);
         let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
-        path[endpoint.verb.name()] = endpoint.operation();
+        path[endpoint.verb.name()] = operation.take();
     }
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "shopkeeper",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Search, recommendations, support, insight and offers from a shop's own models.",
+            "description": "Search, recommendations, support, insight and offers from a shop's own models. \
+                A request that this description forbids is answered 400 and `param` names the field; \
+                what it allows and the shop cannot do is answered 404 (not there) or 409 (not now).",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": schemas(),
+            "schemas": schemas,
+            "headers": {"RequestId": {
+                "description": "Names the request: the caller's own X-Request-Id, or a new one",
+                "required": true,
+                "schema": {"type": "string"},
+            }},
             "responses": {"Error": {
                 "description": "What is wrong and what to do",
-                "content": {"application/json": {"schema": schema("Error")}},
+                "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+                "content": {"application/json": {"schema": error}},
             }},
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "A key of the shop"},
+                "customer": {
+                    "type": "apiKey", "in": "header", "name": "X-Customer-Token",
+                    "description": "A signed token of POST /v1/customers/{id}/token: speaks for this customer alone",
+                },
+            },
         },
     })
+}
+
+fn operation(endpoint: &Endpoint, requests: &mut SchemaGenerator) -> Value {
+    let mut taken = Taken {
+        schemas: requests,
+        path: None,
+        query: Vec::new(),
+        body: None,
+    };
+    (endpoint.inputs)(&mut taken);
+    let named = taken.path.map(Schema::to_value);
+    let named = named.unwrap_or_else(|| json!({"type": "string"}));
+    let mut parameters: Vec<Value> = endpoint
+        .path_parameters()
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": named}))
+        .collect();
+    parameters.extend(taken.query);
+    if endpoint.writes() {
+        let key = shape::<IdempotencyKey>();
+        parameters.push(json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "The same write sent again with the same key is done once",
+            "schema": key.root(),
+        }));
+    }
+    let mut operation = json!({
+        "operationId": endpoint.operation_id(),
+        "summary": endpoint.summary,
+        "tags": [endpoint.tag()],
+        "parameters": parameters,
+        "security": security(endpoint),
+    });
+    if let Some(body) = taken.body {
+        operation["requestBody"] = body;
+    }
+    operation
+}
+
+fn security(endpoint: &Endpoint) -> Value {
+    use crate::config::Scope;
+    match endpoint.scope {
+        None => json!([]),
+        Some(Scope::Public) => json!([{"key": ["public"]}, {"customer": []}]),
+        Some(scope) => json!([{"key": [format!("{scope:?}").to_lowercase()]}]),
+    }
+}
+
+fn responses(endpoint: &Endpoint, answer: &Value) -> Value {
+    let mut media = Map::new();
+    media.insert(endpoint.media_type.to_owned(), json!({"schema": answer}));
+    if endpoint.streams {
+        let event = json!({
+            "type": "object",
+            "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+            "required": ["data"],
+        });
+        media.insert("text/event-stream".to_owned(), json!({"schema": event}));
+    }
+    let mut responses = json!({endpoint.status.to_string(): {
+        "description": "Done",
+        "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+        "content": media,
+    }});
+    let reading: &[u16] = &[400, 404, 429, 503];
+    let writing: &[u16] = if endpoint.writes() {
+        &[409, 413, 415, 507]
+    } else {
+        &[]
+    };
+    let known: &[u16] = if endpoint.scope.is_some() {
+        &[401, 403]
+    } else {
+        &[]
+    };
+    for status in [reading, writing, known].concat() {
+        responses[status.to_string()] = json!({"$ref": "#/components/responses/Error"});
+    }
+    responses["default"] = json!({"$ref": "#/components/responses/Error"});
+    responses
+}
+
+/// The names of schemas that are not the same in requests and answers, or
+/// speak of such.
+fn different(requests: &Map<String, Value>, answers: &Map<String, Value>) -> BTreeSet<String> {
+    let both = |name: &&String| requests.contains_key(*name);
+    let differs = |name: &&String| requests.get(*name) != answers.get(*name);
+    let mut found: BTreeSet<String> = answers
+        .keys()
+        .filter(both)
+        .filter(differs)
+        .cloned()
+        .collect();
+    loop {
+        let more: Vec<String> = answers
+            .iter()
+            .filter(|(name, _)| requests.contains_key(*name) && !found.contains(*name))
+            .filter(|(_, schema)| {
+                let mut named = BTreeSet::new();
+                references(schema, &mut named);
+                let mut named = named.iter().filter_map(|name| name.strip_prefix(SCHEMAS));
+                named.any(|name| found.contains(name))
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
+/// Every `$ref` in `value`.
+fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
+                found.insert(reference);
+            }
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+/// Lets references to what differs speak of the schema of answers.
+fn rename(value: &mut Value, different: &BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(reference)) = fields.get_mut("$ref") {
+                let name = reference.strip_prefix(SCHEMAS).unwrap_or_default();
+                if different.contains(name) {
+                    reference.push_str(ANSWER);
+                }
+            }
+            fields
+                .values_mut()
+                .for_each(|value| rename(value, different));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| rename(value, different)),
+        _ => {}
+    }
 }
 
 /// The page at `/docs`.
@@ -215,23 +321,7 @@ fn operation_section(path: &str, verb: &str, operation: &Value) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    /// Every `$ref` in `value`.
-    fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
-        match value {
-            Value::Object(fields) => {
-                if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
-                    found.insert(reference);
-                }
-                fields.values().for_each(|value| references(value, found));
-            }
-            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
-            _ => {}
-        }
-    }
 
     #[test]
     fn every_route_is_described_and_every_reference_resolves() {

@@ -15,7 +15,6 @@ use super::endpoint::Endpoint;
 use super::error::ApiError;
 use super::extract::JsonBody;
 use super::language::AcceptedLanguage;
-use super::openapi::schema;
 use crate::app::App;
 use crate::config::Scope;
 
@@ -28,8 +27,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Products for a customer, a visit, a product or a cart",
             recommendations,
         )
-        .body(schema("RecommendRequest"))
-        .answers(schema("RecommendAnswer")),
+        .answers::<Decision<Recommendations>>(),
     ]
 }
 

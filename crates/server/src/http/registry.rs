@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shop::Service;
-use store::Snapshot;
+use store::{Outcomes, Snapshot};
 
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::extract::JsonBody;
-use super::openapi::schema;
+use super::extract::{JsonBody, Named};
 use crate::app::App;
 use crate::config::Scope;
 use crate::jobs;
@@ -26,36 +26,55 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Every model with its figures beside its baselines', and how its answers fared",
             registry,
         )
-        .answers(schema("Registry")),
+        .answers::<Registry>(),
         Endpoint::post(
             "/v1/registry/{service}/promote",
             Some(Scope::Admin),
             "Lets a version serve, without a restart",
             promote,
         )
-        .body(schema("Promotion")),
+        .answers::<Serving>(),
         Endpoint::post(
             "/v1/registry/{service}/rollback",
             Some(Scope::Admin),
             "Lets the version serve that served before",
             rollback,
-        ),
+        )
+        .answers::<Serving>(),
     ]
 }
 
-/// The service that a path names.
-pub fn service_of(name: &str) -> Result<Service, ApiError> {
-    Service::from_name(name).ok_or_else(|| {
-        let names: Vec<_> = Service::ALL.iter().map(|service| service.name()).collect();
-        ApiError::field(
-            "service",
-            format!("{name:?} is none of {}", names.join(", ")),
-        )
-    })
+/// Every version, newest first.
+#[derive(Serialize, JsonSchema)]
+struct Registry {
+    models: Vec<Model>,
+}
+
+/// A version of a model.
+#[derive(Serialize, JsonSchema)]
+struct Model {
+    /// What it was trained for.
+    service: Service,
+    /// The hash of its files.
+    version: String,
+    /// Whether it answers now.
+    serving: bool,
+    /// Its figures beside its baselines'.
+    metrics: Value,
+    /// How its answers fared.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    outcomes: Outcomes,
+}
+
+/// Which version answers now.
+#[derive(Serialize, JsonSchema)]
+struct Serving {
+    service: Service,
+    version: String,
 }
 
 /// Every version, newest first.
-pub fn models(snapshot: &Snapshot) -> Vec<Value> {
+fn models(snapshot: &Snapshot) -> Vec<Model> {
     snapshot
         .trained
         .iter()
@@ -67,22 +86,25 @@ pub fn models(snapshot: &Snapshot) -> Vec<Value> {
                 .get(&(*service, version.clone()))
                 .copied()
                 .unwrap_or_default();
-            json!({
-                "service": service,
-                "version": version,
-                "serving": serving,
-                "metrics": metrics,
-                "outcomes": outcomes,
-            })
+            Model {
+                service: *service,
+                version: version.clone(),
+                serving,
+                metrics: metrics.clone(),
+                outcomes,
+            }
         })
         .collect()
 }
 
-async fn registry(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(json!({"models": models(&app.snapshot())}))
+async fn registry(State(app): State<Arc<App>>) -> Json<Registry> {
+    Json(Registry {
+        models: models(&app.snapshot()),
+    })
 }
 
-#[derive(Debug, Deserialize)]
+/// Which version is to answer.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Promotion {
     version: String,
@@ -90,10 +112,9 @@ struct Promotion {
 
 async fn promote(
     State(app): State<Arc<App>>,
-    Path(service): Path<String>,
+    Named(service): Named<Service>,
     JsonBody(promotion): JsonBody<Promotion>,
-) -> Result<Json<Value>, ApiError> {
-    let service = service_of(&service)?;
+) -> Result<Json<Serving>, ApiError> {
     let known = app
         .snapshot()
         .trained
@@ -109,18 +130,18 @@ async fn promote(
     jobs::promote(&app.store, service, &promotion.version)
         .await
         .map_err(ApiError::internal)?;
-    Ok(Json(
-        json!({"service": service, "version": promotion.version}),
-    ))
+    Ok(Json(Serving {
+        service,
+        version: promotion.version,
+    }))
 }
 
 async fn rollback(
     State(app): State<Arc<App>>,
-    Path(service): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let service = service_of(&service)?;
+    Named(service): Named<Service>,
+) -> Result<Json<Serving>, ApiError> {
     let version = jobs::rollback(&app.store, service)
         .await
         .map_err(|error| ApiError::new(Code::UnknownVersion, error.to_string()))?;
-    Ok(Json(json!({"service": service, "version": version})))
+    Ok(Json(Serving { service, version }))
 }

@@ -3,6 +3,7 @@
 //! is what the customer said was, did not come back about, and still stands in
 //! the records.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use shop::{Conversation, Id, Role, Timestamp};
@@ -15,7 +16,7 @@ pub const RESOLVED_AT: &str = "resolved_at";
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// Conversations by how they ended.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Resolution {
     /// All.
     pub conversations: u64,

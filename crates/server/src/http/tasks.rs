@@ -3,17 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shop::{Id, Service};
 
-use super::accepted;
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::extract::{JsonBody, path_id};
-use super::openapi::schema;
+use super::extract::{JsonBody, Named};
 use crate::app::{App, Task, TaskProgress, fresh_id, now};
 use crate::bases;
 use crate::config::Scope;
@@ -28,34 +27,42 @@ pub fn endpoints() -> Vec<Endpoint> {
             "How an import or a training stands",
             task,
         )
-        .answers(schema("Task")),
+        .answers::<Task>(),
         Endpoint::get(
             "/v1/tasks",
             Some(Scope::Write),
             "The last tasks, newest first",
             tasks,
-        ),
+        )
+        .answers::<RecentTasks>(),
         Endpoint::post(
             "/v1/train",
             Some(Scope::Admin),
             "Prepares the corpus and trains; models that pass the gate serve at once",
             train,
         )
-        .body(schema("TrainRequest"))
-        .answers(schema("Task")),
+        .answers::<Task>()
+        .status(202),
     ]
 }
 
-async fn task(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Task>, ApiError> {
-    let id = path_id("id", &id)?;
+async fn task(State(app): State<Arc<App>>, Named(id): Named<Id>) -> Result<Json<Task>, ApiError> {
     app.tasks
         .get(&id)
         .map(Json)
         .ok_or_else(|| ApiError::new(Code::UnknownTask, format!("there is no task {id}")))
 }
 
-async fn tasks(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(json!({"tasks": app.tasks.recent(100)}))
+/// The last tasks, newest first.
+#[derive(Serialize, JsonSchema)]
+struct RecentTasks {
+    tasks: Vec<Task>,
+}
+
+async fn tasks(State(app): State<Arc<App>>) -> Json<RecentTasks> {
+    Json(RecentTasks {
+        tasks: app.tasks.recent(100),
+    })
 }
 
 /// Notes a task and runs it beside the request that asked for it.
@@ -85,10 +92,14 @@ where
     Ok(task)
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What is to be trained.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "TrainRequest")]
 struct Wanted {
+    /// Which services; none for all.
     services: Vec<Service>,
+    /// How much effort.
     size: Option<::train::Size>,
     /// The name of a base; no path, which is for whoever has the machine.
     base: Option<String>,
@@ -97,7 +108,7 @@ struct Wanted {
 async fn train(
     State(app): State<Arc<App>>,
     JsonBody(wanted): JsonBody<Wanted>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Task>), ApiError> {
     let base = match wanted.base.as_deref() {
         None => None,
         Some(name) if wanted.services == [Service::Support] => {
@@ -133,5 +144,5 @@ async fn train(
                 .map_err(|error| format!("{error:#}"))
         }
     })?;
-    Ok(accepted(json!(task)))
+    Ok((StatusCode::ACCEPTED, Json(task)))
 }

@@ -21,7 +21,7 @@ fn shop() -> Shop {
 fn refusal(shop: &Shop, request: &SearchRequest) -> Option<(&'static str, String)> {
     match search(&shop.context(), &shop.index, None, request) {
         Ok(_) => None,
-        Err(ServeError::InvalidRequest { param, reason }) => Some((param, reason)),
+        Err(ServeError::Unknown { param, reason }) => Some((param, reason)),
         Err(other) => panic!("{other}"),
     }
 }

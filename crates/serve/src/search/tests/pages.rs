@@ -46,7 +46,7 @@ fn a_cursor_repeats_and_loses_nothing_while_the_order_changes() {
     let error = search(&shop.context(), &shop.index, None, &other);
     assert!(matches!(
         error,
-        Err(ServeError::InvalidRequest {
+        Err(ServeError::Unknown {
             param: "cursor",
             ..
         })

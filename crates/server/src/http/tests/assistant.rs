@@ -82,7 +82,7 @@ async fn a_write_happens_once_after_its_customer_confirmed_it_and_is_in_the_audi
     let other = as_customer(&shop, &bo, "/v1/chat/actions", cancel("W1001")).await;
     assert_eq!(
         (other.status, other.code().as_str()),
-        (StatusCode::UNPROCESSABLE_ENTITY, "action_refused")
+        (StatusCode::CONFLICT, "action_refused")
     );
     let forged = as_customer(&shop, "63.ffffffff.00", "/v1/chat/actions", cancel("W1001")).await;
     assert_eq!(forged.status, StatusCode::UNAUTHORIZED);
@@ -183,7 +183,7 @@ async fn a_persons_reply_teaches_only_what_a_person_accepts() {
     );
     assert_eq!(list().await.json()["improvements"], json!([]));
     let again = with_key(&shop, "w", path, accepted).await;
-    assert_eq!(again.code(), "invalid_field", "{}", again.text);
+    assert_eq!(again.code(), "unknown_value", "{}", again.text);
 }
 
 #[tokio::test]

@@ -59,19 +59,14 @@ async fn a_rule_is_kept_previewed_applied_and_removed() {
 async fn what_is_no_rule_is_refused_with_its_field() {
     let shop = Shop::open(&[]).await;
     for (body, param) in [
-        (json!({"then": {}}), "then"),
+        (json!({"then": {}}), json!("then")),
         (
             json!({"then": {"redirect": "javascript:1"}}),
-            "then.redirect",
+            json!("then.redirect"),
         ),
-        (json!({"then": {"filter": "price <"}}), "rule"),
-        (json!({"then": {"hide": ["a"]}, "wen": {}}), "rule"),
-        (json!({"then": {"filter": "colur = red"}}), "filter"),
-        (
-            json!({"then": {"boost": [{"filter": "brnd = Acme", "by": 1.0}]}}),
-            "filter",
-        ),
-        (json!([]), "rule"),
+        (json!({"then": {"filter": "price <"}}), json!("then.filter")),
+        (json!({"then": {"hide": ["p1"]}, "wen": {}}), json!("wen")),
+        (json!([]), json!(null)),
     ] {
         let answer = shop.post("/v1/rules", body.clone()).await;
         assert_eq!(
@@ -80,6 +75,22 @@ async fn what_is_no_rule_is_refused_with_its_field() {
             "{body}: {}",
             answer.text
         );
+        assert_eq!(answer.json()["error"]["param"], param, "{}", answer.text);
+    }
+    for (then, param) in [
+        (json!({"filter": "colur = red"}), "filter"),
+        (
+            json!({"boost": [{"filter": "brnd = Acme", "by": 1.0}]}),
+            "filter",
+        ),
+        (json!({"hide": ["p1", "p9"]}), "then.hide[1]"),
+        (
+            json!({"pin": [{"product_id": "p9", "position": 1}]}),
+            "then.pin[0].product_id",
+        ),
+    ] {
+        let answer = shop.post("/v1/rules", json!({"then": then})).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text);
         assert_eq!(answer.json()["error"]["param"], param, "{}", answer.text);
     }
     let answer = shop.post("/v1/synonyms", json!({"words": ["alone"]})).await;

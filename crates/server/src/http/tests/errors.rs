@@ -43,8 +43,8 @@ async fn each_mistake_has_its_code() {
         ),
         (
             raw("/v1/search", "{\"filter\": \"colr = red\"}"),
-            400,
-            "invalid_field",
+            404,
+            "unknown_value",
         ),
         (raw("/v1/search", long), 413, "body_too_large"),
         (raw("/v1/chat", "{}"), 400, "invalid_field"),
@@ -116,8 +116,8 @@ async fn each_mistaken_address_has_its_code() {
         ("/v1/decisions/none", 404, "unknown_decision"),
         ("/v1/conversations/none", 404, "unknown_conversation"),
         ("/v1/suggest?limit=1000", 400, "invalid_field"),
-        ("/v1/search?sort=sideways", 400, "invalid_field"),
-        ("/v1/search?facets=colr", 400, "invalid_field"),
+        ("/v1/search?sort=sideways", 404, "unknown_value"),
+        ("/v1/search?facets=colr", 404, "unknown_value"),
         ("/v1/decisions?service=growth", 400, "invalid_field"),
         ("/v1/points/%00", 400, "invalid_field"),
     ] {

@@ -3,6 +3,7 @@
 mod assistant;
 mod chat;
 mod curation;
+mod description;
 mod errors;
 mod events;
 mod imports;
@@ -151,7 +152,10 @@ impl Shop {
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
-        read(self.router.clone().oneshot(request).await.unwrap()).await
+        let (verb, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = read(self.router.clone().oneshot(request).await.unwrap()).await;
+        description::assert_described(&verb, &path, &answer);
+        answer
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {

@@ -93,7 +93,7 @@ if (box && list) {
       const text = box.value.trim();
       if (!text) return close();
       try {
-        const answer = await call(`/v1/suggest?limit=8&q=${encodeURIComponent(text)}&session=${encodeURIComponent(session || '')}`);
+        const answer = await call(`/v1/suggest?limit=8&q=${encodeURIComponent(text)}${session ? `&session=${encodeURIComponent(session)}` : ''}`);
         const words = answer.suggestions.map((one) => (typeof one === 'string' ? one : one.text));
         list.replaceChildren(...words.map((word, at) => {
           const item = document.createElement('li');

@@ -64,71 +64,33 @@ fn tag<'a>(rest: &'a str, text: &mut String) -> &'a str {
     after
 }
 
-/// Puts the character of the entity that `rest` begins with.
+/// The longest name of an entity in HTML 5, with its `&` and `;`.
+const LONGEST_ENTITY: usize = 33;
+
+/// Puts the text of the entity that `rest` begins with.
 fn entity<'a>(rest: &'a str, text: &mut String) -> &'a str {
     let end = rest
         .char_indices()
-        .take(12)
+        .take(LONGEST_ENTITY)
         .find(|(_, c)| *c == ';')
         .map(|(at, _)| at);
     if let Some(end) = end
-        && let Some(character) = character(&rest[1..end])
+        && let Some(meant) = entity_text(&rest[1..end])
     {
-        text.push(character);
+        text.push_str(&meant);
         return &rest[end + 1..];
     }
     text.push('&');
     &rest[1..]
 }
 
-/// The character of an entity's name or number.
-pub(super) fn character(name: &str) -> Option<char> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        return char::from_u32(code).filter(|c| !c.is_control() || c.is_whitespace());
-    }
-    Some(match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        "nbsp" => ' ',
-        "copy" => '©',
-        "reg" => '®',
-        "trade" => '™',
-        "deg" => '°',
-        "hellip" => '…',
-        "mdash" => '—',
-        "ndash" => '–',
-        "lsquo" => '‘',
-        "rsquo" => '’',
-        "ldquo" => '“',
-        "rdquo" => '”',
-        "bull" => '•',
-        "middot" => '·',
-        "times" => '×',
-        "frac12" => '½',
-        "euro" => '€',
-        "pound" => '£',
-        "yen" => '¥',
-        "auml" => 'ä',
-        "ouml" => 'ö',
-        "uuml" => 'ü',
-        "Auml" => 'Ä',
-        "Ouml" => 'Ö',
-        "Uuml" => 'Ü',
-        "szlig" => 'ß',
-        "eacute" => 'é',
-        "egrave" => 'è',
-        "agrave" => 'à',
-        "ccedil" => 'ç',
-        "ntilde" => 'ñ',
-        _ => return None,
-    })
+/// The text of an entity by its name or number, as HTML 5 lists them; control
+/// characters are none.
+pub(super) fn entity_text(name: &str) -> Option<String> {
+    let written = format!("&{name};");
+    let text = html_escape::decode_html_entities(&written);
+    let is_control = |c: char| c.is_control() && !c.is_whitespace();
+    (text != written && !text.contains(is_control)).then(|| text.into_owned())
 }
 
 /// Single spaces, no blank lines.
@@ -159,6 +121,7 @@ mod tests {
                 "a < b &unknown; &#39;c&#x27; &#0;",
                 "a < b &unknown; 'c' &#0;",
             ),
+            ("Citro&euml;n &rarr; &frac14; &Ouml;l", "Citroën → ¼ Öl"),
             ("cut <b", "cut"),
             ("<!-- x -->y", "y"),
         ] {

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::html::character;
+use super::html::entity_text;
 use super::intake::Intake;
 use super::merchant_center::{Attributes, product};
 use super::read::Halt;
@@ -50,8 +50,8 @@ pub(super) fn read(
             (Event::Empty(start), Some(item)) => item.empty(&start),
             (Event::Text(text), Some(item)) => item.push(&text.xml10_content()),
             (Event::CData(text), Some(item)) => item.push(&text.xml10_content()),
-            (Event::GeneralRef(reference), Some(item)) => match character(&reference) {
-                Some(character) => item.push(character.encode_utf8(&mut [0; 4])),
+            (Event::GeneralRef(reference), Some(item)) => match entity_text(&reference) {
+                Some(text) => item.push(&text),
                 None => item.push(&format!("&{};", &*reference)),
             },
             (Event::End(_), Some(open)) => {

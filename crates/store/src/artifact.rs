@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::StoreError;
-use crate::prepared::hexadecimal;
 
 /// Written last: an artifact without it was cut short and does not exist.
 const MANIFEST: &str = "manifest.json";
@@ -59,7 +58,7 @@ impl Artifacts {
         let mut digests = BTreeMap::new();
         for (name, content) in files {
             let path = file_in(&folder, &name)?;
-            digests.insert(name, hexadecimal(&Sha256::digest(&content)));
+            digests.insert(name, hex::encode(Sha256::digest(&content)));
             self.write(&path, content).await?;
         }
         let manifest = Manifest {
@@ -88,7 +87,7 @@ impl Artifacts {
             let content = self
                 .read(&file_in(&folder, &name)?)
                 .await?
-                .filter(|content| hexadecimal(&Sha256::digest(content)) == digest)
+                .filter(|content| hex::encode(Sha256::digest(content)) == digest)
                 .ok_or_else(|| damaged(kind, version, &format!("{name} is not what was stored")))?;
             files.insert(name, content);
         }
@@ -163,7 +162,7 @@ fn version(files: &BTreeMap<String, Vec<u8>>) -> String {
             hash.update(part);
         }
     }
-    hexadecimal(&hash.finalize()[..8])
+    hex::encode(&hash.finalize()[..8])
 }
 
 fn folder_of(kind: &str, version: &str) -> Result<ObjectPath, StoreError> {

@@ -123,17 +123,7 @@ pub(crate) fn log_id(kind: &str, rest: &str) -> String {
 
 /// SHA-256 of `bytes`, its first half in hexadecimal.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes)[..16])
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
+    hex::encode(&Sha256::digest(bytes)[..16])
 }
 
 fn identity(given: Option<Id>, entry: &Entry, kind: &'static str, body: &str) -> Identity {

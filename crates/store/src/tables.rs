@@ -4,7 +4,7 @@ use shop::{Answer, Id, Kind};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::database::{DERIVED_TABLES, parameters, pieces, reset_derived};
-use crate::prepared::{digest, hexadecimal, log_id, replaces};
+use crate::prepared::{digest, log_id, replaces};
 use crate::{Entry, StoreError, audit, database, ledger, log};
 
 /// Rows of the log that a rebuild reads at once.
@@ -194,5 +194,5 @@ pub(crate) async fn derived_hash(connection: &mut SqliteConnection) -> sqlx::Res
         // Debug quotes and escapes, so that no two lists of rows look alike.
         hash.update(format!("{table} {rows:?}"));
     }
-    Ok(hexadecimal(&hash.finalize()))
+    Ok(hex::encode(hash.finalize()))
 }

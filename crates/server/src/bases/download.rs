@@ -319,6 +319,5 @@ fn hash(path: &Path, mut hasher: impl Digest) -> anyhow::Result<String> {
             count => hasher.update(&chunk[..count]),
         }
     }
-    let digest = hasher.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(hasher.finalize()))
 }

@@ -91,21 +91,17 @@ impl LocalHub {
     }
 }
 
-fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn listing(files: &BTreeMap<String, Vec<u8>>) -> Value {
     let siblings = files.iter().map(|(name, bytes)| {
         let mut sibling = json!({"rfilename": name, "size": bytes.len()});
         if name.ends_with(".safetensors") {
-            let sha256 = hexadecimal(&Sha256::digest(bytes));
+            let sha256 = hex::encode(Sha256::digest(bytes));
             sibling["lfs"] = json!({"sha256": sha256, "size": bytes.len(), "pointerSize": 130});
         }
         let mut git = Sha1::new();
         git.update(format!("blob {}\0", bytes.len()));
         git.update(bytes);
-        sibling["blobId"] = json!(hexadecimal(&git.finalize()));
+        sibling["blobId"] = json!(hex::encode(git.finalize()));
         sibling
     });
     json!({"sha": "0a1b2c", "siblings": siblings.collect::<Vec<_>>()})

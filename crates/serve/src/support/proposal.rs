@@ -31,6 +31,9 @@ pub struct Proposal {
     /// In which conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Id>,
+    /// The answer that proposed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Id>,
     /// Of the plan: it has to come out the same when it is carried out.
     digest: u64,
 }
@@ -62,6 +65,7 @@ impl Proposal {
             changes: changes(&actions, snapshot),
             expires: session.now.plus_seconds(minutes * SECONDS_A_MINUTE),
             conversation: None,
+            decision: None,
             digest: digest(&actions),
         })
     }

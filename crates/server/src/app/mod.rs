@@ -2,24 +2,25 @@
 
 mod backend;
 mod bounded_queue;
+mod conversation_queues;
 mod loaded;
-pub mod open_proposals;
 mod recorder;
 mod refresh;
 mod tasks;
 mod usage;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use serve::support::{Policy, Proposals, SentenceEncoder};
+use serve::support::{Policy, SentenceEncoder};
 use shop::{DecisionRecord, Id, Service, Timestamp};
 use store::{Snapshot, Store};
 
 pub use backend::Backend;
 pub use bounded_queue::{BoundedQueue, QueueError};
+pub use conversation_queues::{ConversationQueues, ConversationTurn};
 pub use loaded::{InsightPart, Loaded, SupportPart};
 pub use recorder::{DecisionPermit, Recorder};
 pub use refresh::refresh_once;
@@ -34,10 +35,6 @@ use crate::keyring::Keyring;
 
 /// How many requests of one service may wait for a thread.
 const WAITING: usize = 64;
-
-/// How many conversations can go on at once without waiting for each other by
-/// chance.
-const CONVERSATION_LOCKS: usize = 256;
 
 /// The queues of the four services.
 pub struct Queues {
@@ -74,6 +71,8 @@ pub struct App {
     pub usage: Usage,
     /// A larger model elsewhere that chooses among sentences, if one is set.
     pub backend: Option<Arc<Backend>>,
+    /// Whose turn it is in each conversation.
+    pub conversations: ConversationQueues,
     /// When this process began to serve.
     pub started: Instant,
     services: Vec<Service>,
@@ -81,9 +80,7 @@ pub struct App {
     loaded: ArcSwap<Loaded>,
     refreshing: tokio::sync::Mutex<refresh::Refreshing>,
     recorder: Recorder,
-    proposals: Mutex<Proposals>,
     stopping: AtomicBool,
-    conversations: [Arc<tokio::sync::Mutex<()>>; CONVERSATION_LOCKS],
 }
 
 impl App {
@@ -112,7 +109,6 @@ impl App {
             usage: Usage::new(policy.limits.clone()),
             policy,
             backend: Backend::of(&config).map(Arc::new),
-            proposals: Mutex::new(open_proposals::restored(&store.snapshot(), now())),
             queues: Queues {
                 search: BoundedQueue::new("search", threads, WAITING),
                 recommend: BoundedQueue::new("recommend", threads, WAITING),
@@ -127,7 +123,7 @@ impl App {
             refreshing: tokio::sync::Mutex::default(),
             recorder: Recorder::start(store.clone()),
             stopping: AtomicBool::new(false),
-            conversations: std::array::from_fn(|_| Arc::default()),
+            conversations: ConversationQueues::default(),
             store,
             config,
             services: services.to_vec(),
@@ -145,13 +141,6 @@ impl App {
     /// The models that serve now.
     pub fn loaded(&self) -> Arc<Loaded> {
         self.loaded.load_full()
-    }
-
-    /// The writes that wait for a customer's confirmation.
-    pub fn proposals(&self) -> MutexGuard<'_, Proposals> {
-        self.proposals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for a decision, or `None` when the log cannot keep up.
@@ -173,16 +162,6 @@ impl App {
         {
             self.flush().await;
         }
-    }
-
-    /// The turns of one conversation come one after the other: whoever holds
-    /// this is the only one to add to it.
-    pub async fn lock_conversation(&self, id: &Id) -> tokio::sync::OwnedMutexGuard<()> {
-        let place = seed_of(id) % CONVERSATION_LOCKS as u64;
-        self.conversations[place as usize]
-            .clone()
-            .lock_owned()
-            .await
     }
 
     /// How many wait, by queue.

@@ -10,20 +10,20 @@ use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use serve::support::Proposal;
 use serve::support::tools::{Action, Refusal, Refused, Session, Tool};
-use serve::support::{Proposal, ToolRun};
-use shop::{Answer, DecisionRecord, Id, Role, Service, Timestamp};
-use store::{Entry, NewEntry};
+use shop::{Id, Timestamp};
+use store::AuditQuery;
 
-use super::authorise::{Caller, Identity};
-use super::conversations::{Turn, continued};
-use super::customer_token::{LONGEST_SECONDS, digest, one_time};
+use super::authorise::Identity;
+use super::confirmations::{confirm, note_refusal, offered};
+use super::customer_token::LONGEST_SECONDS;
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::events::store_error;
 use super::extract::{JsonBody, Named, Query};
 use super::idempotency::key_of;
-use crate::app::{App, decision_record, fresh_id, now, open_proposals};
+use crate::app::{App, fresh_id, now};
 use crate::config::Scope;
 
 type Answered = Result<Json<Value>, ApiError>;
@@ -132,6 +132,10 @@ struct Confirmed {
     /// What changed, field by field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Value>,
+    /// The line of the audit log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_id: Option<Id>,
+    /// The answer that proposed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_id: Option<Id>,
 }
@@ -145,6 +149,8 @@ struct AuditAsked {
     limit: usize,
     /// Of this customer alone.
     customer: Option<Id>,
+    /// The `next` of the page before.
+    cursor: Option<u64>,
 }
 
 impl Default for AuditAsked {
@@ -152,6 +158,7 @@ impl Default for AuditAsked {
         Self {
             limit: 100,
             customer: None,
+            cursor: None,
         }
     }
 }
@@ -161,6 +168,8 @@ impl Default for AuditAsked {
 #[allow(dead_code)]
 struct Audit {
     audit: Vec<AuditLine>,
+    /// The cursor of the next page, where there may be one.
+    next: Option<u64>,
 }
 
 /// What was done, or refused, for a customer.
@@ -170,6 +179,9 @@ struct AuditLine {
     id: Id,
     time: Timestamp,
     customer: Option<Id>,
+    /// The conversation and the answer that proposed it.
+    conversation: Option<Id>,
+    decision: Option<Id>,
     tool: Value,
     arguments: Value,
     outcome: Value,
@@ -239,10 +251,10 @@ async fn call(
         return match Proposal::make(tool, arguments.clone(), &snapshot, session) {
             Ok(mut proposal) => {
                 proposal.conversation = request.conversation;
-                Ok(Json(json!({"proposal": offered(&app, proposal)})))
+                Ok(Json(json!({"proposal": offered(&app, &proposal).await?})))
             }
             Err(refusal) => {
-                note_refusal(&app, customer, tool, &arguments, &refusal);
+                note_refusal(&app, customer.as_ref(), tool, &arguments, &refusal).await?;
                 Err(refused(&refusal))
             }
         };
@@ -265,171 +277,6 @@ async fn call(
         });
     }
     Ok(Json(json!({"tool": tool, "found": found})))
-}
-
-/// Keeps a proposal and shows it with the token that confirms it.
-pub fn offered(app: &App, proposal: Proposal) -> Value {
-    let token = one_time();
-    let shown = json!({
-        "tool": proposal.tool,
-        "arguments": proposal.arguments,
-        "changes": proposal.changes,
-        "expires_at": proposal.expires,
-        "token": token,
-        "confirm": "/v1/chat/confirm",
-    });
-    let digest = digest(&token);
-    // A full log loses it and counts that; it waits in memory all the same.
-    if let Some(place) = app.reserve_decision() {
-        place.record(open_proposals::opened(&digest, &proposal));
-    }
-    app.proposals().keep(digest, proposal);
-    shown
-}
-
-/// The customer's word on a proposal.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ConfirmRequest {
-    /// The one-time token of the proposal.
-    token: String,
-    #[serde(default)]
-    customer: Option<Id>,
-    /// `false` declines.
-    #[serde(default)]
-    accept: Option<bool>,
-}
-
-async fn confirm(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    JsonBody(request): JsonBody<ConfirmRequest>,
-) -> Answered {
-    let customer = caller.speaks_for(request.customer.as_ref())?;
-    let token = digest(&request.token);
-    if request.accept == Some(false) {
-        app.proposals()
-            .forget(&token, customer.as_ref())
-            .map_err(|refusal| refused(&refusal))?;
-        if let Some(place) = app.reserve_decision() {
-            place.record(open_proposals::declined(&token, customer.as_ref()));
-        }
-        return Ok(Json(json!({"done": false, "declined": true})));
-    }
-    let Some(owner) = customer.clone() else {
-        return Err(refused(&Refusal::new(Refused::SignIn, "sign in first")));
-    };
-    // One after the other for each customer: what the plan rests on stands
-    // still until it is in the log.
-    let _held = app.lock_conversation(&owner).await;
-    let waiting = app.proposals().of(&token, customer.as_ref()).cloned();
-    let proposal = waiting.map_err(|refusal| refused(&refusal))?;
-    app.usage
-        .write(&owner, app.policy.limits.confirmed_writes_per_day, now())?;
-    let planned = proposal.confirmed(&app.snapshot(), &app.policy, now());
-    let actions = planned.map_err(|refusal| {
-        note_refusal(&app, customer, proposal.tool, &proposal.arguments, &refusal);
-        refused(&refusal)
-    })?;
-    let decision = carry_out(&app, &proposal, &actions).await?;
-    app.proposals().done(&token);
-    note_in_conversation(&app, &proposal).await?;
-    Ok(Json(json!({
-        "done": true,
-        "tool": proposal.tool,
-        "changes": proposal.changes,
-        "decision_id": decision,
-    })))
-}
-
-/// Does what was confirmed: the changed records and the line of the audit log
-/// are one commit.
-async fn carry_out(app: &App, proposal: &Proposal, actions: &[Action]) -> Result<Id, ApiError> {
-    for action in actions {
-        if let Action::Offer { command } = action {
-            let outcome = app
-                .store
-                .decide(command.clone(), now(), growth::decide)
-                .await;
-            if let Answer::Refused(refusal) = outcome.map_err(store_error)?.answer {
-                return Err(ApiError::new(
-                    Code::OfferRefused(refusal.code),
-                    refusal.message,
-                ));
-            }
-        }
-    }
-    let decision = audit_line(
-        Some(&proposal.customer),
-        proposal.tool,
-        &proposal.arguments,
-        json!({"done": true, "key": proposal.key, "changes": proposal.changes}),
-    );
-    let id = decision.id.clone();
-    let mut entries: Vec<NewEntry> = actions
-        .iter()
-        .filter_map(Action::record)
-        .map(NewEntry::from)
-        .collect();
-    entries.push(NewEntry {
-        id: Some(id.clone()),
-        entry: Entry::Decision(decision),
-    });
-    app.store.append(entries).await.map_err(store_error)?;
-    Ok(id)
-}
-
-fn audit_line(
-    customer: Option<&Id>,
-    tool: Tool,
-    arguments: &Value,
-    outcome: Value,
-) -> DecisionRecord {
-    let mut decision = decision_record(fresh_id(), now(), Service::Support);
-    decision.customer_id = customer.cloned();
-    decision.explanation = json!({
-        "audit": {"tool": tool, "arguments": arguments, "outcome": outcome},
-    });
-    decision
-}
-
-/// What was refused is written down too; a full log loses it and counts that.
-fn note_refusal(app: &App, customer: Option<Id>, tool: Tool, arguments: &Value, refusal: &Refusal) {
-    if let Some(place) = app.reserve_decision() {
-        let outcome = json!({"refused": refusal.reason, "message": refusal.message});
-        place.record(audit_line(customer.as_ref(), tool, arguments, outcome));
-    }
-}
-
-/// The conversation knows what was done, so that a person who reads it does.
-async fn note_in_conversation(app: &App, proposal: &Proposal) -> Result<(), ApiError> {
-    let Some(id) = &proposal.conversation else {
-        return Ok(());
-    };
-    let before = app.snapshot().conversations.get(id).cloned();
-    if before.is_none() {
-        return Ok(());
-    }
-    let run = ToolRun {
-        tool: proposal.tool.name().to_owned(),
-        arguments: proposal.arguments.clone(),
-        result: json!({"done": true, "changes": proposal.changes}),
-    };
-    let turn = Turn {
-        role: Role::Tool,
-        text: json!(run).to_string(),
-        decision_id: None,
-    };
-    let entries = continued(
-        before.as_deref(),
-        id,
-        Some(&proposal.customer),
-        None,
-        vec![turn],
-        now(),
-    );
-    app.store.append(entries).await.map_err(store_error)?;
-    Ok(())
 }
 
 /// A tool's refusal as an answer.
@@ -455,31 +302,34 @@ pub fn refused(refusal: &Refusal) -> ApiError {
 
 async fn audit(
     State(app): State<Arc<App>>,
-    Query(AuditAsked { limit, customer }): Query<AuditAsked>,
+    Query(AuditAsked {
+        limit,
+        customer,
+        cursor,
+    }): Query<AuditAsked>,
 ) -> Answered {
-    app.flush().await;
-    let snapshot = app.snapshot();
-    let mut lines: Vec<(Timestamp, &Arc<DecisionRecord>)> = snapshot
-        .decisions
-        .values()
-        .filter(|decision| !decision.explanation["audit"].is_null())
-        .filter(|decision| customer.is_none() || decision.customer_id == customer)
-        .map(|decision| (decision.time, decision))
-        .collect();
-    lines.sort_by(|one, other| (other.0, &other.1.id).cmp(&(one.0, &one.1.id)));
+    let query = AuditQuery {
+        customer,
+        before: cursor,
+        limit,
+    };
+    let lines = app.store.audit(&query).await.map_err(store_error)?;
+    let next = lines.last().filter(|_| lines.len() == limit);
+    let next = next.map(|(place, _)| *place);
     let lines: Vec<Value> = lines
-        .into_iter()
-        .take(limit)
-        .map(|(time, decision)| {
+        .iter()
+        .map(|(_, line)| {
             json!({
-                "id": decision.id,
-                "time": time,
-                "customer": decision.customer_id,
-                "tool": decision.explanation["audit"]["tool"],
-                "arguments": decision.explanation["audit"]["arguments"],
-                "outcome": decision.explanation["audit"]["outcome"],
+                "id": line.id,
+                "time": line.time,
+                "customer": line.customer_id,
+                "conversation": line.conversation_id,
+                "decision": line.decision_id,
+                "tool": line.tool,
+                "arguments": line.arguments,
+                "outcome": line.outcome,
             })
         })
         .collect();
-    Ok(Json(json!({"audit": lines})))
+    Ok(Json(json!({"audit": lines, "next": next})))
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -14,17 +14,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use serve::support::{Reply, SupportEvent, SupportRequest};
 use shop::{Conversation, Id, Role, Service};
+use store::NewEntry;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{StreamExt, once};
 
-use super::actions::offered;
 use super::answer::{Audience, Made, make};
 use super::authorise::Identity;
-use super::conversations::{Turn, continued};
+use super::confirmations::offer;
+use super::conversations::{
+    Turn, belongs_to, continued, give_to_guest, guest_secret, turn, update,
+};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::events::store_error;
 use super::extract::JsonBody;
 use super::inbox::{hand_to_person, is_with_person};
 use crate::app::{App, SupportPart, fresh_id, now};
@@ -67,6 +69,13 @@ struct ChatRequest {
     session: Option<Id>,
     #[serde(default)]
     language: Option<String>,
+    /// Whether the shop's own server asks: it may name a new conversation for a
+    /// guest without a session.
+    #[serde(skip)]
+    is_trusted: bool,
+    /// What a guest shows of their session.
+    #[serde(skip)]
+    guest_secret: Option<String>,
 }
 
 /// The whole answer: the one of `Accept: application/json`, and the data of the
@@ -109,6 +118,8 @@ async fn chat(
 ) -> Result<Response, ApiError> {
     let mut request = request;
     request.customer = identity.caller.speaks_for(request.customer.as_ref())?;
+    request.is_trusted = identity.caller.require(Scope::Write).is_ok();
+    request.guest_secret = guest_secret(&identity, request.session.as_ref());
     // An empty message is asked back about, of a very long one the beginning
     // is read: a customer gets an answer, not an error.
     if let Some((end, _)) = request.message.char_indices().nth(LONGEST_MESSAGE) {
@@ -190,12 +201,12 @@ async fn answer(
     request: ChatRequest,
     pieces: mpsc::Sender<Piece>,
 ) -> Result<Value, ApiError> {
-    let id = request.conversation.clone().unwrap_or_else(fresh_id);
-    let _turn = app.lock_conversation(&id).await;
+    let id = conversation_id(app, &request);
+    let _turn = turn(app, &id).await?;
     let before = app.snapshot().conversations.get(&id).cloned();
     check_owner(&id, before.as_deref(), &request)?;
     if is_with_person(before.as_deref()) {
-        return keep_silent(app, &request, &id, before.as_deref()).await;
+        return keep_silent(app, &request, &id).await;
     }
     let Some(part) = app.loaded().support.clone() else {
         return Err(ApiError::not_trained(Service::Support));
@@ -203,7 +214,7 @@ async fn answer(
     let mut asked = support_request(&request, before.as_deref());
     asked.policy = app.policy.clone();
     let version = part.model.as_ref().map(|model| model.version.clone());
-    let (made, offers) = make_offering(app, part, version, asked, pieces, id.clone()).await?;
+    let made = make_heard(app, part, version, asked, pieces.clone()).await?;
     let reply = made.decision.content.clone();
     let reply_hands_over = reply.handoff;
     let reason = reply.handoff_reason.clone();
@@ -215,7 +226,7 @@ async fn answer(
         session: request.session.clone(),
     };
     let decision = made.record(audience, Vec::new(), explanation);
-    let turns = vec![
+    let turns = [
         Turn {
             role: Role::Customer,
             text: request.message.clone(),
@@ -227,12 +238,31 @@ async fn answer(
             decision_id: Some(decision.decision_id.clone()),
         },
     ];
-    let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
-    let mut entries = continued(before.as_deref(), &id, customer, session, turns, now());
-    if reply_hands_over {
-        hand_to_person(&mut entries, reason.as_deref().unwrap_or("asked"), now());
+    let proposals = reply.proposals.into_iter().map(|mut proposal| {
+        proposal.conversation = Some(id.clone());
+        proposal.decision = Some(decision.decision_id.clone());
+        offer(&proposal)
+    });
+    let (waiting, offers): (Vec<NewEntry>, Vec<Value>) = proposals.unzip();
+    // What waits for the customer's word is in the log before they hear of it.
+    update(app, &id, |before| {
+        check_owner(&id, before, &request)?;
+        let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
+        let mut entries = continued(before, &id, customer, session, turns.to_vec(), now());
+        if before.is_none() && customer.is_none() {
+            give_to_guest(&mut entries, request.guest_secret.as_deref());
+        }
+        if reply_hands_over {
+            hand_to_person(&mut entries, reason.as_deref().unwrap_or("asked"), now());
+        }
+        entries.extend(waiting.clone());
+        Ok((entries, ()))
+    })
+    .await?;
+    for offer in &offers {
+        // A reader who has left finds it in the conversation's next answer.
+        let _ = pieces.send(Piece::Offered(offer.clone())).await;
     }
-    app.store.append(entries).await.map_err(store_error)?;
     let mut done = serde_json::to_value(&decision).map_err(ApiError::internal)?;
     done["conversation"] = json!(id);
     if !offers.is_empty() {
@@ -241,20 +271,27 @@ async fn answer(
     Ok(done)
 }
 
-/// Answers in the queue; each proposal gets its token on the way out.
-async fn make_offering(
+/// The conversation that a message belongs to. A guest without a session shows
+/// no secret but the id, so a new one is of our making.
+fn conversation_id(app: &App, request: &ChatRequest) -> Id {
+    let named = request.conversation.clone();
+    let is_secret =
+        request.is_trusted || request.customer.is_some() || request.guest_secret.is_some();
+    named
+        .filter(|id| is_secret || app.snapshot().conversations.contains_key(id))
+        .unwrap_or_else(fresh_id)
+}
+
+/// Answers in the queue, heard while it is made.
+async fn make_heard(
     app: &Arc<App>,
     part: SupportPart,
     version: Option<String>,
     asked: SupportRequest,
     pieces: mpsc::Sender<Piece>,
-    conversation: Id,
-) -> Result<(Made<Reply>, Vec<Value>), ApiError> {
-    let teller = app.clone();
-    let offers = Arc::new(Mutex::new(Vec::new()));
-    let noted = offers.clone();
+) -> Result<Made<Reply>, ApiError> {
     let (backend, loaded) = (app.backend.clone(), app.loaded());
-    let made = make(app, Service::Support, version, move |context| {
+    make(app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
         let dependencies = loaded.dependencies(backend.as_deref());
         serve::support::answer_with(
@@ -263,59 +300,41 @@ async fn make_offering(
             model,
             dependencies,
             &asked,
-            &mut |event| {
-                let piece = match event {
-                    SupportEvent::Proposal(mut proposal) => {
-                        proposal.conversation = Some(conversation.clone());
-                        let offer = offered(&teller, *proposal);
-                        noted
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push(offer.clone());
-                        Piece::Offered(offer)
-                    }
-                    other => Piece::Heard(other),
-                };
-                match pieces.blocking_send(piece) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
-                }
+            &mut |event| match pieces.blocking_send(Piece::Heard(event)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
             },
         )
     })
-    .await?;
-    let offers = std::mem::take(&mut *offers.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok((made, offers))
+    .await
 }
 
 /// While a person answers, the assistant writes down what the customer says
 /// and says nothing itself.
-async fn keep_silent(
-    app: &App,
-    request: &ChatRequest,
-    id: &Id,
-    before: Option<&Conversation>,
-) -> Result<Value, ApiError> {
-    let turn = Turn {
-        role: Role::Customer,
-        text: request.message.clone(),
-        decision_id: None,
-    };
-    let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
-    let entries = continued(before, id, customer, session, vec![turn], now());
-    app.store.append(entries).await.map_err(store_error)?;
+async fn keep_silent(app: &App, request: &ChatRequest, id: &Id) -> Result<Value, ApiError> {
+    update(app, id, |before| {
+        let turn = Turn {
+            role: Role::Customer,
+            text: request.message.clone(),
+            decision_id: None,
+        };
+        let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
+        let entries = continued(before, id, customer, session, vec![turn], now());
+        Ok((entries, ()))
+    })
+    .await?;
     Ok(json!({"conversation": id, "text": "", "handoff": true, "silent": true}))
 }
 
-/// A conversation of a customer goes on with that customer alone. Whoever
-/// else names it hears that there is none, so that nothing can be guessed.
+/// A conversation goes on with the customer or the guest's session that it
+/// belongs to. Whoever else names it hears that there is none, so that nothing can be guessed.
 fn check_owner(
     id: &Id,
     before: Option<&Conversation>,
     request: &ChatRequest,
 ) -> Result<(), ApiError> {
-    let owner = before.and_then(|conversation| conversation.customer_id.as_ref());
-    if owner.is_some() && owner != request.customer.as_ref() {
+    let (customer, secret) = (request.customer.as_ref(), request.guest_secret.as_deref());
+    if before.is_some_and(|conversation| !belongs_to(conversation, customer, secret)) {
         return Err(ApiError {
             param: Some("conversation".to_owned()),
             ..ApiError::new(

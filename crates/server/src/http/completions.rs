@@ -2,6 +2,12 @@
 //! that speak OpenAI's protocol. It answers through the same grounding as
 //! `POST /v1/chat`; who asks comes from the customer's token, never from
 //! `user` or a message, and `system` messages change nothing.
+//!
+//! What the protocol has no words for is said twice: in the text, where a
+//! person reads it, and in the field `shopkeeper` of the completion (of the last
+//! chunk of a stream): `proposals`, each with the one-time token that
+//! `POST /v1/chat/confirm` takes, and `handoff` with the conversation in which
+//! a person goes on.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -14,18 +20,24 @@ use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use serve::support::tools::Change;
 use serve::support::{Reply, SupportEvent, SupportRequest};
-use shop::{Role, Service};
+use shop::{Id, Role, Service};
+use store::NewEntry;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Audience, make};
 use super::authorise::Identity;
+use super::confirmations::offer;
+use super::conversations::{Turn, continued, give_to_guest};
 use super::endpoint::Endpoint;
 use super::error::ApiError;
+use super::events::store_error;
 use super::extract::JsonBody;
-use crate::app::{App, now};
+use super::inbox::hand_to_person;
+use crate::app::{App, fresh_id, now};
 use crate::config::Scope;
 
 /// The name under which the assistant is asked for.
@@ -153,14 +165,18 @@ async fn complete(
     let (pieces, heard) = mpsc::channel(PIECES);
     if !completion.stream {
         drop(heard);
-        let (id, reply, stages) = answered(&app, request, pieces).await?;
-        return Ok(Json(whole(&id, &reply, &stages)).into_response());
+        let completed = answered(&app, request, pieces).await?;
+        return Ok(Json(whole(&completed)).into_response());
     }
     let created = now().as_seconds();
     tokio::spawn(async move {
         // What was said is written down even when the reader has left.
         let last = match answered(&app, request, pieces.clone()).await {
-            Ok((id, ..)) => chunk(&id, created, json!({}), Some("stop")),
+            Ok(completed) => {
+                let mut last = chunk(&completed.id, created, json!({}), Some("stop"));
+                last["shopkeeper"] = completed.extension;
+                last
+            }
             Err(error) => error.to_json(),
         };
         let _ = pieces.send(last.to_string()).await;
@@ -173,17 +189,29 @@ async fn complete(
         .into_response())
 }
 
-/// Answers, records the decision and returns its id with the reply and stages.
+/// An answer that is written down.
+struct Completed {
+    id: String,
+    reply: Reply,
+    /// The text, with what waits for a confirmation.
+    text: String,
+    stages: Value,
+    /// What the protocol has no field for.
+    extension: Value,
+}
+
+/// Answers and records the decision; what waits for the customer's word or
+/// for a person is in the log before anybody hears of it.
 async fn answered(
     app: &Arc<App>,
     request: SupportRequest,
     pieces: mpsc::Sender<String>,
-) -> Result<(String, Reply, Value), ApiError> {
+) -> Result<Completed, ApiError> {
     let Some(part) = app.loaded().support.clone() else {
         return Err(ApiError::not_trained(Service::Support));
     };
     let version = part.model.as_ref().map(|model| model.version.clone());
-    let customer = request.customer.clone();
+    let (asked, last_pieces) = (request.clone(), pieces.clone());
     let created = now().as_seconds();
     let (backend, loaded) = (app.backend.clone(), app.loaded());
     let made = make(app, Service::Support, version, move |context| {
@@ -211,12 +239,83 @@ async fn answered(
     .await?;
     let explanation = made.decision.content.explanation();
     let audience = Audience {
-        customer,
+        customer: asked.customer.clone(),
         session: None,
     };
     let decision = made.record(audience, Vec::new(), explanation);
-    let stages = json!(decision.stages);
-    Ok((decision.decision_id.to_string(), decision.content, stages))
+    let reply = decision.content;
+    let mut entries: Vec<NewEntry> = Vec::new();
+    let mut extension = json!({"decision_id": decision.decision_id});
+    if reply.handoff {
+        let id = fresh_id();
+        entries = handed_over(&id, &asked, &reply, &decision.decision_id);
+        extension["handoff"] = json!({"reason": reply.handoff_reason, "conversation": id});
+    }
+    let mut offers = Vec::new();
+    let mut waits = String::new();
+    for proposal in &reply.proposals {
+        let mut proposal = proposal.clone();
+        proposal.decision = Some(decision.decision_id.clone());
+        let (entry, offer) = offer(&proposal);
+        entries.push(entry);
+        offers.push(offer);
+        waits.push_str(&shown(proposal.tool.name(), &proposal.changes));
+    }
+    if !offers.is_empty() {
+        extension["proposals"] = json!(offers);
+    }
+    app.store.append(entries).await.map_err(store_error)?;
+    if !waits.is_empty() {
+        let id = decision.decision_id.as_str();
+        let chunk = chunk(id, created, json!({"content": waits}), None);
+        // A reader who has left needs no more pieces.
+        let _ = last_pieces.send(chunk.to_string()).await;
+    }
+    Ok(Completed {
+        id: decision.decision_id.to_string(),
+        text: format!("{}{waits}", reply.text),
+        reply,
+        stages: json!(decision.stages),
+        extension,
+    })
+}
+
+/// The conversation in which a person goes on.
+fn handed_over(id: &Id, asked: &SupportRequest, reply: &Reply, decision: &Id) -> Vec<NewEntry> {
+    let said = asked.conversation.iter().cloned();
+    let said = said.chain([(Role::Customer, asked.message.clone())]);
+    let turns = said.map(|(role, text)| Turn {
+        role,
+        text,
+        decision_id: None,
+    });
+    let last = Turn {
+        role: Role::Agent,
+        text: reply.text.clone(),
+        decision_id: Some(decision.clone()),
+    };
+    let turns = turns.chain([last]).collect();
+    let mut entries = continued(None, id, asked.customer.as_ref(), None, turns, now());
+    let reason = reply.handoff_reason.as_deref().unwrap_or("asked");
+    hand_to_person(&mut entries, reason, now());
+    if asked.customer.is_none() {
+        give_to_guest(&mut entries, None);
+    }
+    entries
+}
+
+/// What would change and where it is confirmed, in signs that need no
+/// language. The token is not in it: a model that reads the text cannot confirm.
+fn shown(tool: &str, changes: &[Change]) -> String {
+    let mut text = format!("\n\n{tool} → POST /v1/chat/confirm");
+    for change in changes {
+        let (record, field) = (&change.record, &change.field);
+        text.push_str(&format!(
+            "\n- {record} {field}: {} → {}",
+            change.before, change.after
+        ));
+    }
+    text
 }
 
 fn chunk(id: &str, created: i64, delta: Value, finish: Option<&str>) -> Value {
@@ -226,20 +325,25 @@ fn chunk(id: &str, created: i64, delta: Value, finish: Option<&str>) -> Value {
     })
 }
 
-fn whole(id: &str, reply: &Reply, stages: &Value) -> Value {
-    let tokens = reply.text.chars().count().div_ceil(CHARACTERS_PER_TOKEN);
+fn whole(completed: &Completed) -> Value {
+    let tokens = completed
+        .text
+        .chars()
+        .count()
+        .div_ceil(CHARACTERS_PER_TOKEN);
     json!({
-        "id": id,
+        "id": completed.id,
         "object": "chat.completion",
         "created": now().as_seconds(),
         "model": MODEL,
         "choices": [{
             "index": 0,
-            "message": {"role": "assistant", "content": reply.text},
+            "message": {"role": "assistant", "content": completed.text},
             "finish_reason": "stop",
         }],
         "usage": {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens},
-        "citations": reply.citations,
-        "stages": stages,
+        "citations": completed.reply.citations,
+        "stages": completed.stages,
+        "shopkeeper": completed.extension,
     })
 }

@@ -7,19 +7,28 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
-use shop::{Conversation, Event, EventKind, Id, Message, Record, Role, Timestamp};
-use store::{Entry, NewEntry};
+use serde_json::{Map, Value, json};
+use shop::{Conversation, Event, EventKind, Id, Kind, Message, Record, Role, Timestamp};
+use store::{Entry, NewEntry, Precondition, StoreError};
 
-use super::authorise::Caller;
+use super::authorise::{Caller, Identity};
+use super::customer_token::digest;
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
+use super::events::store_error;
 use super::extract::{Named, Query};
-use crate::app::App;
+use crate::app::{App, ConversationTurn};
 use crate::config::Scope;
 
 /// The last turns that a conversation keeps.
 const KEPT_TURNS: usize = 200;
+
+/// The digest of the session that a guest's conversation belongs to, among its
+/// properties: whoever reads the conversation learns no secret from it.
+const GUEST_SESSION: &str = "session_digest";
+
+/// So often a change is made anew when somebody else's came between.
+const TRIES: usize = 8;
 
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -42,6 +51,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// A turn as it is written down.
+#[derive(Debug, Clone)]
 pub struct Turn {
     /// Who speaks.
     pub role: Role,
@@ -106,6 +116,84 @@ pub fn continued(
         entry: Entry::Record(Record::Conversation(conversation)),
     });
     entries
+}
+
+/// What a guest shows to be whose conversation it is: the session that this
+/// server signed, or the one that a program made up and keeps to itself. A
+/// signed one is never taken from a body.
+pub fn guest_secret(identity: &Identity, named: Option<&Id>) -> Option<String> {
+    let signed = identity.session.as_ref();
+    signed
+        .map(|session| format!("signed {session}"))
+        .or_else(|| named.map(|session| format!("named {session}")))
+}
+
+/// Gives a conversation that a guest begins to whoever knows the secret. Begun
+/// without a session, its own id is the secret.
+pub fn give_to_guest(entries: &mut [NewEntry], secret: Option<&str>) {
+    for entry in entries {
+        if let Entry::Record(Record::Conversation(conversation)) = &mut entry.entry {
+            let kept = digest(secret.unwrap_or(conversation.id.as_str()));
+            let properties = &mut conversation.properties;
+            properties.insert(GUEST_SESSION.to_owned(), json!(kept));
+        }
+    }
+}
+
+/// Whether a conversation belongs to this customer or, a guest's, to whoever
+/// shows this secret. One that was imported without a customer belongs to the
+/// staff.
+pub fn belongs_to(
+    conversation: &Conversation,
+    customer: Option<&Id>,
+    secret: Option<&str>,
+) -> bool {
+    if let Some(owner) = &conversation.customer_id {
+        return customer == Some(owner);
+    }
+    let kept = conversation.properties.get(GUEST_SESSION);
+    let kept = kept.and_then(Value::as_str);
+    let mut shown = secret.into_iter().chain([conversation.id.as_str()]);
+    kept.is_some_and(|kept| shown.any(|shown| digest(shown) == kept))
+}
+
+/// Waits for the turn in a conversation; a queue that is full refuses.
+pub async fn turn(app: &App, id: &Id) -> Result<ConversationTurn, ApiError> {
+    app.conversations.turn(id).await.map_err(|_| {
+        ApiError::new(
+            Code::RateLimited,
+            format!("earlier messages of the conversation {id} are still being answered"),
+        )
+    })
+}
+
+/// Changes a conversation: `change` says what to append, given how it stands,
+/// and what to hand back. When somebody else's change comes between, it is
+/// asked again about what stands then, so that nobody's words are lost.
+pub async fn update<T>(
+    app: &App,
+    id: &Id,
+    mut change: impl FnMut(Option<&Conversation>) -> Result<(Vec<NewEntry>, T), ApiError>,
+) -> Result<T, ApiError> {
+    for _ in 0..TRIES {
+        let snapshot = app.snapshot();
+        let before = snapshot.conversations.get(id);
+        let (entries, made) = change(before.map(|one| &**one))?;
+        let unchanged = Precondition::Unchanged {
+            kind: Kind::Conversations,
+            id: id.clone(),
+            since: snapshot.sequence,
+        };
+        match app.store.append_if(vec![unchanged], entries).await {
+            Ok(_) => return Ok(made),
+            Err(StoreError::Changed { .. }) => {}
+            Err(error) => return Err(store_error(error)),
+        }
+    }
+    Err(ApiError::new(
+        Code::RecordChanged,
+        format!("the conversation {id} keeps changing: nothing was written"),
+    ))
 }
 
 /// The last conversations, newest first.

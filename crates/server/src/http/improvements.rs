@@ -12,9 +12,9 @@ use serve::support::improvements::{Change, DECIDED, Improvement, improvements, o
 use shop::{Document, DocumentKind, Id, Record};
 use store::NewEntry;
 
+use super::conversations::update;
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::events::store_error;
 use super::extract::{JsonBody, Named};
 use crate::app::{App, now};
 use crate::config::Scope;
@@ -85,49 +85,50 @@ async fn decide(
     Named(id): Named<Id>,
     JsonBody(decided): JsonBody<Decided>,
 ) -> Result<Json<Outcome>, ApiError> {
-    let _turn = app.lock_conversation(&id).await;
-    let snapshot = app.snapshot();
-    let found = snapshot.conversations.get(&id);
-    let conversation = found.ok_or_else(|| {
-        ApiError::new(
-            Code::UnknownConversation,
-            format!("there is no conversation {id}"),
-        )
-    })?;
-    let mut offered = of_conversation(conversation, &snapshot).into_iter();
-    let improvement = offered
-        .find(|one| one.turn == decided.turn)
-        .ok_or_else(|| ApiError {
-            param: Some("turn".to_owned()),
-            ..ApiError::new(
-                Code::UnknownValue,
-                "nothing of this turn waits for a decision",
+    let document = update(&app, &id, |before| {
+        let snapshot = app.snapshot();
+        let conversation = before.ok_or_else(|| {
+            ApiError::new(
+                Code::UnknownConversation,
+                format!("there is no conversation {id}"),
             )
         })?;
-    let mut entries = Vec::new();
-    let mut document = None;
-    if decided.accept {
-        let question = text_or(decided.question, &improvement.question, "question")?;
-        let answer = text_or(decided.answer, &improvement.answer, "answer")?;
-        let changed = changed(&improvement, question, &answer, |id| {
-            snapshot
-                .documents
-                .get(id)
-                .map(|document| (**document).clone())
-        })?;
-        document = Some(changed.id.clone());
-        entries.push(NewEntry::from(Record::Document(changed)));
-    }
-    let mut conversation = (**conversation).clone();
-    let noted = conversation.properties.entry(DECIDED);
-    if let Some(noted) = noted.or_insert_with(|| json!({})).as_object_mut() {
-        let outcome = json!({
-            "accepted": decided.accept, "document": document, "by": decided.by, "time": now(),
-        });
-        noted.insert(decided.turn.to_string(), outcome);
-    }
-    entries.push(NewEntry::from(Record::Conversation(conversation)));
-    app.store.append(entries).await.map_err(store_error)?;
+        let mut offered = of_conversation(conversation, &snapshot).into_iter();
+        let improvement = offered
+            .find(|one| one.turn == decided.turn)
+            .ok_or_else(|| ApiError {
+                param: Some("turn".to_owned()),
+                ..ApiError::new(
+                    Code::UnknownValue,
+                    "nothing of this turn waits for a decision",
+                )
+            })?;
+        let mut entries = Vec::new();
+        let mut document = None;
+        if decided.accept {
+            let question = text_or(decided.question.clone(), &improvement.question, "question")?;
+            let answer = text_or(decided.answer.clone(), &improvement.answer, "answer")?;
+            let changed = changed(&improvement, question, &answer, |id| {
+                snapshot
+                    .documents
+                    .get(id)
+                    .map(|document| (**document).clone())
+            })?;
+            document = Some(changed.id.clone());
+            entries.push(NewEntry::from(Record::Document(changed)));
+        }
+        let mut conversation = conversation.clone();
+        let noted = conversation.properties.entry(DECIDED);
+        if let Some(noted) = noted.or_insert_with(|| json!({})).as_object_mut() {
+            let outcome = json!({
+                "accepted": decided.accept, "document": document, "by": decided.by, "time": now(),
+            });
+            noted.insert(decided.turn.to_string(), outcome);
+        }
+        entries.push(NewEntry::from(Record::Conversation(conversation)));
+        Ok((entries, document))
+    })
+    .await?;
     Ok(Json(Outcome {
         accepted: decided.accept,
         document,

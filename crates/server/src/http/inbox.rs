@@ -18,11 +18,10 @@ use shop::{Conversation, Id, Record, Role, Service, Timestamp};
 use store::{Entry, NewEntry, Snapshot};
 
 use super::answer::look;
-use super::authorise::Caller;
-use super::conversations::{Turn, continued};
+use super::authorise::Identity;
+use super::conversations::{Turn, belongs_to, continued, guest_secret, update};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::events::store_error;
 use super::extract::{JsonBody, Named, Query};
 use super::resolution::{RESOLVED_AT, Resolution};
 use crate::app::{App, now};
@@ -190,27 +189,38 @@ fn found(app: &App, id: &Id) -> Result<Arc<Conversation>, ApiError> {
         .ok_or_else(|| unknown(id))
 }
 
-/// The conversation, when it is the caller's own or they may see all.
-fn own(app: &App, caller: &Caller, id: &Id) -> Result<Arc<Conversation>, ApiError> {
+/// The conversation, when it is the caller's own, by token or by the session
+/// that a guest began it in, or when they may see all.
+pub fn own(
+    app: &App,
+    identity: &Identity,
+    session: Option<&Id>,
+    id: &Id,
+) -> Result<Arc<Conversation>, ApiError> {
     let conversation = found(app, id)?;
-    match (&conversation.customer_id, caller) {
-        (Some(owner), _) if caller.may_act_for(Some(owner)).is_err() => Err(unknown(id)),
-        _ => Ok(conversation),
+    let customer = identity.caller.speaks_for(None)?;
+    let may_see_all = identity.caller.require(Scope::Write).is_ok();
+    let secret = guest_secret(identity, session);
+    if may_see_all || belongs_to(&conversation, customer.as_ref(), secret.as_deref()) {
+        Ok(conversation)
+    } else {
+        Err(unknown(id))
     }
 }
 
-/// Changes a conversation; nobody else adds to it meanwhile.
+/// Changes a conversation, whatever is said in it meanwhile.
 async fn change(
     app: &App,
     id: &Id,
-    how: impl FnOnce(&mut Conversation) -> Result<(), ApiError>,
+    how: impl Fn(&mut Conversation) -> Result<(), ApiError>,
 ) -> Answered {
-    let _turn = app.lock_conversation(id).await;
-    let mut conversation = (*found(app, id)?).clone();
-    how(&mut conversation)?;
-    let entry = NewEntry::from(Record::Conversation(conversation.clone()));
-    app.store.append(vec![entry]).await.map_err(store_error)?;
-    Ok(Json(conversation))
+    update(app, id, |before| {
+        let mut conversation = before.ok_or_else(|| unknown(id))?.clone();
+        how(&mut conversation)?;
+        let entry = NewEntry::from(Record::Conversation(conversation.clone()));
+        Ok((vec![entry], Json(conversation)))
+    })
+    .await
 }
 
 /// Which conversations.
@@ -288,6 +298,8 @@ async fn queue(
 struct Handling {
     by: Option<String>,
     reason: Option<String>,
+    /// The session that a guest began the conversation in.
+    session: Option<Id>,
     /// Not looked at here.
     #[allow(dead_code)]
     text: Option<String>,
@@ -310,11 +322,11 @@ struct Written {
 
 async fn handoff(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(identity): Extension<Identity>,
     Named(id): Named<Id>,
     JsonBody(said): JsonBody<Handling>,
 ) -> Answered {
-    own(&app, &caller, &id)?;
+    own(&app, &identity, said.session.as_ref(), &id)?;
     change(&app, &id, |conversation| {
         if state_of(conversation) == "assistant" {
             let reason = said.reason.as_deref().unwrap_or("asked");
@@ -386,40 +398,33 @@ async fn reply(
     Named(id): Named<Id>,
     JsonBody(said): JsonBody<Written>,
 ) -> Result<Json<Sent>, ApiError> {
-    let _turn = app.lock_conversation(&id).await;
-    let before = found(&app, &id)?;
-    if state_of(&before) == "assistant" {
-        return Err(ApiError::new(
-            Code::PersonAnswers,
-            "the assistant answers this conversation: take it over first",
-        ));
-    }
-    let turn = Turn {
-        role: Role::Agent,
-        text: said.text,
-        decision_id: None,
-    };
-    let customer = before.customer_id.clone();
-    let mut entries = continued(
-        Some(&before),
-        &id,
-        customer.as_ref(),
-        None,
-        vec![turn],
-        now(),
-    );
-    for entry in &mut entries {
-        if let Entry::Record(Record::Conversation(conversation)) = &mut entry.entry {
-            put_state(conversation, "person", "replied", said.by.as_deref(), now());
-            if let Some(last) = conversation.messages.last_mut() {
-                last.properties.insert(
-                    "by".to_owned(),
-                    json!(said.by.as_deref().unwrap_or("person")),
-                );
+    update(&app, &id, |before| {
+        let before = before.ok_or_else(|| unknown(&id))?;
+        if state_of(before) == "assistant" {
+            return Err(ApiError::new(
+                Code::PersonAnswers,
+                "the assistant answers this conversation: take it over first",
+            ));
+        }
+        let turn = Turn {
+            role: Role::Agent,
+            text: said.text.clone(),
+            decision_id: None,
+        };
+        let customer = before.customer_id.as_ref();
+        let mut entries = continued(Some(before), &id, customer, None, vec![turn], now());
+        for entry in &mut entries {
+            if let Entry::Record(Record::Conversation(conversation)) = &mut entry.entry {
+                put_state(conversation, "person", "replied", said.by.as_deref(), now());
+                if let Some(last) = conversation.messages.last_mut() {
+                    let by = said.by.as_deref().unwrap_or("person");
+                    last.properties.insert("by".to_owned(), json!(by));
+                }
             }
         }
-    }
-    app.store.append(entries).await.map_err(store_error)?;
+        Ok((entries, ()))
+    })
+    .await?;
     Ok(Json(Sent {
         sent: true,
         conversation: id,
@@ -480,15 +485,17 @@ struct Rated {
     #[schemars(range(min = 1, max = 5))]
     rating: Option<i64>,
     resolved: Option<bool>,
+    /// The session that a guest began the conversation in.
+    session: Option<Id>,
 }
 
 async fn feedback(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(identity): Extension<Identity>,
     Named(id): Named<Id>,
     JsonBody(rated): JsonBody<Rated>,
 ) -> Answered {
-    own(&app, &caller, &id)?;
+    own(&app, &identity, rated.session.as_ref(), &id)?;
     change(&app, &id, |conversation| {
         if let Some(rating) = rated.rating {
             conversation.rating = Some(rating as f32);

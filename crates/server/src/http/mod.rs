@@ -8,6 +8,7 @@ mod campaigns;
 mod chat;
 mod collect;
 mod completions;
+mod confirmations;
 mod connections;
 mod console_session;
 pub mod conversations;

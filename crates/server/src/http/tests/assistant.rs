@@ -12,7 +12,7 @@ fn usd(amount: i64) -> Value {
 }
 
 /// A shop in which Ada has a pending order and Bo has one.
-async fn with_orders() -> Shop {
+pub(super) async fn with_orders() -> Shop {
     let shop = Shop::open(&[
         (Scope::Public, "p"),
         (Scope::Write, "w"),
@@ -44,32 +44,32 @@ async fn with_orders() -> Shop {
     shop
 }
 
-async fn with_key(shop: &Shop, key: &str, path: &str, body: Value) -> Answer {
+pub(super) async fn with_key(shop: &Shop, key: &str, path: &str, body: Value) -> Answer {
     let bearer = format!("Bearer {key}");
     shop.send(post(path, &body, &[("authorization", &bearer)]))
         .await
 }
 
 /// As a customer's browser, with the token that the shop's server asked for.
-async fn as_customer(shop: &Shop, token: &str, path: &str, body: Value) -> Answer {
+pub(super) async fn as_customer(shop: &Shop, token: &str, path: &str, body: Value) -> Answer {
     shop.send(post(path, &body, &[("x-customer-token", token)]))
         .await
 }
 
-async fn token_of(shop: &Shop, customer: &str) -> String {
+pub(super) async fn token_of(shop: &Shop, customer: &str) -> String {
     let path = format!("/v1/customers/{customer}/token");
     let answer = with_key(shop, "w", &path, json!({})).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     answer.json()["token"].as_str().unwrap().to_owned()
 }
 
-fn status_of(shop: &Shop, order: &str) -> String {
+pub(super) fn status_of(shop: &Shop, order: &str) -> String {
     let snapshot = shop.app.snapshot();
     let found = snapshot.orders.get(&shop::Id::new(order).unwrap()).unwrap();
     found.status.clone().unwrap()
 }
 
-fn cancel(order: &str) -> Value {
+pub(super) fn cancel(order: &str) -> Value {
     json!({"tool": "cancel_order", "arguments": {"order": order, "reason": "no longer needed"}})
 }
 
@@ -269,7 +269,7 @@ async fn the_assistant_is_silent_while_a_person_answers_and_knows_it_afterwards(
         .await
         .json();
     assert!(back["text"].as_str().unwrap().contains("30 days"), "{back}");
-    let rated = json!({"rating": 5, "resolved": true});
+    let rated = json!({"rating": 5, "resolved": true, "session": "s"});
     let rated = with_key(&shop, "p", "/v1/conversations/talk/feedback", rated).await;
     assert_eq!(rated.status, StatusCode::OK, "{}", rated.text);
 }

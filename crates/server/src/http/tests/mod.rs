@@ -2,6 +2,7 @@
 
 mod assistant;
 mod chat;
+mod confirmations;
 mod curation;
 mod description;
 mod errors;

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use anyhow::bail;
 use clap::Args;
+use models::SentenceEncoder;
 use models::linear::{LinearClassifier, LinearOptions};
 use serde_json::{Value, json};
-use serve::support::SentenceEncoder;
 use shop::{Kind, Record};
 
 use super::search::read;
@@ -148,7 +148,7 @@ fn learn_words(pairs: &[(&str, usize)], classes: Vec<String>) -> anyhow::Result<
 
 fn learn_encoded(folder: &Path, rows: &[Row]) -> anyhow::Result<encoded::Encoded> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let encoder = SentenceEncoder::load(folder, threads)?;
+    let encoder = SentenceEncoder::load(folder, models::Precision::Full, threads)?;
     let (classes, pairs) = known(rows);
     encoded::Encoded::train(encoder, &pairs, classes.len(), SEED, |some| {
         learn_words(some, classes.clone())

@@ -7,6 +7,7 @@ mod typos;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use corpus::Corpus;
 use evaluate::metrics;
+use models::{Precision, SentenceEncoder};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -32,6 +34,8 @@ use typos::{Typo, with_typos};
 
 /// How often the timed queries are asked.
 const ROUNDS: usize = 5;
+/// About so many queries are mistyped, where there are more.
+const MOST_MISTYPED: usize = 500;
 /// At most so many queries are timed in a round.
 const MOST_TIMED: usize = 400;
 /// Resamplings of the paired bootstrap.
@@ -56,9 +60,13 @@ pub struct SearchArguments {
     /// Without them everything is learnt from the catalogue alone.
     #[arg(long, value_name = "FILE")]
     pub train: Option<PathBuf>,
+    /// A published sentence encoder (a Hugging Face folder) in the place of the one
+    /// that is trained.
+    #[arg(long, value_name = "PATH")]
+    pub encoder: Option<PathBuf>,
     /// Measure on a simulated shop of so many products instead, where the
     /// truth is known: English beside Chinese, and what shares no word.
-    #[arg(long, value_name = "N", conflicts_with_all = ["products", "judgements", "train"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["products", "judgements", "train", "encoder"])]
     pub simulated: Option<usize>,
     /// Write what each query got here, as it is and with each typo: JSON Lines.
     #[arg(long, value_name = "FILE")]
@@ -94,7 +102,7 @@ struct Shop {
 }
 
 struct Part {
-    index: Index,
+    index: Arc<Index>,
     model: Model,
 }
 
@@ -140,10 +148,20 @@ pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
         Some(file) => read_judgements(file)?,
         None => Vec::new(),
     };
-    let shop = prepare(products, to_train, &judged)?;
+    let progress = server::progress::for_stderr();
+    let encoder = match &arguments.encoder {
+        Some(path) => Some(Arc::new(SentenceEncoder::load(
+            path,
+            Precision::Int8,
+            std::thread::available_parallelism().map_or(1, usize::from),
+        )?)),
+        None => None,
+    };
+    let shop = prepare(products, to_train, &judged, encoder, &*progress)?;
     let mut quality = Vec::new();
     for stage in Stage::ALL {
-        quality.push(measure(&shop, stage, &judged)?);
+        let name = format!("{}: queries", stage.name());
+        quality.push(measure(&shop, stage, &judged, &name, &*progress)?);
     }
     let mut stages = BTreeMap::new();
     for (stage, quality) in Stage::ALL.into_iter().zip(&quality) {
@@ -162,7 +180,13 @@ pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
         let [mean, low, high] = bootstrap(&quality[left].ndcg, &quality[right].ndcg);
         result[name] = json!({"mean": mean, "low_95": low, "high_95": high});
     }
-    let whole = mean(&quality[2].ndcg).max(f64::MIN_POSITIVE);
+    let mistyped = sampled(&judged);
+    let whole: Vec<f64> = (judged.iter().zip(&quality[2].ndcg))
+        .filter(|(one, _)| is_sampled(&judged, one))
+        .map(|(_, ndcg)| *ndcg)
+        .collect();
+    let whole = mean(&whole).max(f64::MIN_POSITIVE);
+    result["queries_mistyped"] = json!(mistyped.len());
     for (name, typo) in [
         ("ndcg@10_kept_after_one_typo", Typo::LongWord),
         ("ndcg@10_kept_after_one_typo_in_any_word", Typo::AnyWord),
@@ -170,10 +194,11 @@ pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
     ] {
         let mut kept = 0.0;
         for draw in 0..TYPO_DRAWS {
-            let mistyped = with_typos(&judged, typo, SEED + draw);
-            let quality = measure(&shop, Stage::Full, &mistyped)?;
+            let asked = with_typos(&mistyped, typo, SEED + draw);
+            let stage = format!("typos, {} of {TYPO_DRAWS}", draw + 1);
+            let quality = measure(&shop, Stage::Full, &asked, &stage, &*progress)?;
             kept += mean(&quality.ndcg) / whole / TYPO_DRAWS as f64;
-            details.add(name, &judged, &mistyped, &quality);
+            details.add(name, &mistyped, &asked, &quality);
         }
         result[name] = json!(kept);
     }
@@ -188,6 +213,19 @@ pub fn run(arguments: &SearchArguments) -> anyhow::Result<Value> {
         written.with_context(|| file.display().to_string())?;
     }
     Ok(result)
+}
+
+/// Whether a query is among those that are mistyped: all where there are few, else
+/// a share of them drawn by their text.
+fn is_sampled(judged: &[Judged], one: &Judged) -> bool {
+    let share = judged.len().div_ceil(MOST_MISTYPED).max(1) as u64;
+    corpus::search::encoder_input::token(&one.query, true).is_multiple_of(share)
+}
+
+/// The queries that are mistyped.
+fn sampled(judged: &[Judged]) -> Vec<Judged> {
+    let sampled = judged.iter().filter(|one| is_sampled(judged, one));
+    sampled.cloned().collect()
 }
 
 /// A line for each query and way of asking it.
@@ -218,6 +256,8 @@ fn prepare(
     products: Vec<Product>,
     judgements: Vec<Judgement>,
     judged: &[Judged],
+    encoder: Option<Arc<SentenceEncoder>>,
+    progress: &dyn Progress,
 ) -> anyhow::Result<Shop> {
     let measured: BTreeSet<&str> = judged.iter().map(|one| one.query.as_str()).collect();
     let overlap = judgements
@@ -234,9 +274,22 @@ fn prepare(
     }
     let train_seconds = start.elapsed().as_secs_f64();
     let snapshot = snapshot_of(products);
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     for model in models {
-        let index = Index::build_for(&snapshot.catalogue, Some(&model))?;
+        let model = match &encoder {
+            Some(encoder) => model.with_encoder(encoder.clone()),
+            None => model,
+        };
+        // What a published encoder makes of the products is the same for all folds.
+        let known = parts.first().map(|part| part.index.clone());
+        let index = match known.filter(|known| known.is_for(Some(&model))) {
+            Some(known) => known,
+            None => Arc::new(Index::build_with_progress(
+                &snapshot.catalogue,
+                Some(&model),
+                Some(progress),
+            )?),
+        };
         parts.push(Part { index, model });
     }
     Ok(Shop {
@@ -357,16 +410,6 @@ fn snapshot_of(products: Vec<Product>) -> Snapshot {
     snapshot
 }
 
-struct Silent;
-
-impl Progress for Silent {
-    fn begin(&self, _: &str, _: u64) {}
-    fn advance(&self, _: u64, _: &str) {}
-    fn end(&self, message: &str) {
-        eprintln!("{message}");
-    }
-}
-
 fn train(products: &[Product], judgements: Vec<Judgement>) -> anyhow::Result<Model> {
     train_on(&Corpus {
         products: products.to_vec(),
@@ -377,6 +420,7 @@ fn train(products: &[Product], judgements: Vec<Judgement>) -> anyhow::Result<Mod
 
 fn train_on(corpus: &Corpus) -> anyhow::Result<Model> {
     let stop = AtomicBool::new(false);
+    let progress = server::progress::for_stderr();
     let trained = train::search::train(
         corpus,
         &Job {
@@ -387,7 +431,7 @@ fn train_on(corpus: &Corpus) -> anyhow::Result<Model> {
             folder: &std::env::temp_dir(),
             resume: false,
             stop: &stop,
-            progress: &Silent,
+            progress: &*progress,
         },
     )?;
     Ok(Model::load(&trained.files)?)
@@ -414,9 +458,18 @@ fn ask(shop: &Shop, stage: Stage, query: &str, limit: usize) -> anyhow::Result<V
     Ok(hits.map(|hit| hit.id).collect())
 }
 
-fn measure(shop: &Shop, stage: Stage, judged: &[Judged]) -> anyhow::Result<Quality> {
+/// Asks each query; `name` is what progress calls it.
+fn measure(
+    shop: &Shop,
+    stage: Stage,
+    judged: &[Judged],
+    name: &str,
+    progress: &dyn Progress,
+) -> anyhow::Result<Quality> {
     let mut quality = Quality::default();
-    for one in judged {
+    progress.begin(name, judged.len() as u64);
+    for (done, one) in (1..).zip(judged) {
+        progress.advance(done, "");
         let grade = |id: &Id| one.grades.get(id).copied();
         let answer: Vec<Option<f64>> = ask(shop, stage, &one.query, 100)?
             .iter()
@@ -440,6 +493,7 @@ fn measure(shop: &Shop, stage: Stage, judged: &[Judged]) -> anyhow::Result<Quali
         let rank = metrics::reciprocal_rank(&found);
         quality.reciprocal_rank.push(rank);
     }
+    progress.end(&format!("{name}: {} asked", judged.len()));
     Ok(quality)
 }
 
@@ -502,6 +556,20 @@ fn bootstrap(left: &[f64], right: &[f64]) -> [f64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_queries_some_are_mistyped_and_of_few_all() {
+        let judged = |count: usize| -> Vec<Judged> {
+            let query = |number: usize| Judged {
+                query: format!("query {number}"),
+                grades: BTreeMap::new(),
+            };
+            (0..count).map(query).collect()
+        };
+        assert_eq!(sampled(&judged(57)).len(), 57);
+        let many = sampled(&judged(12_000)).len();
+        assert!((350..650).contains(&many), "{many}");
+    }
 
     #[test]
     fn the_bootstrap_surrounds_the_mean() {

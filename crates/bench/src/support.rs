@@ -15,9 +15,10 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args;
 use corpus::{PrepareOptions, prepare};
+use models::SentenceEncoder;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serve::support::{Evidence, Knowledge, Model, Reply, SentenceEncoder, SupportRequest, answer};
+use serve::support::{Evidence, Knowledge, Model, Reply, SupportRequest, answer};
 use shop::Progress;
 use shop::{Conversation, Id, Record, Records, Role, Timestamp};
 use store::{Entry, LogEntry, Snapshot};
@@ -88,7 +89,7 @@ pub fn run(arguments: &SupportArguments) -> anyhow::Result<Value> {
     let bm25 = Bm25::new(&documents);
     let mut shop = Shop::new(documents, &[], model);
     if let Some(folder) = &arguments.encoder {
-        let encoder = SentenceEncoder::load(folder, threads())?;
+        let encoder = SentenceEncoder::load(folder, models::Precision::Full, threads())?;
         shop.with_model = shop.with_model.with_encoder(Arc::new(encoder));
     }
     if let Some(file) = &arguments.judged {

@@ -8,6 +8,7 @@ pub mod constraints;
 pub mod encoder_input;
 pub mod features;
 mod gazetteer;
+mod lemma;
 mod quantities;
 mod query;
 pub mod term_coverage;

@@ -4,12 +4,14 @@
 //! words.
 
 use anyhow::Context as _;
+use models::SentenceEncoder;
 use models::linear::LinearClassifier;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serve::support::SentenceEncoder;
 
+/// Of a text so many tokens are read.
+const LONGEST_TOKENS: usize = 128;
 const EPOCHS: usize = 20;
 /// Adagrad's step and its first sum of squares.
 const RATE: f32 = 0.5;
@@ -114,7 +116,7 @@ impl Encoded {
     ) -> anyhow::Result<Self> {
         let width = encoder.width();
         let texts: Vec<&str> = rows.iter().map(|(text, _)| *text).collect();
-        let vectors = encoder.encode(&texts);
+        let vectors = encoder.encode_queries(&texts, LONGEST_TOKENS);
         let vectors = vectors.chunks_exact(width);
         let examples: Vec<Example> = vectors
             .zip(rows)
@@ -158,7 +160,7 @@ impl Encoded {
         texts: &[&str],
         open: bool,
     ) -> Vec<Option<usize>> {
-        let vectors = self.encoder.encode(texts);
+        let vectors = self.encoder.encode_queries(texts, LONGEST_TOKENS);
         let vectors = vectors.chunks_exact(self.encoder.width());
         texts
             .iter()

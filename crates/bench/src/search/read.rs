@@ -11,6 +11,7 @@ use shop::{Id, Judgement, Kind, Product, Record, Timestamp};
 use ingest::{ImportOptions, read_file};
 
 /// A query with the grades of what was judged for it.
+#[derive(Clone)]
 pub(super) struct Judged {
     pub query: String,
     pub grades: BTreeMap<Id, f64>,

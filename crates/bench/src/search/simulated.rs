@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use corpus::PrepareOptions;
@@ -75,11 +76,15 @@ pub(super) fn run(products: usize, details: Option<&Path>) -> anyhow::Result<Val
         let index = Index::build_for(&snapshot.catalogue, Some(&model))?;
         let shop = Shop {
             snapshot,
-            parts: vec![Part { index, model }],
+            parts: vec![Part {
+                index: Arc::new(index),
+                model,
+            }],
             train_seconds: 0.0,
         };
         for stage in Stage::ALL {
-            let of_each = measure(&shop, stage, &judged)?;
+            let called = format!("{name}, {}: queries", stage.name());
+            let of_each = measure(&shop, stage, &judged, &called)?;
             let asked = &shop.snapshot.query_clicks;
             for (one, figures) in judged.iter().zip(&of_each) {
                 let line = json!({
@@ -138,8 +143,16 @@ fn snapshot_of(records: &Records, with_log: bool) -> Snapshot {
 }
 
 /// The figures of each query.
-fn measure(shop: &Shop, stage: Stage, judged: &[Judged]) -> anyhow::Result<Vec<Figures>> {
-    let measured = judged.iter().map(|one| {
+fn measure(
+    shop: &Shop,
+    stage: Stage,
+    judged: &[Judged],
+    name: &str,
+) -> anyhow::Result<Vec<Figures>> {
+    let progress = server::progress::for_stderr();
+    progress.begin(name, judged.len() as u64);
+    let measured = (1..).zip(judged).map(|(done, one)| {
+        progress.advance(done, "");
         let answer = ask(shop, stage, &one.query, DEPTH)?;
         let gains: Vec<f64> = answer
             .iter()
@@ -153,7 +166,9 @@ fn measure(shop: &Shop, stage: Stage, judged: &[Judged]) -> anyhow::Result<Vec<F
             paraphrase: (!apart.is_empty()).then(|| found as f64 / apart.len().min(DEPTH) as f64),
         })
     });
-    measured.collect()
+    let measured: anyhow::Result<Vec<Figures>> = measured.collect();
+    progress.end(&format!("{name}: {} asked", judged.len()));
+    measured
 }
 
 /// The figures of the English and of the Chinese queries.

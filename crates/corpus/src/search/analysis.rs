@@ -1,12 +1,15 @@
 //! Text becomes terms: one analyser for every language, which changes its
 //! ways with the script.
 //!
-//! Letters are lower-cased and lose their accents, then Snowball stems them
-//! by the language of the text (English where nobody says). Chinese is cut
+//! Letters are lower-cased and lose their accents, then words lose their
+//! endings by the language of the text (English where nobody says): Snowball
+//! stems them, except that English words become singular only ([`lemma`]), so
+//! that `dresses` is no `dressing`. Chinese is cut
 //! by a dictionary; every run of a script without spaces also becomes single
 //! characters and pairs of them (*grams*), so that any two neighbouring
 //! characters can be found. Compounds (`usb-c`, `h&m`) keep both their parts
-//! and their joined form; numbers keep their unit (`500gb`, `4k`, `3.5mm`).
+//! and their joined form, acronyms (`S.W.A.T.`) only that; numbers keep their
+//! unit (`500gb`, `4k`, `3.5mm`), and `c++` and `c#` their signs.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -15,7 +18,7 @@ use rust_stemmers::{Algorithm, Stemmer};
 use rustc_hash::FxHashMap;
 use unicode_normalization::char::decompose_compatible;
 
-use super::quantities;
+use super::{lemma, quantities};
 use crate::words::jieba;
 
 /// A piece of text between spaces and punctuation.
@@ -219,7 +222,8 @@ impl Analyser {
         }
     }
 
-    /// The stem of a folded word; words with digits are left alone.
+    /// The term of a folded word: its stem by the language, in English its
+    /// singular only; a quantity in the unit that stands for its kind.
     pub fn stem(&self, word: &str) -> String {
         self.with_stem(word, str::to_owned)
     }
@@ -272,11 +276,25 @@ impl Analyser {
     }
 
     fn with_stem<T>(&self, word: &str, see: impl FnOnce(&str) -> T) -> T {
+        if word.contains(|c: char| c.is_ascii_digit()) {
+            return see(&quantities::canonical(word));
+        }
         match (&self.stemmer, self.algorithm) {
-            (Some(stemmer), Some(algorithm)) if !word.contains(|c: char| c.is_ascii_digit()) => {
-                remembered(algorithm, word, stemmer, see)
-            }
+            (Some(_), Some(Algorithm::English)) => see(&lemma::singular(word)),
+            (Some(stemmer), Some(algorithm)) => remembered(algorithm, word, stemmer, see),
             _ => see(word),
+        }
+    }
+
+    /// The stem that words derived from one another share (`dressing` and
+    /// `dress`), where terms keep them apart.
+    pub fn derivational_stem(&self, word: &str) -> Option<String> {
+        let plain = word.chars().all(char::is_alphabetic);
+        match (&self.stemmer, self.algorithm) {
+            (Some(stemmer), Some(Algorithm::English)) if plain => {
+                Some(stemmer.stem(word).into_owned())
+            }
+            _ => None,
         }
     }
 
@@ -342,8 +360,15 @@ fn words_and_runs(text: &str) -> Vec<Unit> {
                 characters.next();
             }
             Class::Letter => {
-                let end = word_end(text, start);
-                push_word(&text[start..end], start, &mut found);
+                let mut end = word_end(text, start);
+                let word = &text[start..end];
+                let signs = trailing_signs(&text[end..], word.chars().next_back());
+                if signs > 0 && word.chars().all(char::is_alphanumeric) {
+                    end += signs;
+                    push_signed(word, &text[end - signs..end], start, &mut found);
+                } else {
+                    push_word(word, start, &mut found);
+                }
                 while characters.next_if(|(at, _)| *at < end).is_some() {}
             }
             kind @ (Class::Han | Class::Unspaced) => {
@@ -367,7 +392,14 @@ fn word_end(text: &str, start: usize) -> usize {
             Class::Letter | Class::Mark => true,
             Class::Han | Class::Unspaced => false,
             Class::Other => characters.peek().is_some_and(|&(_, after)| match c {
-                '.' | '/' => before.is_ascii_digit() && after.is_ascii_digit(),
+                // As Unicode's word boundaries have it (UAX 29): `S.W.A.T`, `3.5`.
+                '.' => {
+                    let letters = before.is_alphabetic() && class(after) == Class::Letter;
+                    letters && after.is_alphabetic()
+                        || before.is_ascii_digit() && after.is_ascii_digit()
+                }
+                '/' => before.is_ascii_digit() && after.is_ascii_digit(),
+                ',' => before.is_ascii_digit() && quantities::goes_on(&text[start + at + 1..]),
                 '\'' | '’' | '-' | '‐' | '‑' | '&' => class(after) == Class::Letter,
                 _ => false,
             }),
@@ -380,16 +412,63 @@ fn word_end(text: &str, start: usize) -> usize {
     text.len()
 }
 
+/// How many bytes of signs hang on a word and are part of it: `c++`, `c#`.
+fn trailing_signs(rest: &str, last: Option<char>) -> usize {
+    /// `A+++` is a class of energy; what is longer is a line.
+    const MOST: usize = 3;
+    let sharp = rest.starts_with('#') && last.is_some_and(char::is_alphabetic);
+    let signs = match sharp {
+        true => 1,
+        false => rest.len() - rest.trim_start_matches('+').len(),
+    };
+    let ends = (rest[signs..].chars().next()).is_none_or(|next| class(next) == Class::Other);
+    if ends && signs <= MOST { signs } else { 0 }
+}
+
+/// Adds a word with the signs that hang on it. A single letter says nothing
+/// without them.
+fn push_signed(word: &str, signs: &str, start: usize, found: &mut Vec<Unit>) {
+    let mut parts = Vec::new();
+    push_apostrophes(word, start, &mut parts);
+    let Some(part) = parts.pop() else {
+        return;
+    };
+    let joined = Piece {
+        text: format!("{}{signs}", part.text),
+        start,
+        end: start + word.len() + signs.len(),
+    };
+    let parts = match word.chars().nth(1) {
+        Some(_) => vec![part],
+        None => Vec::new(),
+    };
+    found.push(Unit::Compound { joined, parts });
+}
+
+/// Whether a character in a word separates its parts.
+fn is_joint(before: Option<char>, c: char) -> bool {
+    match c {
+        '-' | '‐' | '‑' | '&' => true,
+        '.' => before.is_some_and(char::is_alphabetic),
+        _ => false,
+    }
+}
+
 /// Adds a word, or a compound with its parts.
 fn push_word(text: &str, start: usize, found: &mut Vec<Unit>) {
+    /// What has more parts is no name.
+    const MOST_PARTS: usize = 8;
     let mut parts = Vec::new();
-    let mut at = start;
-    for part in text.split(['-', '‐', '‑', '&']) {
-        push_apostrophes(part, at, &mut parts);
-        // All joints but the two rare hyphens are one byte long.
-        at += part.len();
-        at += text[at - start..].chars().next().map_or(0, char::len_utf8);
+    let (mut from, mut before, mut dotted) = (0, None, true);
+    for (at, c) in text.char_indices() {
+        if is_joint(before, c) {
+            push_apostrophes(&text[from..at], start + from, &mut parts);
+            from = at + c.len_utf8();
+            dotted &= c == '.';
+        }
+        before = Some(c);
     }
+    push_apostrophes(&text[from..], start + from, &mut parts);
     parts.retain(|part| !part.text.is_empty());
     let sides = match parts.as_slice() {
         [only] => quantities::dimensions(only),
@@ -397,15 +476,20 @@ fn push_word(text: &str, start: usize, found: &mut Vec<Unit>) {
     };
     let measured = sides.is_some();
     parts = sides.unwrap_or(parts);
-    if parts.len() > 1 && parts.len() <= 6 {
+    if parts.len() > 1 && parts.len() <= MOST_PARTS {
         let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
         let joint = if measured { "x" } else { "" };
-        let joined = texts.join(joint);
         let joined = Piece {
-            text: joined,
+            text: texts.join(joint),
             start,
             end: start + text.len(),
         };
+        let letters = parts.iter().all(|part| part.text.chars().nth(1).is_none());
+        if dotted && letters && !measured {
+            // `S.W.A.T` is an acronym, whose letters say nothing.
+            found.push(Unit::Word(joined));
+            return;
+        }
         found.push(Unit::Compound { joined, parts });
     } else {
         found.extend(parts.into_iter().map(Unit::Word));
@@ -424,9 +508,12 @@ fn push_apostrophes(part: &str, start: usize, parts: &mut Vec<Piece>) {
         kept.remove(0);
     }
     for c in kept.iter().flat_map(|piece| piece.chars()) {
-        if class(c) == Class::Letter || c == '.' || c == '/' {
+        if class(c) == Class::Letter || c == '.' || c == '/' || c == ',' {
             fold(c, &mut text);
         }
+    }
+    if text.contains(',') {
+        text = quantities::without_commas(&text);
     }
     parts.push(Piece {
         text,
@@ -506,13 +593,30 @@ mod tests {
     #[test]
     fn terms_of_many_scripts() {
         for (text, language, expected) in [
-            ("Wireless Headphones", "en", "wireless headphon"),
-            ("USB-C cable, 3.5mm", "en", "usb c usbc cabl 3.5 mm 3.5mm"),
+            ("Wireless Headphones", "en", "wireless headphone"),
+            ("USB-C cable, 3.5mm", "en", "usb c usbc cable 3.5 mm 3.5mm"),
             ("Wi-Fi 4K 500GB", "en", "wi fi wifi 4k 500 gb 500gb"),
-            ("1/2\" pipe 4 inches", "en", "1/2 1/2in pipe 4 inch 4in"),
+            ("1/2\" pipe 4 inches", "en", "1/2 0.5in pipe 4 inch 4in"),
             ("board 2x4 in", "en", "board 2 4 2x4 in"),
             ("女式運動鞋", "zh", "女式 运动 运动鞋"),
             ("Men’s boots, don't", "en", "men boot dont"),
+            (
+                "S.W.A.T. U.S. node.js 3.5",
+                "en",
+                "swat us node js nodej 3.5",
+            ),
+            ("C++, c# and A+++ S10+", "en", "c++ c# and a+++ s10 s10+"),
+            (
+                "1TB 1000 GB 2,048GB",
+                "en",
+                "1 tb 1000gb 1000 gb 1000gb 2048 gb 2000gb",
+            ),
+            ("1,299.50 3,5mm 1,2,3", "en", "1299.50 3.5 mm 3.5mm 1 2 3"),
+            (
+                "dresses dressing batteries glass shoes",
+                "en",
+                "dress dressing battery glass sho",
+            ),
             ("H&M  AT&T", "en", "h m hm at t att"),
             ("Crème BRÛLÉE", "en", "creme brule"),
             ("ＡＢＣ １２", "en", "abc 12"),

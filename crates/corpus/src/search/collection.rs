@@ -162,6 +162,8 @@ struct Core {
     mean_grams: f32,
     titles: TitlePostings,
     pinyin: FxHashMap<String, Vec<TermId>>,
+    /// Words by the stem that derived words share.
+    derived: FxHashMap<Box<str>, Vec<Box<str>>>,
 }
 
 impl Collection {
@@ -252,6 +254,12 @@ impl Collection {
     /// The Chinese words that are spelt so in pinyin, without tones.
     pub fn with_pinyin(&self, letters: &str) -> &[TermId] {
         self.core.pinyin.get(letters).map_or(&[], Vec::as_slice)
+    }
+
+    /// The words of the catalogue that are derived from one stem: `dress` and
+    /// `dressing`.
+    pub(super) fn derived_from(&self, stem: &str) -> &[Box<str>] {
+        self.core.derived.get(stem).map_or(&[], Vec::as_slice)
     }
 
     /// What is known about `term`.

@@ -1,6 +1,7 @@
-//! Query understanding: the soft constraints that a query states beside its
-//! keywords (a price range, an exclusion, a brand, a category, an attribute's
-//! value). Each moves products up or down the list and hides none.
+//! Query understanding: the constraints that a query states beside its keywords.
+//! Operators (`-red`, `not red`, `"red summer"`) are hard: what they exclude is
+//! not shown. What is guessed (a price range, `without`, a brand, a category, an
+//! attribute's value) moves products up or down the list and hides none.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -29,6 +30,18 @@ pub enum QueryConstraint {
     /// Rather cheap.
     Cheap {
         /// As it was typed.
+        text: String,
+    },
+    /// Nothing that has this, as an operator says: a word, or a phrase in quotes.
+    Exclude {
+        /// The word or the phrase.
+        text: String,
+        /// Whether it was in quotes: then only as it stands.
+        quoted: bool,
+    },
+    /// Only what has these words side by side, as quotes say.
+    Phrase {
+        /// The words.
         text: String,
     },
     /// Rather not this.
@@ -76,6 +89,7 @@ pub fn parse_constraints(names: &Gazetteer, query: &str) -> ParsedQuery {
     let Some(patterns) = patterns() else {
         return result;
     };
+    result.take_operators(&patterns.operators, names);
     for (pattern, bounds) in &patterns.prices {
         let Some(found) = pattern.captures(&result.words) else {
             continue;
@@ -92,7 +106,7 @@ pub fn parse_constraints(names: &Gazetteer, query: &str) -> ParsedQuery {
         result.take(found.range(), |text| QueryConstraint::Cheap { text });
     }
     while let Some(found) = patterns.without.captures(&result.words) {
-        let word = found.get(1).or(found.get(2)).or(found.get(3));
+        let word = found.get(1).or(found.get(2));
         let word = word.map_or(String::new(), |word| folded(word.as_str().trim()));
         let place = place(&found);
         result.take(place, |_| QueryConstraint::Without { word });
@@ -100,8 +114,8 @@ pub fn parse_constraints(names: &Gazetteer, query: &str) -> ParsedQuery {
             break;
         }
     }
-    // Nothing but constraints is nothing to look for.
-    if result.words.trim().is_empty() {
+    // Nothing but guesses is nothing to look for.
+    if result.words.trim().is_empty() && !result.has_operators() {
         result.words = query.to_owned();
     }
     result.name_things(names);
@@ -109,6 +123,55 @@ pub fn parse_constraints(names: &Gazetteer, query: &str) -> ParsedQuery {
 }
 
 impl ParsedQuery {
+    /// Whether it has a constraint that hides products.
+    pub fn has_operators(&self) -> bool {
+        let mut all = self.constraints.iter();
+        all.any(|one| {
+            matches!(
+                one,
+                QueryConstraint::Exclude { .. } | QueryConstraint::Phrase { .. }
+            )
+        })
+    }
+
+    /// Moves what operators exclude from the words to the constraints; the words
+    /// of a phrase stay words as well.
+    fn take_operators(&mut self, operators: &Regex, names: &Gazetteer) {
+        const MOST: usize = 8;
+        let mut from = 0;
+        while let Some(found) = operators.captures_at(&self.words, from) {
+            if self.constraints.len() >= MOST {
+                return;
+            }
+            let group = |name: &str| found.name(name).map(|one| one.as_str().trim().to_owned());
+            let (place, operator) = (place(&found), group("operator").unwrap_or_default());
+            let by_word = operator.chars().any(char::is_alphabetic);
+            let quoted = group("phrase");
+            let text = quoted.clone().or(group("word")).unwrap_or_default();
+            let is_name = by_word && names.follows_not(&text);
+            let negated = !operator.is_empty();
+            if text.is_empty() || is_name || (quoted.is_none() && !negated) {
+                from = place.end;
+                continue;
+            }
+            let kept = if negated { "" } else { text.as_str() };
+            let head = format!("{} {kept}", self.words[..place.start].trim_end());
+            let tail = self.words[place.end..].trim_start().to_owned();
+            from = head.len();
+            self.words = format!("{head} {tail}");
+            self.constraints.push(match negated {
+                true => QueryConstraint::Exclude {
+                    quoted: quoted.is_some(),
+                    text,
+                },
+                false => QueryConstraint::Phrase { text },
+            });
+        }
+        if self.has_operators() {
+            self.words = self.words.split_whitespace().collect::<Vec<_>>().join(" ");
+        }
+    }
+
     /// Moves what a pattern found from the words to the constraints.
     fn take(&mut self, place: Range<usize>, constraint: impl FnOnce(String) -> QueryConstraint) {
         let text = self.words[place.clone()].trim().to_owned();
@@ -188,6 +251,7 @@ fn place(found: &Captures<'_>) -> Range<usize> {
 type Bounds = fn(&Captures<'_>, i64) -> (Option<i64>, Option<i64>);
 
 struct Patterns {
+    operators: Regex,
     prices: Vec<(Regex, Bounds)>,
     cheap: Regex,
     without: Regex,
@@ -301,7 +365,10 @@ fn build() -> Result<Patterns, regex::Error> {
             r"(?i)\b(?:cheap|cheapest|inexpensive|affordable|low[- ]cost)\b|便宜的?|实惠的?|平价的?|性价比高的?",
         )?,
         without: Regex::new(
-            r"(?i)(?:\bnot|\bwithout|\bexcept|\bexcluding)\s+([\p{L}\d]+)|(?:^|\s)-([\p{L}][\p{L}\d]*)|(?:不要|不含|除了|非)([\p{Han}\p{L}\d]{1,8})",
+            r"(?i)(?:\bwithout|\bexcept|\bexcluding)\s+([\p{L}\d]+)|(?:不要|不含|除了|非)([\p{Han}\p{L}\d]{1,8})",
+        )?,
+        operators: Regex::new(
+            r#"(?i)(?:^|\s)(?P<operator>-|not\s+(?:(?:an?|the|any)\s+)?)?(?:["“”](?P<phrase>[^"“”]+)["“”]|(?P<word>[\p{L}][^\s"“”]*))"#,
         )?,
     })
 }
@@ -327,6 +394,8 @@ mod tests {
             product("3", "小米", "耳机", "红色"),
             product("4", "小米", "耳机", "红色"),
         ];
+        let mut all = all.to_vec();
+        all[0].title = "Do Not Disturb".to_owned();
         Gazetteer::of(&all.iter().collect::<Vec<_>>())
     }
 
@@ -420,8 +489,9 @@ mod tests {
             QueryConstraint::Cheap {
                 text: "cheap".into(),
             },
-            QueryConstraint::Without {
-                word: "samsung".into(),
+            QueryConstraint::Exclude {
+                text: "samsung".into(),
+                quoted: false,
             },
             QueryConstraint::Category { value },
         ] {
@@ -452,14 +522,62 @@ mod tests {
         assert_eq!(found.words, "红色耳机");
         assert_eq!(found.constraints.len(), 3, "{:?}", found.constraints);
         assert_eq!(
-            parse_constraints(&names, "not samsung").words,
-            "not samsung"
+            parse_constraints(&names, "without samsung").words,
+            "without samsung"
         );
+    }
+
+    #[test]
+    fn operators_say_what_must_not_be_and_what_must() {
+        let names = names();
+        let exclude = |text: &str, quoted: bool| QueryConstraint::Exclude {
+            text: text.to_owned(),
+            quoted,
+        };
+        let phrase = |text: &str| QueryConstraint::Phrase {
+            text: text.to_owned(),
+        };
+        for (query, words, expected) in [
+            ("dress -red", "dress", vec![exclude("red", false)]),
+            ("dress NOT red", "dress", vec![exclude("red", false)]),
+            (
+                "a dress not the red",
+                "a dress",
+                vec![exclude("red", false)],
+            ),
+            ("-red", "", vec![exclude("red", false)]),
+            ("not red", "", vec![exclude("red", false)]),
+            (
+                "\"red summer\" dress",
+                "red summer dress",
+                vec![phrase("red summer")],
+            ),
+            (
+                "dress -\"red summer\" -t-shirt",
+                "dress",
+                vec![exclude("red summer", true), exclude("t-shirt", false)],
+            ),
+            ("do not disturb sign", "do not disturb sign", vec![]),
+            (
+                "wi-fi t-shirt - blue -20",
+                "wi-fi t-shirt - blue -20",
+                vec![],
+            ),
+            ("24\" monitor 27\" stand", "24\" monitor 27\" stand", vec![]),
+            ("a knot red", "a knot red", vec![]),
+        ] {
+            let found = parse_constraints(&names, query);
+            assert_eq!(found.words, words, "{query}");
+            let hard: Vec<QueryConstraint> = (found.constraints.into_iter())
+                .filter(|one| !matches!(one, QueryConstraint::Attribute { .. }))
+                .collect();
+            assert_eq!(hard, expected, "{query}");
+        }
     }
 
     proptest::proptest! {
         #[test]
-        fn any_query_is_understood(query in "\\PC{0,40}|((under|not|without|cheap|50|\\$|元|以下|不要|-x|red) ?){0,8}") {
+        fn any_query_is_understood(query in "\\PC{0,40}|((under|not|without|cheap|50|\\$|元|以下|不要|-x|-\"|\"|red) ?){0,8}") {
             let names = names();
             let found = parse_constraints(&names, &query);
             proptest::prop_assert!(found.constraints.len() < 80);

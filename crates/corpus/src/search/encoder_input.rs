@@ -44,6 +44,20 @@ pub fn document_tokens(collection: &Collection, document: &Document) -> Vec<Toke
         .collect()
 }
 
+/// A product as a text for a published encoder, the most telling first.
+pub fn passage(product: &shop::Product) -> String {
+    let mut text = product.title.clone();
+    let brand = product
+        .brand
+        .iter()
+        .filter(|brand| !product.title.contains(brand.as_str()));
+    for part in brand.chain(&product.category).chain(&product.description) {
+        text.push_str(". ");
+        text.push_str(part);
+    }
+    text
+}
+
 /// A query's words as what they most surely stand for. A word that the
 /// catalogue does not have stands for itself as well: customers may have
 /// taught the encoder what they mean by it.

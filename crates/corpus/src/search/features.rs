@@ -161,8 +161,14 @@ pub fn bm25(collection: &Collection, query: &Query, document: &Document) -> f32 
 
 /// Whether a document has a word in any of its readings.
 pub fn has_word(word: &QueryWord, document: &Document) -> bool {
-    let mut alternatives = word.alternatives.iter();
-    alternatives.any(|one| one.terms.iter().all(|term| document.count(*term) > 0))
+    match_weight(word, document) > 0.0
+}
+
+/// How sure the surest reading of a word is that a document has; 0 without any.
+pub fn match_weight(word: &QueryWord, document: &Document) -> f32 {
+    let alternatives = word.alternatives.iter();
+    let has = alternatives.filter(|one| one.terms.iter().all(|term| document.count(*term) > 0));
+    has.map(|one| one.weight).fold(0.0, f32::max)
 }
 
 /// Whether a document has every word of a query that the catalogue knows, in

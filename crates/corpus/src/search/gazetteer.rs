@@ -1,7 +1,7 @@
 //! The gazetteer: the catalogue's names of brands, categories and attribute
 //! values, by which a query's words are recognised as entities.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use shop::Product;
 
@@ -16,6 +16,8 @@ const LEAST_PRODUCTS: u32 = 2;
 #[derive(Debug, Clone, Default)]
 pub struct Gazetteer {
     by_text: FxHashMap<String, Vec<QueryConstraint>>,
+    /// The words that follow "not" in titles: `Do Not Disturb` excludes nothing.
+    after_not: FxHashSet<String>,
     /// How many minor units the shop's money has in one.
     pub(super) minor: i64,
 }
@@ -36,7 +38,12 @@ impl Gazetteer {
         let mut attributes: FxHashMap<(String, String), (u32, QueryConstraint)> =
             FxHashMap::default();
         let mut minors: FxHashMap<i64, u32> = FxHashMap::default();
+        let mut after_not = FxHashSet::default();
         for product in products {
+            let title = super::exact_key(&product.title);
+            let words: Vec<&str> = title.split(' ').collect();
+            let negated = words.windows(2).filter(|two| two[0] == "not");
+            after_not.extend(negated.map(|two| two[1].to_owned()));
             let own = |value: &str| value.to_owned();
             if let Some(brand) = &product.brand {
                 add(0, "", brand, &|| QueryConstraint::Brand {
@@ -94,8 +101,14 @@ impl Gazetteer {
             .max_by_key(|(minor, count)| (*count, *minor));
         Self {
             by_text: by_text.collect(),
+            after_not,
             minor: minor.map_or(100, |(minor, _)| minor),
         }
+    }
+
+    /// Whether "not" and this word are part of a product's name.
+    pub(super) fn follows_not(&self, word: &str) -> bool {
+        self.after_not.contains(&super::exact_key(word))
     }
 
     pub(super) fn with(&self, text: &str) -> &[QueryConstraint] {

@@ -23,8 +23,10 @@ const MAX_BYTES: usize = 1_024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// The word itself, up to its ending.
+    /// The word itself, singular or plural.
     Exact,
+    /// A word derived from it, or it from that: `dressing` for `dress`.
+    Derived,
     /// It was mistyped.
     Corrected,
     /// It begins this word.
@@ -89,7 +91,7 @@ impl QueryWord {
 pub struct Query {
     /// Its words in their order.
     pub words: Vec<QueryWord>,
-    /// What was typed with its mistyped words corrections, where there were any.
+    /// What was typed with its mistyped words corrected, where there were any.
     pub corrected: Option<String>,
     /// As [`super::exact_key`] of what was typed.
     pub exact: String,
@@ -99,7 +101,7 @@ pub struct Query {
 struct TokenReading {
     piece: Piece,
     alternatives: Vec<Alternative>,
-    /// A word of its own: may be corrections, be a prefix, join its neighbour.
+    /// A word of its own: may be corrected, be a prefix, join its neighbour.
     plain: bool,
 }
 
@@ -118,32 +120,53 @@ impl Query {
         synonyms: impl IntoIterator<Item = &'s Synonyms>,
     ) -> Self {
         let text = shortened(text);
-        let reader = Interpreter::new(collection, language);
-        let mut readings = reader.readings(text);
+        let interpreter = Interpreter::new(collection, language);
+        let mut readings = interpreter.readings(text);
         drop_function_words(&mut readings);
         readings.truncate(MAX_WORDS);
         let mut corrections = Corrections::new();
-        reader.add_synonyms(&mut readings, synonyms);
-        reader.split_and_join_compounds(&mut readings, &mut corrections);
+        interpreter.add_synonyms(&mut readings, synonyms);
+        interpreter.split_and_join_compounds(&mut readings, &mut corrections);
         let last = readings.len().saturating_sub(1);
         for at in 0..readings.len() {
             if !readings[at].plain {
                 continue;
             }
-            let typing = at == last && text[readings[at].piece.end..].is_empty();
-            let neighbours = reader.neighbours(&readings, at);
+            // What was a beginning while it was typed stays one after Enter.
+            let is_last = at == last && text[readings[at].piece.end..].trim().is_empty();
+            let neighbours = interpreter.neighbours(&readings, at);
             let reading = &mut readings[at];
-            if typing {
-                reader.complete(reading, &neighbours);
+            if is_last {
+                interpreter.complete(reading, &neighbours);
             }
-            reader.spell(reading, &neighbours, &mut corrections);
+            interpreter.spell(reading, &neighbours, &mut corrections);
         }
         Self {
             exact: super::exact_key(text),
             corrected: mend(text, corrections),
             words: readings
                 .into_iter()
-                .map(|reading| reader.finish(reading))
+                .map(|reading| interpreter.finish(reading))
+                .collect(),
+        }
+    }
+
+    /// Reads words that stand for nothing but themselves: nothing is corrected,
+    /// completed or left out.
+    pub fn literal(collection: &Collection, text: &str, language: Option<&str>) -> Self {
+        let interpreter = Interpreter::new(collection, language);
+        let mut readings = interpreter.readings(shortened(text));
+        readings.truncate(MAX_WORDS);
+        for reading in &mut readings {
+            (reading.alternatives)
+                .retain(|one| !matches!(one.origin, Origin::Derived | Origin::Pinyin));
+        }
+        Self {
+            exact: super::exact_key(text),
+            corrected: None,
+            words: readings
+                .into_iter()
+                .map(|reading| interpreter.finish(reading))
                 .collect(),
         }
     }

@@ -5,7 +5,7 @@
 //! [`Ranker::minimum_should_match`]: super::Ranker::minimum_should_match
 
 use super::collection::Document;
-use super::features::has_word;
+use super::features::match_weight;
 use super::query::{Query, QueryWord};
 
 /// The coverage of a product that has every term of a query.
@@ -35,10 +35,11 @@ pub fn term_weights(query: &Query) -> Vec<u64> {
     query.words.iter().map(share).collect()
 }
 
-/// The sum of the weights of the terms that a document has; terms beyond the
-/// weights count nothing.
+/// The sum of the weights of the terms that a document has, each times how sure
+/// the reading is that it has; terms beyond the weights count nothing.
 pub fn term_coverage(query: &Query, weights: &[u64], document: &Document) -> u64 {
     let words = query.words.iter().zip(weights);
-    let has = words.filter(|(word, _)| has_word(word, document));
-    has.map(|(_, weight)| weight).sum()
+    let covered =
+        words.map(|(word, weight)| (*weight as f32 * match_weight(word, document)) as u64);
+    covered.sum()
 }

@@ -19,7 +19,13 @@ fn pair(left: TermId, right: TermId) -> u64 {
 }
 
 impl TitlePostings {
-    pub(super) fn build(documents: &[Document], terms: usize) -> Self {
+    /// The postings of `terms` terms; `side_by_side` holds a pair for each time
+    /// that the second term stands right after the first.
+    pub(super) fn build(
+        documents: &[Document],
+        terms: usize,
+        side_by_side: Vec<(TermId, TermId)>,
+    ) -> Self {
         let mut starts = vec![0_u32; terms + 1];
         for term in documents.iter().flat_map(|one| &one.title_terms) {
             starts[*term as usize + 1] += 1;
@@ -36,8 +42,9 @@ impl TitlePostings {
                 *at += 1;
             }
         }
-        let neighbours = documents.iter().flat_map(|one| one.title.windows(2));
-        let mut all: Vec<u64> = neighbours.map(|two| pair(two[0], two[1])).collect();
+        let mut all: Vec<u64> = (side_by_side.into_iter())
+            .map(|(left, right)| pair(left, right))
+            .collect();
         all.sort_unstable();
         let mut pairs: Vec<(u64, u32)> = Vec::new();
         for one in all {
@@ -64,7 +71,8 @@ impl TitlePostings {
         self.documents.get(range).unwrap_or_default()
     }
 
-    /// How often `right` stands right after `left`.
+    /// How often `right` stands right after `left`, in titles and in numbers of
+    /// parts and models.
     pub fn side_by_side(&self, left: TermId, right: TermId) -> u32 {
         self.pairs
             .binary_search_by_key(&pair(left, right), |(two, _)| *two)
@@ -105,7 +113,9 @@ mod tests {
                 }
             })
             .collect();
-        let titles = TitlePostings::build(&documents, 4);
+        let side_by_side = documents.iter().flat_map(|one| one.title.windows(2));
+        let side_by_side = side_by_side.map(|two| (two[0], two[1])).collect();
+        let titles = TitlePostings::build(&documents, 4, side_by_side);
         assert_eq!(titles.with(1), [0, 1, 2]);
         assert!(titles.with(3).is_empty() && titles.with(9).is_empty());
         assert_eq!(titles.side_by_side(0, 1), 2);

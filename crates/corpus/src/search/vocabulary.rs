@@ -96,7 +96,8 @@ impl Vocabulary {
     /// are.
     pub fn near(&self, word: &str, edits: usize) -> Vec<Correction<'_>> {
         let characters: Vec<char> = word.chars().collect();
-        if !(2..=LONGEST).contains(&characters.len()) || edits == 0 {
+        let plain = characters.iter().all(|c| c.is_alphanumeric());
+        if !(2..=LONGEST).contains(&characters.len()) || edits == 0 || !plain {
             return Vec::new();
         }
         let parts = self.parts();

@@ -13,6 +13,7 @@ use super::cursor::Cursor;
 use super::facet::FacetCount;
 use super::index::{DocumentNumber, Index};
 use super::model::Model;
+use super::operators::Operators;
 use super::presentation::{self, Found, Shown};
 use super::query::{SearchRequest, SearchResults};
 use super::rank::{self, Behaviour, Candidate, Scoring};
@@ -188,8 +189,9 @@ fn versions(snapshot: &Snapshot, model: Option<&Model>) -> Vec<ModelVersion> {
 }
 
 impl Search<'_> {
+    /// Whether there are no words to look for: everything that may be shown is.
     fn browsing(&self) -> bool {
-        self.request.q.trim().is_empty()
+        self.parsed.words.trim().is_empty()
     }
 
     fn accepts(&self, filter: &Filter, document: DocumentNumber) -> bool {
@@ -217,6 +219,10 @@ impl Search<'_> {
         stages: &mut Stages,
     ) -> BTreeMap<String, Vec<FacetCount>> {
         let request = self.request;
+        let operators = Operators::new(self.index, &self.parsed.constraints);
+        if !operators.is_empty() {
+            candidates.retain(|one| operators.allow(self.index, self.snapshot, one.document));
+        }
         let hidden = self.rules.hidden(self.index, self.snapshot);
         if !hidden.is_empty() {
             candidates.retain(|one| !hidden.contains(&one.document));

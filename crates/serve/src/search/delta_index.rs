@@ -72,7 +72,7 @@ impl DeltaIndex {
         delta.facets = Arc::new(FacetTable::build(&products));
         delta.fields = Arc::new(FieldTable::build(&products));
         delta.suggestions = Arc::new(SuggestionTable::of_products(&delta.places, &products));
-        delta.vectors = base.vectors_of(&collection);
+        delta.vectors = base.vectors_of(&collection, &products);
         delta.products = changed
             .into_iter()
             .map(|(_, product)| product.clone())

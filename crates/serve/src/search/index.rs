@@ -5,7 +5,7 @@ use corpus::search::constraints::{ParsedQuery, parse_constraints};
 use corpus::search::{Collection, Document, Gazetteer, Query, exact_key};
 use models::int8_vectors::RescoredVectors;
 use rustc_hash::FxHashMap;
-use shop::Product;
+use shop::{Product, Progress};
 use store::{Catalogue, ProductIndex, Snapshot};
 
 use super::Model;
@@ -56,9 +56,13 @@ pub(super) struct Base {
 
 impl Base {
     /// The vectors of what a collection got later.
-    pub fn vectors_of(&self, collection: &Collection) -> Option<RescoredVectors> {
+    pub fn vectors_of(
+        &self,
+        collection: &Collection,
+        products: &[&Product],
+    ) -> Option<RescoredVectors> {
         let meaning = self.meaning.as_ref();
-        meaning.map(|meaning| meaning.of_delta(collection))
+        meaning.map(|meaning| meaning.of_delta(collection, products))
     }
 
     /// The document of a place, and what its product was.
@@ -78,6 +82,15 @@ impl Index {
     /// Builds the index that a model searches in: products get their vectors
     /// by its encoder, where it has one.
     pub fn build_for(catalogue: &Catalogue, model: Option<&Model>) -> Result<Self, ServeError> {
+        Self::build_with_progress(catalogue, model, None)
+    }
+
+    /// The same, saying how far it is: a published encoder takes its time.
+    pub fn build_with_progress(
+        catalogue: &Catalogue,
+        model: Option<&Model>,
+        progress: Option<&dyn Progress>,
+    ) -> Result<Self, ServeError> {
         let start = std::time::Instant::now();
         let mut all: Vec<(ProductIndex, &Arc<Product>)> = catalogue.iter().collect();
         // Equal scores tie by id.
@@ -96,7 +109,9 @@ impl Index {
             let words = scope.spawn(|| InvertedIndex::build(&collection));
             let (titles, facets) = (titles_of(&products, 0), FacetTable::build(&products));
             let suggestions = SuggestionTable::of_products(&places, &products);
-            let meaning = encoder.map(|encoder| VectorIndex::build(&collection, encoder, threads));
+            let meaning = encoder.map(|encoder| {
+                VectorIndex::build(&collection, &products, encoder, threads, progress)
+            });
             Ok(Base {
                 titles,
                 facets,
@@ -182,7 +197,7 @@ impl Index {
         let mut query = read(&parsed.words);
         if parsed.words != text {
             // A wrong guess must not hide what is called so.
-            if query.is_unknown() {
+            if query.is_unknown() && !parsed.has_operators() {
                 parsed.words = text.to_owned();
                 query = read(text);
             }
@@ -199,7 +214,7 @@ impl Index {
         let own = self.base.meaning.as_ref().map(VectorIndex::encoder);
         match (own, model.and_then(|model| model.encoder.as_ref())) {
             (None, None) => true,
-            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (Some(own), Some(other)) => own == other,
             _ => false,
         }
     }
@@ -321,10 +336,12 @@ impl Index {
         self.base.meaning.is_some()
     }
 
-    /// The vector of a query; `None` when the encoder knows none of its words.
-    pub(super) fn vector(&self, query: &Query) -> Option<Vec<f32>> {
+    /// The vector of a query, `words` being what was typed; `None` when the encoder
+    /// knows none of its words.
+    pub(super) fn vector(&self, query: &Query, words: &str) -> Option<Vec<f32>> {
         let meaning = self.base.meaning.as_ref()?;
-        meaning.query_vector(&self.collection, query)
+        let words = query.corrected.as_deref().unwrap_or(words);
+        meaning.query_vector(&self.collection, query, words)
     }
 
     /// How near each document is to a vector, to about a hundredth.

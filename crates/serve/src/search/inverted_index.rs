@@ -1,6 +1,6 @@
 //! The inverted index: which products have a query's words, and how well.
 
-use corpus::search::{Collection, Query, QueryWord};
+use corpus::search::{Alternative, Collection, Query, QueryWord};
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::directory::RamDirectory;
 use tantivy::query::{
@@ -77,12 +77,7 @@ impl InvertedIndex {
             if word.alternatives.is_empty() {
                 continue;
             }
-            let found = self.search(&*self.clause(collection, word))?;
-            matches.extend(found.into_iter().map(|(document, score)| Match {
-                document,
-                score,
-                coverage,
-            }));
+            matches.extend(self.with_word(collection, word, coverage)?);
         }
         // Sorted runs, one a word: sorting merges them, and equals stay in the
         // order of the words, so that sums are the same each time.
@@ -92,6 +87,35 @@ impl InvertedIndex {
             if same {
                 sum.score += next.score;
                 sum.coverage += next.coverage;
+            }
+            same
+        });
+        Ok(matches)
+    }
+
+    /// Every document that has a word in any reading: with the best score and
+    /// the surest reading's share of `weight`.
+    fn with_word(
+        &self,
+        collection: &Collection,
+        word: &QueryWord,
+        weight: u64,
+    ) -> Result<Vec<Match>, ServeError> {
+        let mut matches: Vec<Match> = Vec::new();
+        for alternative in &word.alternatives {
+            let found = self.search(&*self.reading_clause(collection, alternative))?;
+            matches.extend(found.into_iter().map(|(document, score)| Match {
+                document,
+                score,
+                coverage: (weight as f32 * alternative.weight) as u64,
+            }));
+        }
+        matches.sort_by_key(|one| one.document);
+        matches.dedup_by(|next, best| {
+            let same = next.document == best.document;
+            if same {
+                best.score = best.score.max(next.score);
+                best.coverage = best.coverage.max(next.coverage);
             }
             same
         });
@@ -108,21 +132,29 @@ impl InvertedIndex {
 
     /// A word scores as the best of what it may stand for.
     fn clause(&self, collection: &Collection, word: &QueryWord) -> Box<dyn Clause> {
-        let alternatives = word.alternatives.iter().map(|alternative| {
-            let mut terms: Vec<Box<dyn Clause>> = alternative
-                .terms
-                .iter()
-                .map(|term| self.term_clause(collection, *term))
-                .collect();
-            let all: Box<dyn Clause> = if terms.len() == 1 {
-                terms.remove(0)
-            } else {
-                let musts = terms.into_iter().map(|term| (Occur::Must, term));
-                Box::new(BooleanQuery::new(musts.collect()))
-            };
-            Box::new(BoostQuery::new(all, alternative.weight)) as Box<dyn Clause>
-        });
+        let alternatives = word.alternatives.iter();
+        let alternatives = alternatives.map(|one| self.reading_clause(collection, one));
         Box::new(DisjunctionMaxQuery::new(alternatives.collect()))
+    }
+
+    /// All terms of one reading, by how sure that is.
+    fn reading_clause(
+        &self,
+        collection: &Collection,
+        alternative: &Alternative,
+    ) -> Box<dyn Clause> {
+        let mut terms: Vec<Box<dyn Clause>> = alternative
+            .terms
+            .iter()
+            .map(|term| self.term_clause(collection, *term))
+            .collect();
+        let all: Box<dyn Clause> = if terms.len() == 1 {
+            terms.remove(0)
+        } else {
+            let musts = terms.into_iter().map(|term| (Occur::Must, term));
+            Box::new(BooleanQuery::new(musts.collect()))
+        };
+        Box::new(BoostQuery::new(all, alternative.weight))
     }
 
     fn term_clause(

@@ -18,6 +18,7 @@ mod highlight;
 mod index;
 mod inverted_index;
 mod model;
+mod operators;
 mod page;
 mod presentation;
 mod query;

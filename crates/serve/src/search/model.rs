@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use corpus::search::Ranker;
+use models::SentenceEncoder;
 use models::boosted_trees::BoostedTrees;
 use models::static_encoder::StaticEncoder;
 
+use super::dense_retrieval::DenseEncoder;
 use crate::ServeError;
 
 /// The file of the ranker in an artifact.
@@ -21,7 +23,7 @@ const TREES_FILE: &str = "trees.json";
 pub struct Model {
     ranker: Ranker,
     pub(super) trees: Arc<BoostedTrees>,
-    pub(super) encoder: Option<Arc<StaticEncoder>>,
+    pub(super) encoder: Option<DenseEncoder>,
 }
 
 impl Model {
@@ -45,7 +47,7 @@ impl Model {
         if let Some(bytes) = files.get(ENCODER_FILE) {
             let encoder = StaticEncoder::from_bytes(bytes)
                 .map_err(|error| ServeError::Artifact(format!("{ENCODER_FILE}: {error}")))?;
-            model.encoder = Some(Arc::new(encoder));
+            model.encoder = Some(DenseEncoder::Terms(Arc::new(encoder)));
         }
         Ok(model)
     }
@@ -66,6 +68,14 @@ impl Model {
             ranker,
             ..self.clone()
         })
+    }
+
+    /// The same with a published encoder in the place of its own.
+    pub fn with_encoder(self, encoder: Arc<SentenceEncoder>) -> Self {
+        Self {
+            encoder: Some(DenseEncoder::Published(encoder)),
+            ..self
+        }
     }
 
     /// The ranking function.

@@ -17,6 +17,8 @@ use super::rules::Boost;
 
 /// How many of the lexically best products the ranker looks at.
 const WINDOW: usize = 500;
+/// How many of each retriever's best say what its scores are like.
+const FUSED: usize = 100;
 /// How many of a customer's last interactions make up their taste.
 const RECENT: usize = 50;
 
@@ -288,6 +290,8 @@ fn granted(
             });
             if inside { IN_PRICE } else { 0.0 }
         }
+        // They are filters: what they exclude is gone already.
+        QueryConstraint::Exclude { .. } | QueryConstraint::Phrase { .. } => 0.0,
         QueryConstraint::Cheap { .. } => CHEAP * (1.0 - features[place::PRICE]),
         QueryConstraint::Without { word } => {
             let names = [Some(product.title.as_str()), product.brand.as_deref()];
@@ -451,7 +455,27 @@ pub(super) fn rank_lexically(index: &Index, query: &Query, candidates: &mut [Can
     candidates.sort_unstable_by(by_score);
 }
 
-/// By BM25 and meaning.
+/// How far from the mean a score counts at most, in standard deviations.
+const MOST_DEVIATIONS: f32 = 3.0;
+
+/// Mean and standard deviation of the best scores of one retriever.
+fn moments(scores: impl Iterator<Item = f32>) -> (f32, f32) {
+    let mut scores: Vec<f32> = scores.collect();
+    scores.sort_unstable_by(|left, right| right.total_cmp(left));
+    scores.truncate(FUSED);
+    let count = scores.len().max(1) as f32;
+    let mean = scores.iter().sum::<f32>() / count;
+    let variance = scores
+        .iter()
+        .map(|score| (score - mean).powi(2))
+        .sum::<f32>()
+        / count;
+    (mean, variance.sqrt().max(f32::EPSILON))
+}
+
+/// The order of BM25 and dense retrieval fused: each score in standard deviations
+/// from the mean of its best, so that neither's scale decides (distribution-based
+/// score fusion), the dense one weighing `fusion` of the whole.
 pub(super) fn rank_by_words_and_meaning(
     index: &Index,
     query: &Query,
@@ -465,12 +489,17 @@ pub(super) fn rank_by_words_and_meaning(
         }
     }
     rank_lexically(index, query, candidates);
-    let best = candidates
-        .first()
-        .map_or(0.0, |first| first.score)
-        .max(f32::MIN_POSITIVE);
+    if vector.is_none() {
+        return;
+    }
+    let lexical = moments(candidates.iter().map(|one| one.score));
+    let dense = moments(candidates.iter().map(|one| one.meaning));
+    let standard = |score: f32, (mean, deviation): (f32, f32)| {
+        ((score - mean) / deviation).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
+    };
     for candidate in &mut *candidates {
-        candidate.score = candidate.score / best + ranker.fusion * candidate.meaning.max(0.0);
+        candidate.score = (1.0 - ranker.fusion) * standard(candidate.score, lexical)
+            + ranker.fusion * standard(candidate.meaning, dense);
     }
     candidates.sort_unstable_by(by_score);
 }

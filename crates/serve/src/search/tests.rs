@@ -4,6 +4,7 @@ mod live;
 mod order;
 mod pages;
 mod private;
+mod reported;
 mod rules;
 
 use std::collections::BTreeMap;

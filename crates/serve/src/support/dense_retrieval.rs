@@ -1,86 +1,17 @@
 //! A published sentence encoder that the shop may choose as a second voice
 //! beside the words: it finds "Can I send it back?" near "Returns".
 
-use std::path::Path;
 use std::sync::Arc;
 
 use corpus::support::{Candidate, Index, SimilarityFeatures, Source};
-use models::published::{PublishedModel, SpecialTokens};
+use models::SentenceEncoder;
 use models::static_encoder::product;
-use models::{AttentionKind, Pooling, Precision, Tokenizer, Transformer};
 use rustc_hash::FxHashMap;
-
-use crate::ServeError;
 
 /// The longest text that is encoded, in tokens.
 const LONGEST_TOKENS: usize = 128;
 /// So many units are looked at for their meaning alone.
 const NEAREST: usize = 12;
-
-/// ChatFormat sentences into vectors.
-#[derive(Debug)]
-pub struct SentenceEncoder {
-    network: Transformer,
-    tokenizer: Tokenizer,
-    special: SpecialTokens,
-    threads: usize,
-}
-
-impl SentenceEncoder {
-    /// Reads a Hugging Face folder of the BERT family, as `all-MiniLM-L6-v2`,
-    /// whose states are averaged.
-    pub fn load(folder: &Path, threads: usize) -> Result<Self, ServeError> {
-        let place = folder.display();
-        let wrong = |reason: &dyn std::fmt::Display| {
-            ServeError::Artifact(format!(
-                "{place}: {reason}; give the folder of a sentence encoder"
-            ))
-        };
-        let mut published = PublishedModel::read(folder).map_err(|error| wrong(&error))?;
-        let tokenizer = published
-            .tokenizer
-            .take()
-            .ok_or_else(|| wrong(&"it has no tokenizer"))?;
-        if published.config.attention != AttentionKind::Bidirectional {
-            return Err(wrong(&"it is no encoder"));
-        }
-        let network =
-            Transformer::load(&published, Precision::Full).map_err(|error| wrong(&error))?;
-        Ok(Self {
-            network,
-            tokenizer,
-            special: published.special,
-            threads: threads.max(1),
-        })
-    }
-
-    /// Numbers of a vector.
-    pub fn width(&self) -> usize {
-        self.network.config().width
-    }
-
-    /// Whether it knows the letters of a text.
-    pub fn reads(&self, text: &str) -> bool {
-        let unknown = self.tokenizer.special("[UNK]");
-        unknown.is_none_or(|unknown| !self.tokenizer.encode(text).contains(&unknown))
-    }
-
-    /// The vectors of texts, `[texts, width]`, of length 1 each.
-    pub fn encode(&self, texts: &[&str]) -> Vec<f32> {
-        let around = self.special.around(&[]).len();
-        let longest = self.network.config().context.min(LONGEST_TOKENS);
-        let tokens: Vec<Vec<u32>> = texts
-            .iter()
-            .map(|text| {
-                let mut tokens = self.tokenizer.encode(text);
-                tokens.truncate(longest.saturating_sub(around));
-                self.special.around(&tokens)
-            })
-            .collect();
-        let sequences: Vec<&[u32]> = tokens.iter().map(Vec::as_slice).collect();
-        self.network.encode(&sequences, Pooling::Mean, self.threads)
-    }
-}
 
 /// The encoder with the vectors of everything that may be quoted.
 #[derive(Debug)]
@@ -110,7 +41,7 @@ impl Vectors {
             .filter(|text| known(text).is_none())
             .map(String::as_str)
             .collect();
-        let encoded = encoder.encode(&fresh);
+        let encoded = encoder.encode_passages(&fresh, LONGEST_TOKENS);
         let mut encoded = encoded.chunks_exact(width);
         let mut rows = Vec::with_capacity(texts.len() * width);
         for text in &texts {
@@ -160,7 +91,7 @@ fn near_titles(encoder: &SentenceEncoder, index: &Index, titled: &Vectors) -> Ve
     let mut distinct = titles.clone();
     distinct.sort_unstable();
     distinct.dedup();
-    let vectors = encoder.encode(&distinct);
+    let vectors = encoder.encode_passages(&distinct, LONGEST_TOKENS);
     let mut cosines = Vec::with_capacity(index.len());
     for (source, title) in titles.into_iter().enumerate() {
         let place = distinct.binary_search(&title).unwrap_or_default();
@@ -204,7 +135,7 @@ impl Similarity {
         if !encoder.reads(message) {
             return None;
         }
-        let asked = encoder.encode(&[message]);
+        let asked = encoder.encode_queries(&[message], LONGEST_TOKENS);
         let rows = meaning.titled.rows.chunks_exact(encoder.width().max(1));
         let cosines = rows.map(|row| product(&asked, row)).collect();
         Some(Self { cosines, meaning })

@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use corpus::support::{Features, Index, LearnedAnswers, Question, Source, SourceKind, terms};
+use models::SentenceEncoder;
 use rustc_hash::FxHashMap;
 use shop::{Id, Product};
 use store::{ProductIndex, Snapshot};
 
 use super::Model;
 use super::catalogue_terms::CatalogueTerms;
-use super::dense_retrieval::{DenseIndex, SentenceEncoder, Similarity};
+use super::dense_retrieval::{DenseIndex, Similarity};
 use super::score::candidates;
 
 /// What support may draw on: the documents and common answers, split and

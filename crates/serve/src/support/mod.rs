@@ -34,7 +34,6 @@ use serde_json::{Value, json};
 use shop::{Id, Role};
 
 pub use catalogue::Selection;
-pub use dense_retrieval::SentenceEncoder;
 pub use grounding::{Evidence, Reference, Statement, is_supported};
 pub use knowledge::Knowledge;
 pub use model::Model;

@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use serve::support::{Policy, SentenceEncoder};
+use models::{Precision, SentenceEncoder};
+use serve::support::Policy;
 use shop::{DecisionRecord, Id, Service, Timestamp};
 use store::{Snapshot, Store};
 
@@ -215,7 +216,7 @@ fn read_encoder(
         return None;
     }
     let read = crate::bases::find(data, &config.support_encoder)
-        .and_then(|folder| Ok(SentenceEncoder::load(&folder, threads)?));
+        .and_then(|folder| Ok(SentenceEncoder::load(&folder, Precision::Full, threads)?));
     match read {
         Ok(encoder) => Some(Arc::new(encoder)),
         Err(error) => {

@@ -22,7 +22,14 @@ struct Analysed {
     brand: Vec<Token>,
     category: Vec<Token>,
     rest: Vec<Token>,
+    /// Texts that may be a number of a part or a model.
+    codes: Vec<Vec<Token>>,
 }
+
+/// A text of more words is no number of a part or a model.
+const MOST_CODE_WORDS: usize = 8;
+/// Of longer titles the beginning tells which words stand side by side.
+const MOST_TITLE_WORDS: usize = 64;
 
 fn analyse(product: &Product) -> Analysed {
     let analyser = Analyser::new(product.language.as_deref());
@@ -33,10 +40,21 @@ fn analyse(product: &Product) -> Analysed {
             .flat_map(|text| analyser.tokens(text))
             .collect::<Vec<Token>>()
     };
-    let mut rest = tokens(Field::Tags);
-    rest.extend(tokens(Field::Attributes));
+    let mut rest = Vec::new();
+    let mut codes = Vec::new();
+    for field in [Field::Tags, Field::Attributes] {
+        for text in field.texts(product) {
+            let own = analyser.tokens(&text);
+            let has_digit = text.contains(|c: char| c.is_ascii_digit());
+            if has_digit && (2..=MOST_CODE_WORDS).contains(&own.len()) {
+                codes.push(own.clone());
+            }
+            rest.extend(own);
+        }
+    }
     rest.extend(tokens(Field::Description));
     Analysed {
+        codes,
         title: tokens(Field::Title),
         brand: tokens(Field::Brand),
         category: tokens(Field::Category),
@@ -77,6 +95,8 @@ pub(super) struct Builder {
     core: Option<Arc<Core>>,
     part: Part,
     words: FxHashMap<String, u32>,
+    /// Terms side by side in titles, and in texts that may be numbers of parts.
+    pairs: Vec<(TermId, TermId)>,
 }
 
 impl Builder {
@@ -124,6 +144,7 @@ impl Builder {
             brand,
             category,
             rest,
+            codes,
         } = analysed;
         let mut document = Document::default();
         let mut all = Vec::new();
@@ -166,6 +187,15 @@ impl Builder {
         document.counts.shrink_to_fit();
         self.part.documents.push(document);
         let tokens = [&title, &brand, &category, &rest];
+        if self.core.is_none() {
+            for text in codes.iter().chain([&title]) {
+                let pairs = side_by_side(text);
+                for (left, right) in pairs {
+                    let pair = (self.number(&text[left]), self.number(&text[right]));
+                    self.pairs.push(pair);
+                }
+            }
+        }
         let words: FxHashSet<&str> = tokens
             .iter()
             .flat_map(|tokens| tokens.iter())
@@ -234,10 +264,11 @@ impl Builder {
             let sum: u64 = part.documents.iter().map(|d| u64::from(length(d))).sum();
             sum as f32 / documents.max(1) as f32
         };
-        let words = self.words;
+        let (words, pairs) = (self.words, self.pairs);
+        let derived = derived_from(&words, &languages);
         let (vocabulary, titles) = std::thread::scope(|scope| {
             let vocabulary = scope.spawn(|| Vocabulary::new(words));
-            let titles = TitlePostings::build(&part.documents, part.entries.len());
+            let titles = TitlePostings::build(&part.documents, part.entries.len(), pairs);
             (vocabulary.join().unwrap_or_default(), titles)
         });
         let core = Core {
@@ -246,6 +277,7 @@ impl Builder {
             mean_grams: mean(|d| d.grams),
             titles,
             pinyin: pinyin_of(&part.dictionary[0]),
+            derived,
             part,
         };
         Collection {
@@ -267,6 +299,59 @@ impl Builder {
             vocabulary: vocabulary.with_delta(self.words),
         }
     }
+}
+
+/// Which tokens stand right after which others. A compound's parts and its
+/// joined form stand at one place: in `wi-fi router` both `fi` and `wifi` stand
+/// before `router`.
+fn side_by_side(tokens: &[Token]) -> Vec<(usize, usize)> {
+    let words: Vec<usize> = (0..tokens.len())
+        .filter(|at| !tokens[*at].gram)
+        .take(MOST_TITLE_WORDS)
+        .collect();
+    let mut pairs = Vec::new();
+    for left in &words {
+        let after = words
+            .iter()
+            .filter(|right| tokens[**right].start >= tokens[*left].end);
+        let next = after.clone().map(|right| tokens[*right].start).min();
+        let next = after.filter(|right| Some(tokens[**right].start) == next);
+        pairs.extend(next.map(|right| (*left, *right)));
+    }
+    pairs
+}
+
+/// The catalogue's words by the stem that they share with words derived from
+/// them, of each term the most frequent word.
+fn derived_from(
+    words: &FxHashMap<String, u32>,
+    languages: &[String],
+) -> FxHashMap<Box<str>, Vec<Box<str>>> {
+    let analysers: Vec<Analyser> = languages
+        .iter()
+        .map(|language| Analyser::new(Some(language)))
+        .collect();
+    let Some(analyser) = analysers
+        .iter()
+        .find(|one| one.derivational_stem("a").is_some())
+    else {
+        return FxHashMap::default();
+    };
+    let mut most: FxHashMap<String, (u32, &str)> = FxHashMap::default();
+    for (word, count) in words {
+        let own = most.entry(analyser.stem(word)).or_insert((0, word));
+        *own = (*own).max((*count, word));
+    }
+    let mut derived: FxHashMap<Box<str>, Vec<Box<str>>> = FxHashMap::default();
+    for (_, word) in most.into_values() {
+        if let Some(stem) = analyser.derivational_stem(word) {
+            derived.entry(stem.into()).or_default().push(word.into());
+        }
+    }
+    for words in derived.values_mut() {
+        words.sort_unstable();
+    }
+    derived
 }
 
 /// Chinese words of at least two characters by their pinyin.

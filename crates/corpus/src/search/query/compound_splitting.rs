@@ -15,6 +15,17 @@ const PAIR_SHARE: u32 = 10;
 /// A word joined of two that nobody writes apart has at least so many products.
 const LEAST_JOINED: u32 = 2;
 const SHORTEST_JOINED: usize = 4;
+/// A number of a part or a model that the catalogue writes in several words is
+/// all but that number.
+const CODE_WEIGHT: f32 = 0.95;
+const MOST_CODE_PARTS: usize = 8;
+
+/// Whether a word may be the number of a part or a model: it has a digit.
+fn is_code(text: &str) -> bool {
+    text.chars().count() >= SHORTEST_JOINED
+        && text.chars().all(char::is_alphanumeric)
+        && text.contains(|c: char| c.is_ascii_digit())
+}
 
 impl Interpreter<'_> {
     /// Reads words that are joined or split otherwise than in the catalogue.
@@ -23,6 +34,12 @@ impl Interpreter<'_> {
         readings: &mut Vec<TokenReading>,
         corrections: &mut Corrections,
     ) {
+        self.join_codes(readings);
+        for reading in readings.iter_mut() {
+            if reading.plain && reading.alternatives.is_empty() {
+                self.split_code(reading);
+            }
+        }
         let mut at = 0;
         while at < readings.len() {
             if readings[at].plain
@@ -45,6 +62,93 @@ impl Interpreter<'_> {
             }
             at += 1;
         }
+    }
+
+    /// Reads words that the catalogue writes as one number of a part or a model:
+    /// `0 986 479 s01` is `0986479s01`.
+    fn join_codes(&self, readings: &mut Vec<TokenReading>) {
+        let mut at = 0;
+        while at + 1 < readings.len() {
+            let most = MOST_CODE_PARTS.min(readings.len() - at);
+            let joined = (2..=most)
+                .rev()
+                .find_map(|count| self.joined_code(&readings[at..at + count]));
+            if let Some(reading) = joined {
+                let parts = readings[at..].iter();
+                let parts = parts.take_while(|part| part.piece.end <= reading.piece.end);
+                let end = at + parts.count();
+                readings.splice(at..end, [reading]);
+            }
+            at += 1;
+        }
+    }
+
+    fn joined_code(&self, parts: &[TokenReading]) -> Option<TokenReading> {
+        let texts: Vec<&str> = parts.iter().map(|one| one.piece.text.as_str()).collect();
+        let text = texts.concat();
+        if !is_code(&text) {
+            return None;
+        }
+        let mut alternatives = self.single(&text, 1.0, Origin::Joined);
+        if alternatives.is_empty() {
+            return None;
+        }
+        alternatives.extend(self.together(&texts, SPLIT_WEIGHT, Origin::Split));
+        Some(TokenReading {
+            piece: Piece {
+                text,
+                start: parts.first()?.piece.start,
+                end: parts.last()?.piece.end,
+            },
+            alternatives,
+            plain: false,
+        })
+    }
+
+    /// Reads one word that the catalogue writes as several: `abc123x` is
+    /// `ABC 123 X` where these stand side by side.
+    fn split_code(&self, reading: &mut TokenReading) {
+        let Some(parts) = self.code_parts(&reading.piece.text) else {
+            return;
+        };
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        if let Some(apart) = self.together(&parts, CODE_WEIGHT, Origin::Split) {
+            reading.alternatives.push(apart);
+            reading.plain = false;
+        }
+    }
+
+    /// The fewest words of the catalogue, each side by side with the next, that
+    /// make up `text`.
+    fn code_parts(&self, text: &str) -> Option<Vec<String>> {
+        if !is_code(text) {
+            return None;
+        }
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        // Of each place the ways to get there, one for each last word.
+        let mut ways: Vec<Vec<Vec<&str>>> = vec![Vec::new(); text.len() + 1];
+        for end in places.iter().skip(1).copied().chain([text.len()]) {
+            for start in places.iter().copied().filter(|start| *start < end) {
+                let part = &text[start..end];
+                if self.stems(part).is_empty() {
+                    continue;
+                }
+                let before = ways[start].iter().filter(|way| {
+                    let last = way.last().copied().unwrap_or_default();
+                    way.len() < MOST_CODE_PARTS && self.side_by_side(last, part) > 0
+                });
+                let mut way = match before.min_by_key(|way| way.len()) {
+                    Some(way) => way.clone(),
+                    None if start == 0 => Vec::new(),
+                    None => continue,
+                };
+                way.push(part);
+                ways[end].push(way);
+            }
+        }
+        let whole = ways.pop()?.into_iter().filter(|way| way.len() > 1);
+        let fewest = whole.min_by_key(Vec::len)?;
+        Some(fewest.into_iter().map(str::to_owned).collect())
     }
 
     /// How often two words stand side by side in titles.

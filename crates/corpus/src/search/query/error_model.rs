@@ -11,12 +11,21 @@ const SWAPPED: f32 = 0.0;
 /// A letter is there twice.
 const DOUBLED: f32 = 0.5;
 const NEIGHBOURING_KEY: f32 = 1.3;
+/// Letters that one sound is spelt by: `kup` for `cup`, `definate` for `definite`.
+const SOUNDS_ALIKE: f32 = 1.5;
 const ANY_KEY: f32 = 2.5;
 /// Each edit after the first.
 const FURTHER_EDIT: f32 = 4.0;
 const FIRST_LETTER: f32 = 0.5;
 
 const KEYS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
+
+/// Letters that stand for one sound in some words.
+const SOUNDS: [&str; 6] = ["ckq", "csz", "fv", "iy", "gj", "aeiou"];
+
+fn sound_alike(left: char, right: char) -> bool {
+    (SOUNDS.iter()).any(|letters| letters.contains(left) && letters.contains(right))
+}
 
 fn key(letter: char) -> Option<(f32, f32)> {
     KEYS.iter().zip(0_u8..).find_map(|(row, number)| {
@@ -38,6 +47,8 @@ fn are_neighbours(left: char, right: char) -> bool {
 fn wrong_letter(typed: char, meant: char) -> f32 {
     if are_neighbours(typed, meant) {
         NEIGHBOURING_KEY
+    } else if sound_alike(typed, meant) {
+        SOUNDS_ALIKE
     } else {
         ANY_KEY
     }
@@ -52,8 +63,10 @@ fn letter_too_many(typed: &[char], at: usize) -> f32 {
         .map(|other| {
             if other == typed[at] {
                 DOUBLED
+            } else if are_neighbours(typed[at], other) {
+                NEIGHBOURING_KEY
             } else {
-                wrong_letter(typed[at], other)
+                ANY_KEY
             }
         })
         .fold(ANY_KEY, f32::min)
@@ -124,6 +137,9 @@ mod tests {
             // `n` lies beside `m`.
             ("lanp", "lamp", "lasp"),
             ("speakker", "speaker", "speakper"),
+            ("kup", "cup", "rup"),
+            ("lether", "leather", "lecher"),
+            ("organizar", "organizer", "organizxr"),
             ("spekar", "speakr", "speaker"),
         ] {
             let (low, high) = (cost(typed, likelier), cost(typed, less_likely));

@@ -5,6 +5,10 @@ use super::{Alternative, Origin, QueryWord, TokenReading};
 use crate::search::analysis::{Analyser, Piece, Unit, grams, units};
 use crate::search::collection::{Collection, TermId};
 
+/// A word derived from the typed one, beside that and where the catalogue does
+/// not have that: less than the share of a query that is enough to be shown.
+const DERIVED_WEIGHT: f32 = 0.3;
+const ONLY_DERIVED_WEIGHT: f32 = 0.8;
 const SPLIT_WEIGHT: f32 = 0.8;
 const MEASURE_PARTS_WEIGHT: f32 = 0.7;
 const GRAMS_WEIGHT: f32 = 0.6;
@@ -101,8 +105,25 @@ impl<'a> Interpreter<'a> {
         })
     }
 
+    /// What is derived from a word, or that from it.
+    fn derived(&self, word: &str, known: &[Alternative]) -> Vec<Alternative> {
+        let weight = match known.is_empty() {
+            true => ONLY_DERIVED_WEIGHT,
+            false => DERIVED_WEIGHT,
+        };
+        let mut analysers = self.analysers.iter();
+        let stem = analysers.find_map(|one| one.derivational_stem(word));
+        let words = stem.map_or(&[][..], |stem| self.collection.derived_from(&stem));
+        let all = words
+            .iter()
+            .flat_map(|word| self.single(word, weight, Origin::Derived));
+        all.filter(|one| known.iter().all(|other| other.terms != one.terms))
+            .collect()
+    }
+
     pub fn word(&self, piece: Piece) -> TokenReading {
         let mut alternatives = self.single(&piece.text, 1.0, Origin::Exact);
+        alternatives.extend(self.derived(&piece.text, &alternatives));
         let weight = if alternatives.is_empty() {
             PINYIN_WEIGHT
         } else {
@@ -127,8 +148,10 @@ impl<'a> Interpreter<'a> {
     fn compound(&self, joined: Piece, parts: Vec<Piece>, readings: &mut Vec<TokenReading>) {
         let mut alternatives = self.single(&joined.text, 1.0, Origin::Exact);
         let words: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
-        alternatives.extend(self.together(&words, SPLIT_WEIGHT, Origin::Split));
-        if alternatives.is_empty() {
+        if !words.is_empty() {
+            alternatives.extend(self.together(&words, SPLIT_WEIGHT, Origin::Split));
+        }
+        if alternatives.is_empty() && !parts.is_empty() {
             readings.extend(parts.into_iter().map(|part| self.word(part)));
         } else {
             readings.push(TokenReading {

@@ -4,6 +4,7 @@
 //! channel; Kernighan, Church and Gale, 1990).
 
 use super::error_model;
+use super::function_words::FUNCTION_WORDS;
 use super::interpreter::Interpreter;
 use super::prior::Neighbour;
 use super::{Corrections, Origin, TokenReading};
@@ -29,12 +30,9 @@ const LEAST_WEIGHT: f32 = 0.1;
 /// mistyped in the catalogue.
 const AS_TYPED: f32 = 2.5;
 const MOST_AS_TYPED: f32 = 6.0;
-/// The same where the catalogue has the word with another ending.
-const OTHER_ENDING: f32 = 5.0;
-/// The same where it has but another word that is stemmed alike.
-const SAME_STEM: f32 = 1.0;
-/// A word that is likely more than typed right by chance is the likelier one.
-const DOUBTED: f32 = 0.7;
+/// What a word weighs that may have been meant in the place of one that the
+/// catalogue has.
+const REAL_WORD_WEIGHT: f32 = 0.6;
 /// A word that the last one begins, and what each letter more costs.
 const COMPLETED: f32 = 1.0;
 const LETTER_TO_COME: f32 = 0.3;
@@ -42,11 +40,6 @@ const LETTER_TO_COME: f32 = 0.3;
 /// A shorter word is still being typed: what it may have been meant to be is
 /// looked for too, but not said.
 const SHORTEST_SLIP: usize = 3;
-
-/// Endings that make another form of the same word.
-const ENDINGS: [&str; 16] = [
-    "", "s", "es", "ies", "y", "ed", "ing", "er", "ers", "d", "r", "n", "en", "ly", "al", "in",
-];
 
 /// A word that may have been meant.
 struct Candidate {
@@ -87,7 +80,7 @@ impl Interpreter<'_> {
     }
 
     /// Adds what a word may have been meant to be where the catalogue does
-    /// not have it, or where it hardly goes with its neighbours.
+    /// not have it. A word that the catalogue has is never replaced.
     pub fn spell(
         &self,
         reading: &mut TokenReading,
@@ -96,12 +89,14 @@ impl Interpreter<'_> {
     ) {
         let has = |origin: Origin| reading.alternatives.iter().any(|one| one.origin == origin);
         if has(Origin::Exact) {
-            self.doubt(reading, neighbours, corrections);
+            self.add_real_word_errors(reading, neighbours);
             return;
         }
-        if has(Origin::Joined) || has(Origin::Pinyin) {
+        if has(Origin::Joined) || has(Origin::Pinyin) || has(Origin::Derived) {
             return;
         }
+        // What begins a word of the catalogue stays its beginning.
+        let begins = has(Origin::Prefix);
         let candidates = self.candidates(&reading.piece.text, neighbours, 2);
         let Some(best) = candidates.first() else {
             if reading.alternatives.is_empty() {
@@ -112,18 +107,11 @@ impl Interpreter<'_> {
         if best.edits > 1 && reading.alternatives.is_empty() && self.split(reading, corrections) {
             return;
         }
-        // What it begins may be likelier.
-        let begun = self.begun(reading, neighbours);
-        let hardly_begun = reading.piece.text.chars().count() < SHORTEST_SLIP;
-        let typing = begun >= best.worth || hardly_begun;
+        let typing = begins || reading.piece.text.chars().count() < SHORTEST_SLIP;
         if !typing {
             corrections.push((reading.piece.start, reading.piece.end, best.word.clone()));
-            let less = (RUNNER_UP * (begun - best.worth).exp()).max(LEAST_WEIGHT);
-            for begun in &mut reading.alternatives {
-                begun.weight = begun.weight.min(less);
-            }
         }
-        let worth = best.worth.max(begun);
+        let worth = best.worth.max(self.begun(reading, neighbours));
         let meant = self.weighed(&candidates, worth, typing);
         reading.alternatives.extend(meant);
     }
@@ -171,59 +159,48 @@ impl Interpreter<'_> {
             .fold(f32::MIN, f32::max)
     }
 
-    /// A word that the catalogue has, but hardly beside these neighbours.
-    fn doubt(
-        &self,
-        reading: &mut TokenReading,
-        neighbours: &[Neighbour],
-        corrections: &mut Corrections,
-    ) {
+    /// A word that the catalogue has may still be a slip (a real-word error):
+    /// where no title has it beside any of its neighbours, words that titles do
+    /// have beside them are looked for too. Retrieval decides; what was typed
+    /// stays the surest, and nothing else is said to be meant.
+    fn add_real_word_errors(&self, reading: &mut TokenReading, neighbours: &[Neighbour]) {
+        let titles = self.collection.titles();
+        let goes_with = |terms: &[TermId]| {
+            neighbours.iter().any(|other| {
+                let mut terms = terms.iter();
+                terms.any(|term| titles.together(*term, other.term) > 0)
+            })
+        };
+        let own = reading.alternatives.iter().flat_map(|one| &one.terms);
+        let own: Vec<TermId> = own.copied().collect();
+        if neighbours.is_empty() || goes_with(&own) {
+            return;
+        }
         let typed = reading.piece.text.as_str();
-        let own: Vec<TermId> = self.stems(typed);
-        let candidates = self.candidates(typed, neighbours, 1);
-        let candidates: Vec<Candidate> = candidates
-            .into_iter()
-            // The same word in another form is no other word.
-            .filter(|one| !one.terms.iter().any(|term| own.contains(term)))
-            .collect();
+        let mut candidates = self.candidates(typed, neighbours, 1);
+        // The same word in another form is no other word.
+        candidates.retain(|one| {
+            goes_with(&one.terms) && !one.terms.iter().any(|term| own.contains(term))
+        });
         let Some(best) = candidates.first() else {
             return;
         };
-        let worth = self.likelihood(typed, &own, neighbours) + self.trust(typed, &own);
-        let likelier = worth >= best.worth;
-        let meant = self.weighed(&candidates, worth.max(best.worth), likelier);
-        if likelier {
-            reading.alternatives.extend(meant);
-            return;
+        let likely = self.likelihood(typed, &own, neighbours) + self.trust(typed);
+        let likeliest = likely.max(best.worth);
+        for one in candidates.iter().take(MAX_CORRECTIONS) {
+            let weight = REAL_WORD_WEIGHT * (one.worth - likeliest).exp();
+            if weight >= LEAST_WEIGHT {
+                let meant = self.single(&one.word, weight, Origin::Corrected);
+                reading.alternatives.extend(meant);
+            }
         }
-        for one in &mut reading.alternatives {
-            one.weight *= DOUBTED;
-        }
-        corrections.push((reading.piece.start, reading.piece.end, best.word.clone()));
-        reading.alternatives.splice(0..0, meant);
     }
 
-    /// How much speaks for a word having been typed as it was meant.
-    fn trust(&self, typed: &str, own: &[TermId]) -> f32 {
-        let vocabulary = self.collection.vocabulary();
-        let documents = vocabulary.documents(typed);
-        if documents > 0 {
-            return (AS_TYPED + (documents as f32).ln_1p()).min(MOST_AS_TYPED);
-        }
-        // The shortest common beginning that is still a word.
-        const SHORTEST: usize = 3;
-        let is_form = ENDINGS.iter().any(|ending| {
-            let Some(stem) = typed.strip_suffix(ending) else {
-                return false;
-            };
-            stem.chars().count() >= SHORTEST
-                && ENDINGS.iter().any(|other| {
-                    let form = format!("{stem}{other}");
-                    vocabulary.documents(&form) > 0
-                        && self.stems(&form).iter().any(|term| own.contains(term))
-                })
-        });
-        if is_form { OTHER_ENDING } else { SAME_STEM }
+    /// How much speaks for a word having been typed as it was meant: what few
+    /// products have may be mistyped in the catalogue.
+    fn trust(&self, typed: &str) -> f32 {
+        let documents = self.collection.vocabulary().documents(typed);
+        (AS_TYPED + (documents as f32).ln_1p()).min(MOST_AS_TYPED)
     }
 
     /// The words within `edits` of a word, the likeliest first.
@@ -239,9 +216,11 @@ impl Interpreter<'_> {
             .into_iter()
             .filter_map(|(word, edits, cost)| {
                 let terms = self.stems(&word);
-                // Nobody says the same word twice.
+                // Nobody says the same word twice, and words that say nothing are
+                // not what was meant.
                 let said = neighbours.iter().any(|other| terms.contains(&other.term));
-                (!terms.is_empty() && !said).then(|| Candidate {
+                let says_nothing = FUNCTION_WORDS.contains(&word.as_str());
+                (!terms.is_empty() && !said && !says_nothing).then(|| Candidate {
                     worth: self.likelihood(&word, &terms, neighbours) - cost,
                     word,
                     edits,

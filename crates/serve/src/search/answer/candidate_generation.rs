@@ -162,7 +162,7 @@ impl Search<'_> {
     /// nearest of all.
     pub(super) fn add_near(&mut self, candidates: &mut Vec<Candidate>) {
         let index = self.index;
-        let Some(vector) = index.vector(&self.query) else {
+        let Some(vector) = index.vector(&self.query, &self.parsed.words) else {
             return;
         };
         let cosines = index.cosines(&vector);

@@ -37,15 +37,15 @@ pub fn outcomes(outcomes: &[Outcome]) -> Table {
                 metrics,
                 promoted,
                 version,
-                verdict,
+                gate,
             } => {
-                let mut stands = match (promoted, verdict) {
+                let mut stands = match (promoted, &gate.verdict) {
                     (true, _) => "serves",
                     (false, Verdict::Passed) => "passes; does not serve yet",
                     (false, Verdict::Refused { .. }) if metrics.is_empty() => {
                         "kept: nothing to measure it on"
                     }
-                    (false, Verdict::Refused { .. }) => "refused",
+                    (false, Verdict::Refused { .. }) => "kept as a candidate",
                 }
                 .to_owned();
                 for metric in metrics {

@@ -98,24 +98,53 @@ async fn examine_store(store: &Store) -> Vec<Check> {
             Err("no products: search and recommendation need them; import products".to_owned())
         },
     ));
+    let untrained = |service: &Service| !snapshot.serving.contains_key(service);
+    let corpus = match Service::ALL.iter().any(untrained) {
+        true => prepared(store).await,
+        false => None,
+    };
     for service in Service::ALL {
-        let result = match snapshot.serving.get(&service) {
-            None => Err(format!(
-                "no model serves; run `shopkeeper train {}`",
-                service.name()
-            )),
-            Some(version) => match store.get_artifact(service.name(), version).await {
+        let name = service.name();
+        let missing = corpus.as_ref();
+        let missing = missing.and_then(|corpus| train::missing_data(service, corpus));
+        let result = match (snapshot.serving.get(&service), missing) {
+            // There is nothing that training would mend.
+            (None, Some(missing)) => Ok(format!("nothing to train on yet: {missing}")),
+            (None, None) => Err(format!("no model serves; run `shopkeeper train {name}`")),
+            (Some(version), _) => match store.get_artifact(name, version).await {
                 Ok(_) => Ok(format!("{version} serves")),
-                Err(error) => Err(format!(
-                    "{version} should serve but cannot be read ({error}); \
-                     run `shopkeeper train {}`",
-                    service.name()
-                )),
+                Err(error) => Err(damaged(store, service, version, &error.to_string()).await),
             },
         };
-        checks.push(Check::new(service.name(), result));
+        checks.push(Check::new(name, result));
     }
     checks
+}
+
+/// The corpus as training would have it, to see what it lacks.
+async fn prepared(store: &Store) -> Option<corpus::Corpus> {
+    let records = store.records().await.ok()?;
+    let options = corpus::PrepareOptions::default();
+    let work = tokio::task::spawn_blocking(move || corpus::prepare(&records, &options));
+    work.await.ok()
+}
+
+/// What a damaged model means: which intact one serves in its place.
+async fn damaged(store: &Store, service: Service, version: &str, error: &str) -> String {
+    let name = service.name();
+    let snapshot = store.snapshot();
+    let served = snapshot.promoted.get(&service).into_iter().flatten().rev();
+    let mut instead = "no intact version is left, so none serves".to_owned();
+    for other in served.filter(|other| *other != version) {
+        if store.get_artifact(name, other).await.is_ok() {
+            instead = format!("{other} serves in its place");
+            break;
+        }
+    }
+    format!(
+        "{version} should serve but cannot be read ({error}); {instead}. Run `shopkeeper train \
+         {name}`, or `shopkeeper promote {name}/VERSION`"
+    )
 }
 
 fn processor() -> String {

@@ -83,7 +83,7 @@ fn a_real_shop_is_imported_trained_on_and_served() {
         let main = &outcome["metrics"][0];
         // There is no click log here to measure search with.
         if outcome["service"] != "search" {
-            assert_eq!(outcome["verdict"]["verdict"], "passed", "{main}");
+            assert_eq!(outcome["gate"]["verdict"], "passed", "{main}");
         }
     }
     check_support(data);

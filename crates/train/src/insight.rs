@@ -12,6 +12,7 @@ use models::naive_bayes::NaiveBayes;
 use models::text_blend::{MemberScores, Mixture, TextBlend};
 use shop::Metric;
 
+use crate::job::{file_of, read_json};
 use crate::{Job, Size, TrainError, Trained};
 
 /// Fewer reviews than this teach nothing.
@@ -22,18 +23,12 @@ type Row<'a> = (&'a str, usize);
 
 /// Trains the classifier and finds the themes.
 pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
+    if let Some(reason) = missing_data(corpus) {
+        let service = "insight";
+        return Err(TrainError::NoData { service, reason });
+    }
     let learn = rows(corpus, Split::Train);
     let held_out = rows(corpus, Split::Test);
-    if learn.len() < FEWEST_ROWS {
-        return Err(TrainError::NoData {
-            service: "insight",
-            reason: format!(
-                "{} reviews with a rating (or labelled texts), and it takes {FEWEST_ROWS}; \
-                 import reviews",
-                learn.len()
-            ),
-        });
-    }
     job.progress.begin("insight: polarity", 0);
     let classes = Polarity::ALL
         .iter()
@@ -79,6 +74,32 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         ("themes.json".to_owned(), themes),
     ]);
     Ok(Trained { files, metrics })
+}
+
+/// What a shop lacks to train on, and how to bring it.
+pub fn missing_data(corpus: &Corpus) -> Option<String> {
+    let count = rows(corpus, Split::Train).len();
+    (count < FEWEST_ROWS).then(|| {
+        format!(
+            "{count} reviews with a rating (or labelled texts), and it takes {FEWEST_ROWS}; \
+             import reviews"
+        )
+    })
+}
+
+/// What a classifier of before scores on today's held-out reviews.
+pub fn evaluate(
+    corpus: &Corpus,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<Vec<Metric>, TrainError> {
+    let linear = LinearClassifier::from_bytes(file_of(files, "linear.bin")?);
+    let linear = linear.map_err(|error| TrainError::Engine(format!("linear.bin: {error}")))?;
+    let bayes = read_json(files, "bayes.json")?;
+    let mixture = read_json(files, "mixture.json")?;
+    let blend = TextBlend::new(linear, bayes, mixture)
+        .filter(|blend| blend.linear().classes().len() == Polarity::ALL.len())
+        .ok_or_else(|| TrainError::Engine("linear.bin has other classes".to_owned()))?;
+    Ok(figures(&rows(corpus, Split::Test), &blend))
 }
 
 /// Texts whose polarity is known: by the customer's rating, or by a label.

@@ -48,6 +48,24 @@ impl Job<'_> {
     }
 }
 
+/// A file of an artifact.
+pub(crate) fn file_of<'a>(
+    files: &'a BTreeMap<String, Vec<u8>>,
+    name: &str,
+) -> Result<&'a [u8], TrainError> {
+    let missing = || TrainError::Engine(format!("{name} is missing; train again"));
+    files.get(name).map(Vec::as_slice).ok_or_else(missing)
+}
+
+/// A JSON file of an artifact.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
+    files: &BTreeMap<String, Vec<u8>>,
+    name: &str,
+) -> Result<T, TrainError> {
+    let wrong = |error| TrainError::Engine(format!("{name}: {error}; train again"));
+    serde_json::from_slice(file_of(files, name)?).map_err(wrong)
+}
+
 /// What training leaves behind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained {

@@ -17,11 +17,14 @@ use std::path::PathBuf;
 use corpus::recommend::{ItemVocabulary, MAX_HISTORY, RepurchaseIntervals, TextIndex, artifact};
 use corpus::{Corpus, InteractionSequence, Split};
 use models::neighbours::{ItemItemMatrix, NeighbourOptions, neighbours};
-use models::next_item::{BlendWeights, NextItemFigures, NextItemModel, evaluate, evaluate_model};
+use models::next_item::{
+    self, BlendWeights, Evaluation, NextItemFigures, NextItemModel, evaluate_model,
+};
 use rustc_hash::FxHashMap;
 use serde_json::json;
 use shop::{EventKind, Id, Metric, Timestamp};
 
+use crate::job::read_json;
 use crate::{Job, TrainError, Trained};
 
 pub use fit::{Epoch, FitOptions, Fitted, TrainingRun, fit};
@@ -71,7 +74,9 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
         choice.members(sequences, items, ease.as_ref(), Some(&by_text), job.threads)
     };
     model.item_item = lists(&holdout.histories);
-    let metrics = figures(&model, holdout, job.threads);
+    let test = subsample(&holdout.test, items);
+    let evaluation = evaluate_model(&model, &test, job.threads);
+    let metrics = figures(&evaluation, holdout, items, job.threads);
     stop_if_asked(job)?;
     model.item_item = lists(&data.sequences);
     job.progress.end(&format!("{items} products"));
@@ -94,6 +99,75 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     Ok(Trained { files, metrics })
 }
 
+/// What a shop lacks to train on, and how to bring it.
+pub fn missing_data(corpus: &Corpus) -> Option<String> {
+    let liked = liked(&corpus.sequences);
+    let longest = liked.iter().map(Vec::len).max().unwrap_or_default();
+    (longest < 3).then(|| "no customer has three interactions; import orders or events".to_owned())
+}
+
+/// What artifacts say of how their item-item matrices were made.
+#[derive(serde::Deserialize)]
+struct Card {
+    lists: ItemItemOptions,
+}
+
+/// What a version of before scores on today's held-out customers: its sequence
+/// models, which know the products of their day, and its weights, with item-item
+/// matrices counted by its options in what came before.
+pub fn evaluate(
+    corpus: &Corpus,
+    files: &BTreeMap<String, Vec<u8>>,
+    job: &Job,
+) -> Result<Vec<Metric>, TrainError> {
+    let old = NextItemModel::from_files(files).map_err(fit::engine)?;
+    let known: ItemVocabulary = read_json(files, artifact::ITEMS)?;
+    let Card { lists: options } = read_json(files, artifact::CARD)?;
+    let data = Data::of(corpus)?;
+    let (items, holdout) = (data.vocabulary.len(), &data.holdout);
+    let text = text_index(corpus, &data);
+    let by_text = text_similarity_matrix(&text, numbered(corpus, &data), items, job.threads);
+    let ease = options.ease(&holdout.histories, items, job.threads);
+    let members = options.members(
+        &holdout.histories,
+        items,
+        ease.as_ref(),
+        Some(&by_text),
+        job.threads,
+    );
+    if members.len() != old.weights.item_item.len() {
+        let reason = "its item-item matrices are not those that this catalogue gives";
+        return Err(TrainError::Engine(reason.to_owned()));
+    }
+    let counted = NextItemModel {
+        items,
+        decoders: Vec::new(),
+        item_item: members,
+        weights: old.weights.clone(),
+    };
+    let ids = data.vocabulary.ids();
+    let old_numbers: Vec<Option<u32>> = ids.iter().map(|id| known.place(id)).collect();
+    let share = old.weights.decoder / old.decoders.len().max(1) as f32;
+    let test = subsample(&holdout.test, items);
+    let evaluation = next_item::evaluate(&test, items, job.threads, |history, scores| {
+        counted.score(history, scores);
+        let history = history
+            .iter()
+            .filter_map(|item| old_numbers[*item as usize]);
+        let history: Vec<u32> = history.collect();
+        for decoder in &old.decoders {
+            let mut logits = next_item::next_logits(decoder, &history);
+            models::index::standardise(&mut logits);
+            for (score, number) in scores.iter_mut().zip(&old_numbers) {
+                // An item that the decoder does not know stands at the mean.
+                let logit = number.and_then(|number| logits.get(number as usize));
+                *score += share * logit.copied().unwrap_or_default();
+            }
+        }
+    });
+    Ok(figures(&evaluation, holdout, items, job.threads))
+}
+
 /// What can be learned from, in numbers.
 struct Data {
     vocabulary: ItemVocabulary,
@@ -106,14 +180,11 @@ struct Data {
 
 impl Data {
     fn of(corpus: &Corpus) -> Result<Self, TrainError> {
-        let liked = liked(&corpus.sequences);
-        let longest = liked.iter().map(Vec::len).max().unwrap_or_default();
-        if longest < 3 {
-            return Err(TrainError::NoData {
-                service: "recommend",
-                reason: "no customer has three interactions; import orders or events".to_owned(),
-            });
+        if let Some(reason) = missing_data(corpus) {
+            let service = "recommend";
+            return Err(TrainError::NoData { service, reason });
         }
+        let liked = liked(&corpus.sequences);
         let split = &corpus.time_split;
         let timed = |vocabulary: &ItemVocabulary| -> Vec<Vec<(u32, Timestamp)>> {
             let number = |(id, time): &(&Id, Timestamp)| Some((vocabulary.place(id)?, *time));
@@ -261,7 +332,7 @@ fn train_decoder(data: &Data, job: &Job) -> Result<Fitted, TrainError> {
 }
 
 /// The validation examples whose answer the decoder can give.
-fn known(data: &Data) -> Vec<models::next_item::Example> {
+fn known(data: &Data) -> Vec<next_item::Example> {
     let known = |target: u32| (target as usize) < data.warm;
     let examples = data.holdout.validation.iter();
     examples.filter(|e| known(e.target)).cloned().collect()
@@ -279,15 +350,13 @@ fn write_checkpoint(path: &PathBuf, bytes: &[u8]) -> Result<(), TrainError> {
 }
 
 /// The model beside the list that is the same for everybody.
-fn figures(model: &NextItemModel, holdout: &Holdout, threads: usize) -> Vec<Metric> {
-    let items = model.items;
+fn figures(own: &Evaluation, holdout: &Holdout, items: usize, threads: usize) -> Vec<Metric> {
     let popularity: Vec<f32> = occurrences(&holdout.histories, items)
         .into_iter()
         .map(|count| count as f32)
         .collect();
     let test = subsample(&holdout.test, items);
-    let own = evaluate_model(model, &test, threads);
-    let popular = evaluate(&test, items, threads, |_, scores| {
+    let popular = next_item::evaluate(&test, items, threads, |_, scores| {
         scores.copy_from_slice(&popularity);
     });
     let metric = |name: &str, figure: fn(&NextItemFigures) -> f64| Metric {

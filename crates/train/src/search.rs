@@ -26,6 +26,7 @@ use serde_json::json;
 
 use shop::Metric;
 
+use crate::job::{file_of, read_json};
 use crate::{Job, Size, TrainError, Trained};
 use dense_retrieval::EncoderQueries;
 use lambda_mart::lambda_mart;
@@ -47,14 +48,54 @@ fn most_lists(size: Size) -> usize {
     }
 }
 
+/// The files of the encoder and the ranker as they were measured, where those
+/// that serve learnt from the held-out queries as well.
+const MEASURED_ENCODER: &str = "measured_encoder.bin";
+const MEASURED_RANKER: &str = "measured_ranker.json";
+const ENCODER: &str = "encoder.bin";
+const RANKER: &str = "ranker.json";
+const TREES: &str = "trees.json";
+
+/// What a shop lacks to train on, and how to bring it.
+pub fn missing_data(corpus: &Corpus) -> Option<String> {
+    let missing = corpus.products.is_empty();
+    missing.then(|| "there are no products; import a catalogue first".to_owned())
+}
+
+/// What a version of before scores on today's held-out queries over today's
+/// catalogue, by its encoder and ranker as they were measured.
+pub fn evaluate(
+    corpus: &Corpus,
+    files: &BTreeMap<String, Vec<u8>>,
+    job: &Job,
+) -> Result<Vec<Metric>, TrainError> {
+    let measured = |name, serving| match files.contains_key(name) {
+        true => name,
+        false => serving,
+    };
+    let encoder = file_of(files, measured(MEASURED_ENCODER, ENCODER))?;
+    let encoder = StaticEncoder::from_bytes(encoder)
+        .map_err(|error| TrainError::Engine(error.to_string()))?;
+    let ranker: Ranker = read_json(files, measured(MEASURED_RANKER, RANKER))?;
+    if !ranker.fits() {
+        let reason = "its ranker has other features than this program; train again";
+        return Err(TrainError::Engine(reason.to_owned()));
+    }
+    let trees: BoostedTrees = read_json(files, TREES)?;
+    let products: Vec<&shop::Product> = corpus.products.iter().collect();
+    let collection = Collection::build(&products, job.threads);
+    let queries = EncoderQueries::first(corpus);
+    let is_held_out = |split| split != Split::Train;
+    let dataset = ranking_dataset(corpus, &collection, queries, &encoder, is_held_out, job)?;
+    Ok(figures(&dataset.held_out, &ranker, &trees))
+}
+
 /// Trains the ranker on the clicks and judgements of a corpus. With neither,
 /// the default weights are what is left behind.
 pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
-    if corpus.products.is_empty() {
-        return Err(TrainError::NoData {
-            service: "search",
-            reason: "there are no products; import a catalogue first".to_owned(),
-        });
+    if let Some(reason) = missing_data(corpus) {
+        let service = "search";
+        return Err(TrainError::NoData { service, reason });
     }
     job.progress.begin("search: the catalogue as terms", 0);
     let products: Vec<&shop::Product> = corpus.products.iter().collect();
@@ -66,8 +107,14 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     ));
     let encoder_queries = EncoderQueries::first(corpus);
     let encoder = dense_retrieval::train_encoder(corpus, &collection, encoder_queries, job)?;
-    let RankingDataset { learn, held_out } =
-        ranking_dataset(corpus, &collection, encoder_queries, &encoder, job)?;
+    let RankingDataset { learn, held_out } = ranking_dataset(
+        corpus,
+        &collection,
+        encoder_queries,
+        &encoder,
+        |_| true,
+        job,
+    )?;
     let default = Ranker::default();
     let ranker = if learn.is_empty() {
         job.progress
@@ -79,6 +126,7 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     };
     let trees = lambda_mart(&learn, &ranker, job)?;
     let metrics = figures(&held_out, &ranker, &trees);
+    let measured = (ranker.clone(), encoder.to_bytes());
     // Where there are few lists the held-out ones have to teach as well, once
     // they have been measured on.
     let ranker = if learn.len() < model_selection::FEW && !learn.is_empty() {
@@ -114,12 +162,19 @@ pub fn train(corpus: &Corpus, job: &Job) -> Result<Trained, TrainError> {
     let file = |value: &serde_json::Value| {
         serde_json::to_vec_pretty(value).map_err(|error| TrainError::Engine(error.to_string()))
     };
-    let files = BTreeMap::from([
-        ("encoder.bin".to_owned(), encoder.to_bytes()),
-        ("ranker.json".to_owned(), file(&json!(ranker))?),
-        ("trees.json".to_owned(), file(&json!(trees))?),
+    let mut files = BTreeMap::from([
+        (ENCODER.to_owned(), encoder.to_bytes()),
+        (RANKER.to_owned(), file(&json!(ranker))?),
+        (TREES.to_owned(), file(&json!(trees))?),
         ("statistics.json".to_owned(), file(&statistics)?),
     ]);
+    let (measured_ranker, measured_encoder) = measured;
+    if measured_encoder != files[ENCODER] {
+        files.insert(MEASURED_ENCODER.to_owned(), measured_encoder);
+    }
+    if measured_ranker.weights != ranker.weights {
+        files.insert(MEASURED_RANKER.to_owned(), file(&json!(measured_ranker))?);
+    }
     Ok(Trained { files, metrics })
 }
 
@@ -128,6 +183,7 @@ fn ranking_dataset(
     collection: &Collection,
     encoder_queries: EncoderQueries,
     encoder: &StaticEncoder,
+    wanted: impl Fn(Split) -> bool,
     job: &Job,
 ) -> Result<RankingDataset, TrainError> {
     let retriever = Retriever::new(corpus, collection, encoder, job.seed);
@@ -136,6 +192,7 @@ fn ranking_dataset(
     let unseen = |one: &Request| one.split != Split::Train && !one.judged;
     requests.retain(|one| unseen(one) || !encoder_queries.contains(one.query()));
     requests.truncate(most_lists(job.size));
+    requests.retain(|one| wanted(one.split));
     job.progress.begin("search: lists", requests.len() as u64);
     let mut lists = RankingDataset::default();
     for (done, request) in (1..).zip(&requests) {

@@ -8,10 +8,45 @@ mod intents;
 mod language;
 
 use corpus::Corpus;
-use corpus::support::{examples, learn_answers};
+use corpus::support::{Calibration, examples, learn_answers};
 use models::LanguageModel;
+use shop::Metric;
 
+use crate::job::read_json;
 use crate::{Job, TrainError, Trained};
+
+const NOTHING_TO_LEARN: &str =
+    "there are no documents, products or conversations; import some first";
+
+/// What a shop lacks to train on, and how to bring it.
+pub fn missing_data(corpus: &Corpus) -> Option<String> {
+    let missing = examples(corpus).is_empty();
+    missing.then(|| NOTHING_TO_LEARN.to_owned())
+}
+
+/// What a version of before scores on today's held-out questions: its language
+/// model and calibration over today's documents and today's learnt answers.
+pub fn evaluate(
+    corpus: &Corpus,
+    files: &std::collections::BTreeMap<String, Vec<u8>>,
+    job: &Job<'_>,
+) -> Result<Vec<Metric>, TrainError> {
+    let language = LanguageModel::from_files(files).and_then(LanguageModel::for_serving);
+    let language = language.map_err(|error| TrainError::Engine(error.to_string()))?;
+    let calibration: Calibration = read_json(files, "calibration.json")?;
+    if !calibration.is_whole() {
+        let reason = "its calibration has other features than this program; train again";
+        return Err(TrainError::Engine(reason.to_owned()));
+    }
+    let answers = learn_answers(&corpus.documents, &corpus.dialogues);
+    Ok(calibrate::evaluate(
+        corpus,
+        &answers,
+        &language,
+        &calibration,
+        job,
+    ))
+}
 
 /// Trains everything that support serves from. Files: those of a
 /// [`LanguageModel`], `calibration.json`, `answers.json`, and where the shop
@@ -21,8 +56,7 @@ pub fn train(corpus: &Corpus, job: &Job<'_>) -> Result<Trained, TrainError> {
     if examples.is_empty() {
         return Err(TrainError::NoData {
             service: "support",
-            reason: "there are no documents, products or conversations; import some first"
-                .to_owned(),
+            reason: NOTHING_TO_LEARN.to_owned(),
         });
     }
     let language::Trained {
@@ -36,7 +70,7 @@ pub fn train(corpus: &Corpus, job: &Job<'_>) -> Result<Trained, TrainError> {
     // Calibrated is what will serve, with all that its files round off.
     let serving = LanguageModel::from_files(&files).and_then(LanguageModel::for_serving);
     let calibrated = calibrate::run(corpus, &answers, &serving.map_err(engine)?, job)?;
-    metrics.extend(calibrated.metric);
+    metrics.splice(0..0, calibrated.metrics);
     let json = |value: serde_json::Result<Vec<u8>>| {
         value.map_err(|error| TrainError::Engine(error.to_string()))
     };

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use serve::support::{Dependencies, RemoteReranker};
 use shop::Service;
+use store::Snapshot;
 
 use super::backend::Backend;
 
@@ -49,7 +50,7 @@ pub struct InsightPart {
     /// What it says of each review, worked out once.
     pub scores: Arc<serve::insight::Scores>,
     /// The shop that the scores were worked out from.
-    pub snapshot: Arc<store::Snapshot>,
+    pub snapshot: Arc<Snapshot>,
 }
 
 /// Everything that serves at one moment. A request takes one and keeps it to
@@ -64,8 +65,9 @@ pub struct Loaded {
     pub support: Option<SupportPart>,
     /// Insight.
     pub insight: Option<InsightPart>,
-    /// Versions that could not be loaded, so that they are not tried again.
-    pub refused: BTreeMap<Service, String>,
+    /// Versions that could not be loaded, with the reason; they are not tried
+    /// again.
+    pub damaged: BTreeMap<(Service, String), String>,
 }
 
 impl Loaded {
@@ -79,6 +81,30 @@ impl Loaded {
             }),
             recommend: self.recommend.as_ref().map(|model| &*model.model),
         }
+    }
+
+    /// Why a version could not be loaded; `None` where it was not tried or was.
+    pub fn damage(&self, service: Service, version: &str) -> Option<&str> {
+        let reason = self.damaged.get(&(service, version.to_owned()));
+        reason.map(String::as_str)
+    }
+
+    /// What is wrong with the models, in sentences for the shop's people.
+    pub fn alarms(&self, snapshot: &Snapshot) -> Vec<String> {
+        let alarm = |(service, version): (&Service, &String)| {
+            let reason = self.damage(*service, version)?;
+            let name = service.name();
+            let instead = match self.version(*service) {
+                Some(other) => format!("{other} serves in its place"),
+                None => "no intact version is left, so none serves".to_owned(),
+            };
+            Some(format!(
+                "{name}/{version} should serve and cannot be loaded ({reason}); {instead}. Run \
+                 `shopkeeper train {name}`, promote another version, or restore its files from a \
+                 backup and start the server again."
+            ))
+        };
+        snapshot.serving.iter().filter_map(alarm).collect()
     }
 
     /// The version of the model that serves.

@@ -144,6 +144,11 @@ impl App {
         self.loaded.load_full()
     }
 
+    /// What is wrong with the models that should serve; empty when all is well.
+    pub fn alarms(&self) -> Vec<String> {
+        self.loaded().alarms(&self.snapshot())
+    }
+
     /// A place for a decision, or `None` when the log cannot keep up.
     pub fn reserve_decision(&self) -> Option<DecisionPermit> {
         self.recorder.reserve_decision()

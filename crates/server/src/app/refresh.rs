@@ -89,23 +89,50 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(work).await.ok()
 }
 
-/// The version that should serve, when it is not the one that does and is not
-/// known to be unusable.
+/// The best version that is not known to be damaged, when it is not the one that
+/// serves: the one that was promoted last; of those damaged, the ones that served
+/// before it, latest first; then those that never served, newest first. Where
+/// nothing was ever promoted nothing is wanted.
 fn wanted<'a>(snapshot: &'a Snapshot, loaded: &Loaded, service: Service) -> Option<&'a str> {
-    let wanted = snapshot.serving.get(&service)?;
-    let serves = loaded.version(service).as_ref() == Some(wanted);
-    let refused = loaded.refused.get(&service) == Some(wanted);
-    (!serves && !refused).then_some(wanted.as_str())
+    let current = snapshot.serving.get(&service)?;
+    let served = snapshot.promoted.get(&service).into_iter().flatten().rev();
+    let trained = snapshot.trained.iter().rev();
+    let trained = trained.filter(|(of, ..)| *of == service);
+    let mut versions = std::iter::once(current)
+        .chain(served)
+        .chain(trained.map(|(_, version, _)| version));
+    let intact = versions.find(|version| loaded.damage(service, version).is_none())?;
+    (loaded.version(service).as_ref() != Some(intact)).then_some(intact.as_str())
 }
 
-/// Loads a version; one that cannot be loaded is noted and the old one stays.
+/// Loads the version that is wanted; those that cannot be loaded are noted, and
+/// the next best is tried. `None` where what serves is what is wanted.
 async fn load<T: Send + 'static>(
     store: &Store,
+    snapshot: &Snapshot,
     loaded: &mut Loaded,
+    service: Service,
+    read: fn(&Files) -> Result<T, ServeError>,
+) -> Option<Versioned<T>> {
+    while let Some(version) = wanted(snapshot, loaded, service) {
+        match load_version(store, service, version, read).await {
+            Ok(model) => return Some(model),
+            Err(reason) => {
+                let damaged = (service, version.to_owned());
+                loaded.damaged.insert(damaged, reason);
+            }
+        }
+    }
+    None
+}
+
+/// Loads one version, or says why it cannot be loaded.
+async fn load_version<T: Send + 'static>(
+    store: &Store,
     service: Service,
     version: &str,
     read: fn(&Files) -> Result<T, ServeError>,
-) -> Option<Versioned<T>> {
+) -> Result<Versioned<T>, String> {
     let name = service.name();
     let model = match store.get_artifact(name, version).await {
         Ok(files) => aside(move || read(&files))
@@ -117,8 +144,7 @@ async fn load<T: Send + 'static>(
     match model {
         Ok(model) => {
             tracing::info!(service = name, version, "a model serves");
-            loaded.refused.remove(&service);
-            Some(Versioned {
+            Ok(Versioned {
                 version: version.to_owned(),
                 model: Arc::new(model),
             })
@@ -128,22 +154,19 @@ async fn load<T: Send + 'static>(
                 service = name,
                 version,
                 error,
-                "a model cannot be loaded; what served before goes on"
+                "a model cannot be loaded; the newest intact version serves"
             );
-            loaded.refused.insert(service, version.to_owned());
-            None
+            Err(error)
         }
     }
 }
 
 /// Loads the search model that should serve.
 async fn refresh_ranker(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
-    let Some(version) = wanted(snapshot, loaded, Service::Search) else {
-        return false;
-    };
+    let known_damage = loaded.damaged.len();
     let read = serve::search::Model::load;
-    let Some(model) = load(store, loaded, Service::Search, version, read).await else {
-        return true;
+    let Some(model) = load(store, snapshot, loaded, Service::Search, read).await else {
+        return loaded.damaged.len() != known_damage;
     };
     match &mut loaded.search {
         Some(part) => part.model = Some(model),
@@ -231,36 +254,25 @@ async fn refresh_index(
 }
 
 async fn refresh_recommend(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
-    let Some(version) = wanted(snapshot, loaded, Service::Recommend) else {
-        return false;
-    };
+    let known_damage = loaded.damaged.len();
     let read = serve::recommend::Model::load;
-    if let Some(model) = load(store, loaded, Service::Recommend, version, read).await {
-        loaded.recommend = Some(model);
+    match load(store, snapshot, loaded, Service::Recommend, read).await {
+        Some(model) => loaded.recommend = Some(model),
+        None => return loaded.damaged.len() != known_damage,
     }
     true
 }
 
 async fn refresh_support(app: &App, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
-    let fresh = match wanted(snapshot, loaded, Service::Support) {
-        Some(version) => {
-            load(
-                &app.store,
-                loaded,
-                Service::Support,
-                version,
-                serve::support::Model::load,
-            )
-            .await
-        }
-        None => None,
-    };
+    let known_damage = loaded.damaged.len();
+    let read = serve::support::Model::load;
+    let fresh = load(&app.store, snapshot, loaded, Service::Support, read).await;
     let before = loaded.support.clone();
     let current = before
         .as_ref()
         .is_some_and(|part| part.knowledge.is_current(snapshot));
     if current && fresh.is_none() {
-        return false;
+        return loaded.damaged.len() != known_damage;
     }
     let anew = fresh.is_some();
     let model = fresh.or_else(|| before.as_ref().and_then(|part| part.model.clone()));
@@ -288,25 +300,15 @@ async fn refresh_support(app: &App, snapshot: &Arc<Snapshot>, loaded: &mut Loade
 }
 
 async fn refresh_insight(store: &Store, snapshot: &Arc<Snapshot>, loaded: &mut Loaded) -> bool {
-    let fresh = match wanted(snapshot, loaded, Service::Insight) {
-        Some(version) => {
-            load(
-                store,
-                loaded,
-                Service::Insight,
-                version,
-                serve::insight::Model::load,
-            )
-            .await
-        }
-        None => None,
-    };
+    let known_damage = loaded.damaged.len();
+    let read = serve::insight::Model::load;
+    let fresh = load(store, snapshot, loaded, Service::Insight, read).await;
     let before = loaded.insight.clone();
     let current = before
         .as_ref()
         .is_none_or(|part| part.snapshot.reviews.ptr_eq(&snapshot.reviews));
     if fresh.is_none() && current {
-        return false;
+        return loaded.damaged.len() != known_damage;
     }
     // What the old model said of a review says nothing about the new one.
     let (model, known) = match (fresh, before) {

@@ -28,7 +28,8 @@ pub async fn healthz() -> Json<Alive> {
 }
 
 /// `GET /readyz`: the store is open and no shutdown has begun. Services whose
-/// model is not trained yet are named; they do not make the server unready.
+/// model is not trained yet are named; they do not make the server unready, nor
+/// does a damaged model, whose place an older one takes: `alarms` says so.
 pub async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
     let stopping = app.is_stopping();
     let loaded = app.loaded();
@@ -44,6 +45,10 @@ pub async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
     let sequence = app.snapshot().sequence;
     (
         status,
-        Json(json!({"status": word, "sequence": sequence, "models": services})),
+        Json(
+            json!({"status": word, "sequence": sequence, "models": services,
+                "alarms": loaded.alarms(&app.snapshot()),
+            }),
+        ),
     )
 }

@@ -71,11 +71,16 @@ pub async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     for (service, count) in &snapshot.counts.decisions {
         counter!("shopkeeper_decisions_total", "service" => service.name()).absolute(*count);
     }
-    for service in shop::Service::ALL {
-        if let Some(version) = app.loaded().version(service) {
-            gauge!("shopkeeper_model_serving", "service" => service.name(), "version" => version)
-                .set(1.0);
-        }
+    let loaded = app.loaded();
+    for (service, version, _) in snapshot.trained.iter() {
+        let serves = loaded.version(*service).as_ref() == Some(version);
+        let version = version.clone();
+        gauge!("shopkeeper_model_serving", "service" => service.name(), "version" => version)
+            .set(f64::from(u8::from(serves)));
+    }
+    for ((service, version), _) in &loaded.damaged {
+        gauge!("shopkeeper_model_damaged", "service" => service.name(), "version" => version.clone())
+            .set(1.0);
     }
     for (queue, waiting) in app.queue_depths() {
         gauge!("shopkeeper_queue_depth", "queue" => queue).set(waiting as f64);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use evaluate::gate::Report;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,9 +14,9 @@ use store::{Outcomes, Snapshot};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::extract::{JsonBody, Named};
-use crate::app::App;
+use crate::app::{App, Loaded};
 use crate::config::Scope;
-use crate::jobs;
+use crate::jobs::{self, GateReports};
 
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -23,7 +24,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/v1/registry",
             Some(Scope::Write),
-            "Every model with its figures beside its baselines', and how its answers fared",
+            "Every model with its figures, the gate's report and how its answers fared",
             registry,
         )
         .answers::<Registry>(),
@@ -48,6 +49,8 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, JsonSchema)]
 struct Registry {
     models: Vec<Model>,
+    /// What is wrong with the models that should serve.
+    alarms: Vec<String>,
 }
 
 /// A version of a model.
@@ -57,10 +60,17 @@ struct Model {
     service: Service,
     /// The hash of its files.
     version: String,
-    /// Whether it answers now.
+    /// Whether it is the one that should serve.
     serving: bool,
+    /// Whether it is loaded and answers now.
+    loaded: bool,
+    /// Why it cannot be loaded, where that was tried.
+    damaged: Option<String>,
     /// Its figures beside its baselines'.
     metrics: Value,
+    /// What the gate said when it was trained.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    gate: Option<Report>,
     /// How its answers fared.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     outcomes: Outcomes,
@@ -74,7 +84,7 @@ struct Serving {
 }
 
 /// Every version, newest first.
-fn models(snapshot: &Snapshot) -> Vec<Model> {
+fn models(snapshot: &Snapshot, loaded: &Loaded, reports: &GateReports) -> Vec<Model> {
     snapshot
         .trained
         .iter()
@@ -90,6 +100,9 @@ fn models(snapshot: &Snapshot) -> Vec<Model> {
                 service: *service,
                 version: version.clone(),
                 serving,
+                loaded: loaded.version(*service).as_ref() == Some(version),
+                damaged: loaded.damage(*service, version).map(str::to_owned),
+                gate: reports.get(&(*service, version.clone())).cloned(),
                 metrics: metrics.clone(),
                 outcomes,
             }
@@ -98,8 +111,10 @@ fn models(snapshot: &Snapshot) -> Vec<Model> {
 }
 
 async fn registry(State(app): State<Arc<App>>) -> Json<Registry> {
+    let reports = jobs::gate_reports(&app.store).await;
     Json(Registry {
-        models: models(&app.snapshot()),
+        models: models(&app.snapshot(), &app.loaded(), &reports),
+        alarms: app.alarms(),
     })
 }
 

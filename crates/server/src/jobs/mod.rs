@@ -3,8 +3,10 @@
 
 mod prepare;
 mod registry;
+#[cfg(test)]
+mod tests;
 mod train;
 
 pub use prepare::prepare;
 pub use registry::{promote, rollback};
-pub use train::{Outcome, TrainRequest, train};
+pub use train::{GateReports, Outcome, TrainRequest, gate_reports, train};

@@ -1,12 +1,13 @@
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ::train::{Job, Size, TrainError, Trained};
 use anyhow::Context;
 use corpus::Corpus;
-use evaluate::gate::{Verdict, judge};
-use serde::Serialize;
+use evaluate::gate::{self, Report, Serving, Verdict};
+use serde::{Deserialize, Serialize};
 use shop::Progress;
 use shop::{Metric, Service};
 use store::{Entry, NewEntry, RegistryEntry, Store};
@@ -44,8 +45,8 @@ pub enum Outcome {
         version: String,
         /// Its figures beside its baselines'.
         metrics: Vec<Metric>,
-        /// What the gate says.
-        verdict: Verdict,
+        /// What the gate says, and what it rests on.
+        gate: Report,
         /// Whether it serves now.
         promoted: bool,
     },
@@ -67,8 +68,8 @@ const ORDER: [Service; 4] = [
     Service::Support,
 ];
 
-/// Prepares the corpus and trains on it. A service without data is skipped
-/// when it was not asked for by name, and an error when it was.
+/// Prepares the corpus and trains on it. A service without data is skipped and
+/// says what it lacks: a shop without customers has not failed.
 pub async fn train(
     store: &Store,
     request: &TrainRequest,
@@ -90,12 +91,14 @@ pub async fn train(
             train_one(service, &corpus, request, folder.clone(), &stop, &progress).await?;
         match trained {
             Ok(trained) => {
-                outcomes.push(keep(store, service, trained, request.promote).await?);
+                let serving =
+                    measure_serving(store, service, &corpus, request, &folder, &stop).await?;
+                outcomes.push(keep(store, service, trained, &serving, request.promote).await?);
                 // The checkpoint has served its purpose; failing to delete it
                 // costs only disk.
                 let _ = std::fs::remove_dir_all(&folder);
             }
-            Err(TrainError::NoData { reason, .. }) if request.services.is_empty() => {
+            Err(TrainError::NoData { reason, .. }) => {
                 outcomes.push(Outcome::Skipped { service, reason });
             }
             Err(error) => return Err(error.into()),
@@ -129,26 +132,109 @@ async fn train_one(
             stop: &stop,
             progress: &*progress,
         };
-        match service {
-            Service::Support => ::train::support::train(&corpus, &job),
-            Service::Search => ::train::search::train(&corpus, &job),
-            Service::Recommend => ::train::recommend::train(&corpus, &job),
-            Service::Insight => ::train::insight::train(&corpus, &job),
-        }
+        ::train::train(service, &corpus, &job)
     })
     .await?)
 }
 
-/// Stores what was trained, writes it to the log and asks the gate.
+/// Measures the version that serves on the held-out part of the same corpus.
+async fn measure_serving(
+    store: &Store,
+    service: Service,
+    corpus: &Arc<Corpus>,
+    request: &TrainRequest,
+    folder: &Path,
+    stop: &Arc<AtomicBool>,
+) -> anyhow::Result<Serving> {
+    let Some(version) = store.snapshot().serving.get(&service).cloned() else {
+        return Ok(Serving::None);
+    };
+    let unmeasured = |version: String, reason: String| {
+        tracing::warn!(
+            service = service.name(),
+            version,
+            reason,
+            "the serving version cannot be measured; the candidate is compared with its baseline"
+        );
+        Serving::Unmeasured { version, reason }
+    };
+    let files = match store.get_artifact(service.name(), &version).await {
+        Ok(files) => files,
+        Err(error) => return Ok(unmeasured(version, error.to_string())),
+    };
+    let (corpus, stop, folder) = (corpus.clone(), stop.clone(), folder.to_owned());
+    let (size, seed, threads) = (request.size, request.seed, request.threads);
+    let measured = tokio::task::spawn_blocking(move || {
+        let job = Job {
+            size,
+            seed,
+            base: None,
+            threads,
+            folder: &folder,
+            resume: false,
+            stop: &stop,
+            progress: &Silent,
+        };
+        ::train::evaluate(service, &corpus, &files, &job)
+    });
+    Ok(match measured.await? {
+        Ok(metrics) => Serving::Measured { version, metrics },
+        Err(TrainError::Stopped) => return Err(TrainError::Stopped.into()),
+        Err(error) => unmeasured(version, error.to_string()),
+    })
+}
+
+/// Measuring shows no bars of its own.
+struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64, _: &str) {}
+    fn end(&self, _: &str) {}
+}
+
+/// What the manifest of a model says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Card {
+    metrics: Vec<Metric>,
+    gate: Report,
+}
+
+/// What the gate said, by service and version.
+pub type GateReports = BTreeMap<(Service, String), Report>;
+
+/// What the gate said of each version that is on the disk; nothing of those that
+/// were trained before the gate kept its reports.
+pub async fn gate_reports(store: &Store) -> GateReports {
+    let mut reports = GateReports::new();
+    for service in Service::ALL {
+        // A listing that fails says nothing about what serves.
+        let manifests = store.artifacts(service.name()).await.unwrap_or_default();
+        reports.extend(manifests.into_iter().filter_map(|manifest| {
+            let card: Card = serde_json::from_value(manifest.card).ok()?;
+            Some(((service, manifest.version), card.gate))
+        }));
+    }
+    reports
+}
+
+/// Asks the gate, stores what was trained with what the gate says, and writes it
+/// to the log.
 async fn keep(
     store: &Store,
     service: Service,
     trained: Trained,
+    serving: &Serving,
     may_promote: bool,
 ) -> anyhow::Result<Outcome> {
+    let gate = gate::judge(service, &trained.metrics, serving);
     let metrics = serde_json::to_value(&trained.metrics)?;
+    let card = serde_json::to_value(Card {
+        metrics: trained.metrics.clone(),
+        gate: gate.clone(),
+    })?;
     let version = store
-        .put_artifact(service.name(), trained.files, metrics.clone())
+        .put_artifact(service.name(), trained.files, card)
         .await?;
     let entry = RegistryEntry::Trained {
         service,
@@ -161,8 +247,7 @@ async fn keep(
             entry: Entry::Registry(entry),
         }])
         .await?;
-    let verdict = judge(&trained.metrics);
-    let promoted = may_promote && verdict == Verdict::Passed;
+    let promoted = may_promote && gate.verdict == Verdict::Passed;
     if promoted {
         promote(store, service, &version).await?;
     }
@@ -170,7 +255,7 @@ async fn keep(
         service,
         version,
         metrics: trained.metrics,
-        verdict,
+        gate,
         promoted,
     })
 }

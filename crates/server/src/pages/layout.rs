@@ -252,7 +252,11 @@ pub fn console(visitor: &Visitor, current: &str, title: &str, content: Markup) -
                         }
                     }
                 }
-                main id="main" { h1 { (title) } (content) }
+                main id="main" {
+                    @for alarm in &visitor.alarms { p class="alarm" role="alert" { (alarm) } }
+                    h1 { (title) }
+                    (content)
+                }
                 div id="toast" class="toast" role="status" hidden {}
                 (script_texts(text))
             }

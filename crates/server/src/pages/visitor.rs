@@ -42,6 +42,8 @@ pub struct Visitor {
     pub customer: Option<Id>,
     /// The path and query that they asked for, without the language.
     pub place: String,
+    /// What is wrong with the models: every page of the console says it.
+    pub alarms: Vec<String>,
     cookies: Vec<HeaderValue>,
 }
 
@@ -77,6 +79,10 @@ impl FromRequestParts<Arc<App>> for Visitor {
             may_play,
             customer,
             place: place(parts.uri.path(), query),
+            alarms: match parts.uri.path().starts_with("/console") {
+                true => app.alarms(),
+                false => Vec::new(),
+            },
             cookies,
         })
     }

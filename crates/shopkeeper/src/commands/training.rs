@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use ::shop::{Metric, Service};
 use anyhow::{Context, bail};
-use evaluate::gate::{Verdict, judge};
+use evaluate::gate::{Report, Serving, judge};
 use serde_json::{Value, json};
 use store::Snapshot;
 
 use super::{Done, Setting};
 use crate::cli::TrainArguments;
 use crate::stop_on_interrupt;
-use server::jobs::{self, TrainRequest};
+use server::jobs::{self, Outcome, TrainRequest};
 use server::{bases, progress, table};
 
 pub async fn train(setting: &Setting, arguments: &TrainArguments) -> anyhow::Result<Done> {
@@ -34,6 +34,19 @@ pub async fn train(setting: &Setting, arguments: &TrainArguments) -> anyhow::Res
     let progress = progress::for_stderr();
     let outcomes = jobs::train(&store, &request, stop_on_interrupt(), progress).await?;
     eprintln!("{}", table::outcomes(&outcomes));
+    for outcome in &outcomes {
+        match outcome {
+            Outcome::Trained {
+                service,
+                version,
+                gate,
+                ..
+            } => eprintln!("{}/{version} {}", service.name(), gate.sentence()),
+            Outcome::Skipped { service, reason } => {
+                eprintln!("{} was not trained: {reason}", service.name());
+            }
+        }
+    }
     Ok(Done::with(json!({"outcomes": outcomes})))
 }
 
@@ -93,25 +106,40 @@ pub async fn evaluate(setting: &Setting, model: Option<&str>) -> anyhow::Result<
     if chosen.is_empty() {
         bail!("no such model: `shopkeeper models` lists them, `shopkeeper train` makes them");
     }
-    let mut shown = table::with_headings(&["model", "figure", "value", "baseline", "baseline is"]);
+    let reports = jobs::gate_reports(&store).await;
+    let headings = [
+        "model",
+        "figure",
+        "value",
+        "serving",
+        "baseline",
+        "baseline is",
+    ];
+    let mut shown = table::with_headings(&headings);
     let mut judged = Vec::new();
     for candidate in &chosen {
         let name = format!("{}/{}", candidate.service.name(), candidate.version);
-        for metric in &candidate.metrics {
+        // Of what was trained before the gate kept its reports the baseline is known.
+        let stored = reports.get(&(candidate.service, candidate.version.to_owned()));
+        let report = stored
+            .cloned()
+            .unwrap_or_else(|| judge(candidate.service, &candidate.metrics, &Serving::None));
+        for one in &report.comparisons {
             shown.add_row([
                 &name,
-                &metric.name,
-                &table::figure(metric.value),
-                &table::figure(metric.baseline),
-                &metric.baseline_name,
+                &one.name,
+                &table::figure(one.candidate),
+                &one.serving.map_or_else(|| "-".to_owned(), table::figure),
+                &table::figure(one.baseline),
+                &one.baseline_name,
             ]);
         }
-        let verdict = judge(&candidate.metrics);
-        judged.push(json!({"model": name, "metrics": candidate.metrics, "gate": verdict}));
-        setting.say(match &verdict {
-            Verdict::Passed => format!("{name}: passes the gate"),
-            Verdict::Refused { reason } => format!("{name}: refused: {reason}"),
-        });
+        setting.say(format!(
+            "{name} {}\n  measured on {}",
+            report.sentence(),
+            report.measured_on
+        ));
+        judged.push(json!({"model": name, "metrics": candidate.metrics, "gate": report}));
     }
     setting.say(shown);
     Ok(Done::with(json!({"models": judged})))
@@ -136,7 +164,16 @@ pub async fn rollback(setting: &Setting, service: Service) -> anyhow::Result<Don
 pub async fn models(setting: &Setting) -> anyhow::Result<Done> {
     let store = setting.existing_store().await?;
     let snapshot = store.snapshot();
-    let mut shown = table::with_headings(&["model", "serves", "main figure", "value", "baseline"]);
+    let reports = jobs::gate_reports(&store).await;
+    let headings = [
+        "model",
+        "serves",
+        "main figure",
+        "value",
+        "baseline",
+        "gate",
+    ];
+    let mut shown = table::with_headings(&headings);
     let mut listed: Vec<Value> = Vec::new();
     for candidate in candidates(&snapshot)? {
         let serves = snapshot
@@ -144,18 +181,21 @@ pub async fn models(setting: &Setting) -> anyhow::Result<Done> {
             .get(&candidate.service)
             .is_some_and(|version| version == candidate.version);
         let main = candidate.metrics.first();
+        let report = reports.get(&(candidate.service, candidate.version.to_owned()));
         shown.add_row([
             format!("{}/{}", candidate.service.name(), candidate.version),
             if serves { "yes" } else { "" }.to_owned(),
             main.map_or("-".to_owned(), |metric| metric.name.clone()),
             main.map_or("-".to_owned(), |metric| table::figure(metric.value)),
             main.map_or("-".to_owned(), |metric| table::figure(metric.baseline)),
+            report.map_or("-".to_owned(), Report::sentence),
         ]);
         listed.push(json!({
             "service": candidate.service,
             "version": candidate.version,
             "serves": serves,
             "metrics": candidate.metrics,
+            "gate": report,
         }));
     }
     setting.say(shown);

@@ -76,19 +76,25 @@ fn run(
     stop: &AtomicBool,
     progress: &dyn Progress,
 ) -> Result<Trained, TrainError> {
-    train(
-        corpus,
-        &Job {
-            size: Size::Tiny,
-            seed: 3,
-            base: None,
-            threads: 2,
-            folder,
-            resume,
-            stop,
-            progress,
-        },
-    )
+    train(corpus, &job(folder, resume, stop, progress))
+}
+
+fn job<'a>(
+    folder: &'a Path,
+    resume: bool,
+    stop: &'a AtomicBool,
+    progress: &'a dyn Progress,
+) -> Job<'a> {
+    Job {
+        size: Size::Tiny,
+        seed: 3,
+        base: None,
+        threads: 2,
+        folder,
+        resume,
+        stop,
+        progress,
+    }
 }
 
 #[test]
@@ -105,6 +111,27 @@ fn it_beats_what_is_popular_and_says_what_it_is() {
             assert!(metric.value > metric.baseline, "{metric:?}");
         }
         assert_eq!(trained.metrics.len(), 2);
+        // Measured again on the same customers it has the same figures: what it
+        // has counted since is not used.
+        let job = job(folder.path(), false, &never, &Silent);
+        let again = evaluate(&corpus, &trained.files, &job).unwrap();
+        for (again, before) in again.iter().zip(&trained.metrics) {
+            assert!(
+                (again.value - before.value).abs() < 1e-6,
+                "{again:?} {before:?}"
+            );
+            assert_eq!(again.baseline, before.baseline);
+        }
+        // A catalogue that has grown and lost changes numbers, not products.
+        let mut later = corpus.clone();
+        later.products.remove(31);
+        let extra = Product::new(id("p00".into()), "another thing".into());
+        later.products.insert(0, extra);
+        let again = evaluate(&later, &trained.files, &job).unwrap();
+        assert!(
+            (again[0].value - trained.metrics[0].value).abs() < 0.05,
+            "{again:?}"
+        );
         let card: serde_json::Value =
             serde_json::from_slice(&trained.files[artifact::CARD]).unwrap();
         assert_eq!(card["held_out"] == "the last days", by_time);

@@ -18,20 +18,36 @@ fn id(text: &str) -> Id {
 }
 
 fn run(corpus: &Corpus) -> Result<Trained, TrainError> {
+    with_job(|job| train(corpus, job))
+}
+
+fn with_job<T>(work: impl FnOnce(&Job<'_>) -> T) -> T {
     let stop = AtomicBool::new(false);
-    train(
-        corpus,
-        &Job {
-            size: Size::Tiny,
-            seed: 7,
-            base: None,
-            threads: 2,
-            folder: &std::env::temp_dir(),
-            resume: false,
-            stop: &stop,
-            progress: &Silent,
-        },
-    )
+    work(&Job {
+        size: Size::Tiny,
+        seed: 7,
+        base: None,
+        threads: 2,
+        folder: &std::env::temp_dir(),
+        resume: false,
+        stop: &stop,
+        progress: &Silent,
+    })
+}
+
+#[test]
+fn measured_again_on_the_same_queries_it_has_the_same_figures() {
+    let corpus = corpus();
+    let trained = run(&corpus).unwrap();
+    assert!(!trained.metrics.is_empty());
+    // So few queries teach the ranker that serves as well: it is not the one
+    // that is measured.
+    assert!(trained.files.contains_key(MEASURED_RANKER));
+    let again = with_job(|job| evaluate(&corpus, &trained.files, job)).unwrap();
+    assert_eq!(again, trained.metrics);
+    let mut damaged = trained.files.clone();
+    damaged.insert(TREES.to_owned(), b"{".to_vec());
+    assert!(with_job(|job| evaluate(&corpus, &damaged, job)).is_err());
 }
 
 /// A shop whose customers want the thing itself, while BM25 prefers what

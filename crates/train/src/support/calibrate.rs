@@ -11,7 +11,7 @@ use crate::{Job, Size, TrainError};
 /// The calibration and how it ranks beside words alone.
 pub(super) struct Calibrated {
     pub calibration: Calibration,
-    pub metric: Option<Metric>,
+    pub metrics: Vec<Metric>,
 }
 
 /// A question made of a source's own words says less than a customer's.
@@ -19,6 +19,39 @@ const MADE_WEIGHT: f64 = 0.25;
 /// Wrong candidates of one question count together about as much as the right one.
 const WRONG_CANDIDATES: usize = 4;
 const WRONG_WEIGHT: f64 = 0.3;
+
+/// How many questions of each split are asked at most.
+fn most_questions(size: Size) -> usize {
+    match size {
+        Size::Tiny => 100,
+        Size::Small => 300,
+        Size::Base => 1_000,
+    }
+}
+
+/// What a language model with its calibration scores on today's held-out
+/// questions, over the sources of `answers`.
+pub(super) fn evaluate(
+    corpus: &Corpus,
+    answers: &LearnedAnswers,
+    language: &LanguageModel,
+    calibration: &Calibration,
+    job: &Job<'_>,
+) -> Vec<Metric> {
+    let index = Index::new(answers.sources(corpus.documents.iter()));
+    let pairs = pairs(
+        &index,
+        &corpus.dialogues,
+        most_questions(job.size),
+        job.seed,
+    );
+    let held_out = pairs.iter().filter(|pair| pair.split == Split::Test);
+    let judge = Judge {
+        index: &index,
+        language,
+    };
+    judge.figures(&held_out.collect::<Vec<_>>(), calibration)
+}
 
 struct Judge<'a> {
     index: &'a Index,
@@ -32,12 +65,12 @@ pub(super) fn run(
     job: &Job<'_>,
 ) -> Result<Calibrated, TrainError> {
     let index = Index::new(answers.sources(corpus.documents.iter()));
-    let most = match job.size {
-        Size::Tiny => 100,
-        Size::Small => 300,
-        Size::Base => 1_000,
-    };
-    let pairs = pairs(&index, &corpus.dialogues, most, job.seed);
+    let pairs = pairs(
+        &index,
+        &corpus.dialogues,
+        most_questions(job.size),
+        job.seed,
+    );
     let judge = Judge {
         index: &index,
         language,
@@ -93,12 +126,12 @@ pub(super) fn run(
         }
         calibration.set_threshold(&answerable, &unanswerable);
     }
-    let metric = judge.recall(&reporting, &calibration);
+    let metrics = judge.figures(&reporting, &calibration);
     job.progress
         .end(&format!("threshold {:.2}", calibration.threshold));
     Ok(Calibrated {
         calibration,
-        metric,
+        metrics,
     })
 }
 
@@ -184,46 +217,53 @@ impl Judge<'_> {
         is_foreign || self.is_right(candidate, pair)
     }
 
-    /// How often the first candidate is right on held-out questions, ranked
-    /// by the calibration and by words alone.
-    fn recall(&self, held_out: &[&QuestionPair], calibration: &Calibration) -> Option<Metric> {
-        let any_real = held_out
-            .iter()
-            .any(|pair| pair.split == Split::Test && pair.real);
-        let tested: Vec<&&QuestionPair> = held_out
-            .iter()
-            .filter(|pair| pair.split == Split::Test && pair.real == any_real)
-            .collect();
+    /// On held-out questions, beside the calibration that holds before any
+    /// training: how many are answered with the right source, and how many are
+    /// answered although their source was taken out.
+    fn figures(&self, held_out: &[&QuestionPair], calibration: &Calibration) -> Vec<Metric> {
+        let any_real = held_out.iter().any(|pair| pair.real);
+        let tested = held_out.iter().filter(|pair| pair.real == any_real);
+        let tested: Vec<&&QuestionPair> = tested.collect();
         if tested.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let (mut ours, mut words) = (0.0, 0.0);
+        let untrained = Calibration::default();
+        let mut counts = [[0_u32; 2]; 2];
         for pair in &tested {
             let found = self.candidates(&pair.question, None, pair.real);
-            let first = |score: &dyn Fn(&Candidate) -> f64| {
-                let mut best: Option<(&Candidate, f64)> = None;
-                for candidate in &found {
-                    let score = score(candidate);
-                    if best.is_none_or(|(_, most)| score > most) {
-                        best = Some((candidate, score));
-                    }
-                }
-                let source = |candidate: &Candidate| {
-                    candidate.source == pair.source || self.is_right(candidate, pair)
-                };
-                f64::from(u8::from(
-                    best.is_some_and(|(candidate, _)| source(candidate)),
-                ))
-            };
-            ours += first(&|candidate| calibration.probability(&candidate.features));
-            words += first(&|candidate| candidate.features.lexical());
+            let without = self.candidates(&pair.question, Some(pair.source), pair.real);
+            for (counts, calibration) in counts.iter_mut().zip([calibration, &untrained]) {
+                let given = given(&found, calibration);
+                let is_right =
+                    |one: &Candidate| one.source == pair.source || self.is_right(one, pair);
+                counts[0] += u32::from(given.is_some_and(is_right));
+                let given = self::given(&without, calibration);
+                counts[1] += u32::from(given.is_some_and(|one| !self.may_be_right(one, pair)));
+            }
         }
-        Some(Metric {
-            name: "answer_recall@1".to_owned(),
-            value: ours / tested.len() as f64,
-            baseline_name: "bm25".to_owned(),
-            baseline: words / tested.len() as f64,
-            higher_is_better: true,
-        })
+        let share = |count: u32| f64::from(count) / tested.len() as f64;
+        let names = [("answer_recall@1", true), ("unsupported_rate", false)];
+        let metrics = names
+            .into_iter()
+            .enumerate()
+            .map(|(at, (name, higher))| Metric {
+                name: name.to_owned(),
+                value: share(counts[0][at]),
+                baseline_name: "words and an untrained calibration".to_owned(),
+                baseline: share(counts[1][at]),
+                higher_is_better: higher,
+            });
+        metrics.collect()
     }
+}
+
+/// The candidate that is given as the answer: the likeliest, where it is
+/// likelier than the threshold.
+fn given<'a>(found: &'a [Candidate], calibration: &Calibration) -> Option<&'a Candidate> {
+    let scored = found
+        .iter()
+        .map(|one| (calibration.probability(&one.features), one));
+    let best = scored.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.filter(|(probability, _)| *probability >= calibration.threshold)
+        .map(|(_, one)| one)
 }

@@ -8,6 +8,7 @@ mod description;
 mod errors;
 mod events;
 mod imports;
+mod models;
 mod offers;
 mod security;
 mod serving;

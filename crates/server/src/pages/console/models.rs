@@ -2,13 +2,15 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use evaluate::gate::{Report, Verdict};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 use shop::{Metric, Service};
 use store::{Outcomes, Snapshot};
 
 use super::live::short;
-use crate::app::App;
+use crate::app::{App, Loaded};
+use crate::jobs::{GateReports, gate_reports};
 use crate::pages::layout;
 use crate::pages::visitor::Visitor;
 use locale::Locale;
@@ -17,15 +19,28 @@ use locale::Locale;
 pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     let text = visitor.text();
     let snapshot = app.snapshot();
+    let registry = Registry {
+        loaded: app.loaded(),
+        reports: gate_reports(&app.store).await,
+        snapshot,
+    };
     let content = html! {
-        @for service in Service::ALL { (section(text, &snapshot, service)) }
+        @for service in Service::ALL { (section(text, &registry, service)) }
         p { button type="button" class="primary" data-post="/v1/train" { (text.train_now) } }
     };
     let page = layout::console(&visitor, "/console/models", text.models, content);
     visitor.respond(page)
 }
 
-fn section(text: &Locale, snapshot: &Snapshot, service: Service) -> Markup {
+/// What the page shows: what was trained, what serves, what the gate said.
+struct Registry {
+    snapshot: Arc<Snapshot>,
+    loaded: Arc<Loaded>,
+    reports: GateReports,
+}
+
+fn section(text: &Locale, registry: &Registry, service: Service) -> Markup {
+    let snapshot = &registry.snapshot;
     let versions: Vec<_> = snapshot
         .trained
         .iter()
@@ -47,7 +62,7 @@ fn section(text: &Locale, snapshot: &Snapshot, service: Service) -> Markup {
             @if versions.is_empty() { p class="empty" { (text.did_not_train) } }
             div class="panes" {
                 @for (_, version, metrics) in versions.into_iter().take(6) {
-                    (version_pane(text, snapshot, service, version, metrics))
+                    (version_pane(text, registry, service, version, metrics))
                 }
             }
         }
@@ -56,15 +71,17 @@ fn section(text: &Locale, snapshot: &Snapshot, service: Service) -> Markup {
 
 fn version_pane(
     text: &Locale,
-    snapshot: &Snapshot,
+    registry: &Registry,
     service: Service,
     version: &str,
     metrics: &Value,
 ) -> Markup {
-    let serves = snapshot
-        .serving
-        .get(&service)
-        .is_some_and(|serving| serving == version);
+    let snapshot = &registry.snapshot;
+    // What was promoted may still be loading, or be damaged.
+    let serves = registry.loaded.version(service).as_deref() == Some(version);
+    let promoted = snapshot.serving.get(&service).map(String::as_str) == Some(version);
+    let damage = registry.loaded.damage(service, version);
+    let report = registry.reports.get(&(service, version.to_owned()));
     let metrics: Vec<Metric> = serde_json::from_value(metrics.clone()).unwrap_or_default();
     let outcomes = snapshot
         .outcomes
@@ -77,6 +94,8 @@ fn version_pane(
                 code { (short(Some(version))) } " "
                 @if serves { span class="badge good" { (text.serves) } }
             }
+            @if let Some(reason) = damage { p class="alarm" { (reason) } }
+            @if let Some(report) = report { (gate_line(report)) }
             div class="scroll" {
                 table {
                     thead { tr { th { (text.metric) } th class="number" { (text.model) } th class="number" { (text.baseline) } } }
@@ -84,9 +103,36 @@ fn version_pane(
                 }
             }
             (outcome_line(text, &outcomes))
-            @if !serves {
+            @if !promoted {
                 button type="button" data-post=(format!("/v1/registry/{}/promote", service.name()))
                        data-body=(json!({"version": version})) { (text.serve_this) }
+            }
+        }
+    }
+}
+
+/// The gate's report: the verdict, and on request all that it rests on.
+fn gate_line(report: &Report) -> Markup {
+    let sentence = report.sentence();
+    let class = match report.verdict {
+        Verdict::Passed => "badge good",
+        Verdict::Refused { .. } => "badge bad",
+    };
+    html! {
+        details class="gate" {
+            summary { span class=(class) { (sentence) } }
+            p class="small soft" { (report.measured_on) }
+            @if let Some(reason) = &report.serving_unmeasured { p class="small soft" { (reason) } }
+            ul class="small" {
+                @for one in report.comparisons.iter().filter(|one| one.decides) {
+                    li {
+                        (one.name) ": " strong { (figure(one.candidate)) }
+                        @if let (Some(version), Some(value)) = (&report.serving, one.serving) {
+                            " · " code { (short(Some(version))) } " " (figure(value))
+                        }
+                        " · " (one.baseline_name) " " (figure(one.baseline))
+                    }
+                }
             }
         }
     }

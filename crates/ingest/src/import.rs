@@ -3,18 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde_json::json;
 use shop::Kind;
 use shop::Progress;
-use store::{Appended, NewEntry, Store};
+use store::{Appended, Entry, NewEntry, Store};
 use tokio::sync::mpsc;
 
+use super::reject::RejectedFile;
 use super::{Batch, Format, ImportOptions, IngestError, ReadSummary, Rejected, read_file};
 
 /// Batches that may wait for the disk.
@@ -33,6 +31,8 @@ pub struct ImportReport {
     pub kinds: BTreeMap<Kind, u64>,
     /// Rows that were stored.
     pub accepted: u64,
+    /// Records that were deleted.
+    pub deleted: u64,
     /// Good rows that the shop had already.
     pub unchanged: u64,
     /// Bad rows.
@@ -69,6 +69,9 @@ impl fmt::Display for ImportReport {
             self.unchanged,
             self.rejected,
         )?;
+        if self.deleted > 0 {
+            write!(f, ", {} deleted", self.deleted)?;
+        }
         for warning in &self.warnings {
             write!(f, "\n  note: {warning}")?;
         }
@@ -78,7 +81,7 @@ impl fmt::Display for ImportReport {
         if let Some(file) = &self.rejected_file {
             write!(
                 f,
-                "\n  all rejected rows with their reasons: {}",
+                "\n  rejected rows with their reasons: {}",
                 file.display()
             )?;
         }
@@ -100,7 +103,7 @@ pub async fn import(
     let reading = spawn_reader(path.to_owned(), *options, sender);
     let total = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut rejects = RejectedFile::new(rejected_file, path);
-    let (mut accepted, mut unchanged, mut rejected) = (0_u64, 0_u64, 0_u64);
+    let (mut accepted, mut deleted, mut unchanged, mut rejected) = (0_u64, 0_u64, 0_u64, 0_u64);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     progress.begin(&format!("import {name}"), total);
     while let Some(batch) = receiver.recv().await {
@@ -116,6 +119,19 @@ pub async fn import(
                 }
             }
         }
+        if !batch.removed.is_empty() {
+            let removed = batch.removed.into_iter();
+            let entries = removed.map(|(kind, id)| NewEntry {
+                id: None,
+                entry: Entry::Removed { kind, id },
+            });
+            for appended in store.append(entries.collect()).await? {
+                match appended {
+                    Appended::New(_) => deleted += 1,
+                    Appended::Duplicate => unchanged += 1,
+                }
+            }
+        }
         let message = format!("{accepted} stored, {unchanged} unchanged, {rejected} rejected");
         progress.advance(position.min(total), &message);
     }
@@ -123,6 +139,7 @@ pub async fn import(
         Ok(summary) => summary?,
         Err(_) => return Err(IngestError::Ended(path.to_owned())),
     };
+    rejects.end(summary.rejected)?;
     progress.end(&format!(
         "{accepted} stored, {unchanged} unchanged, {} rejected",
         summary.rejected
@@ -132,6 +149,7 @@ pub async fn import(
         format: summary.format,
         warnings: summary.warnings(),
         accepted,
+        deleted,
         unchanged: unchanged + summary.repeated,
         rejected: summary.rejected,
         rejected_file: (summary.rejected > 0).then(|| rejected_file.to_owned()),
@@ -155,58 +173,4 @@ fn spawn_reader(
         };
         read_file(&path, &options, &mut sink)
     })
-}
-
-/// `rejected.jsonl`: opened when the first bad row comes.
-struct RejectedFile<'a> {
-    path: &'a Path,
-    source: String,
-    file: Option<std::fs::File>,
-}
-
-impl<'a> RejectedFile<'a> {
-    fn new(path: &'a Path, source: &Path) -> Self {
-        Self {
-            path,
-            source: source.display().to_string(),
-            file: None,
-        }
-    }
-
-    fn write(&mut self, rejected: &[Rejected]) -> Result<(), IngestError> {
-        if rejected.is_empty() {
-            return Ok(());
-        }
-        let mut lines = Vec::new();
-        for row in rejected {
-            let line = json!({
-                "file": self.source,
-                "line": row.line,
-                "field": row.field,
-                "reason": row.reason,
-                "row": row.row,
-            });
-            lines.extend_from_slice(line.to_string().as_bytes());
-            lines.push(b'\n');
-        }
-        self.append(&lines)
-            .map_err(|reason| IngestError::RejectedFile {
-                path: self.path.to_owned(),
-                reason,
-            })
-    }
-
-    fn append(&mut self, lines: &[u8]) -> std::io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let file = OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(self.path)?;
-                self.file.insert(file)
-            }
-        };
-        file.write_all(lines)
-    }
 }

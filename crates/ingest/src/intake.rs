@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustc_hash::FxHashMap;
-use shop::{Kind, Record, RecordError};
+use shop::{Id, Kind, Record, RecordError};
 
 use super::Rejected;
 
@@ -26,6 +26,8 @@ const MOST_IDS: usize = 8_000_000;
 pub struct Batch {
     /// Good rows, in their order.
     pub records: Vec<Record>,
+    /// Records that are to be deleted.
+    pub removed: Vec<(Kind, Id)>,
     /// Bad rows.
     pub rejected: Vec<Rejected>,
     /// How many bytes of the file have been read so far.
@@ -50,6 +52,18 @@ pub(super) struct Intake<'a> {
 struct Seen {
     line: u32,
     content: u32,
+}
+
+/// In the place of a content: the record is to be deleted.
+const REMOVED: u32 = 0;
+
+/// What is known of a row's id.
+enum Seeing {
+    New,
+    /// A row said the same before.
+    Repeated,
+    /// A row said something else before: what is wrong.
+    Other(String),
 }
 
 /// How many rows of what.
@@ -80,30 +94,59 @@ impl<'a> Intake<'a> {
 
     /// Takes a good row, unless an earlier row of the file has its id.
     pub(super) fn accept(&mut self, record: Record, line: u64, row: &[u8]) -> Result<(), Stopped> {
-        if let Some(id) = record.id()
-            && self.seen.len() < MOST_IDS
-        {
-            let mut hasher = DefaultHasher::new();
-            (record.kind(), id.as_str()).hash(&mut hasher);
-            let key = hasher.finish();
-            let content = content(&record);
-            if let Some(first) = self.seen.get(&key) {
-                if first.content == content {
-                    self.counts.repeated += 1;
-                    return Ok(());
+        if let Some(id) = record.id() {
+            match self.see(record.kind(), id, content(&record), line) {
+                Seeing::New => {}
+                Seeing::Repeated => return Ok(()),
+                Seeing::Other(reason) => {
+                    return self.reject(Rejected::new(line, "id", reason, row));
                 }
-                let reason = format!(
-                    "the id {id} stands on line {} with other content: an id has one row in a file",
-                    first.line
-                );
-                return self.reject(Rejected::new(line, "id", reason, row));
             }
-            let line = u32::try_from(line).unwrap_or(u32::MAX);
-            self.seen.insert(key, Seen { line, content });
         }
         *self.counts.kinds.entry(record.kind()).or_default() += 1;
         self.batch.records.push(record);
         self.flush_when(BATCH)
+    }
+
+    /// Takes a row that says that a record is to be deleted, unless an earlier
+    /// row of the file has its id.
+    pub(super) fn remove(
+        &mut self,
+        kind: Kind,
+        id: Id,
+        line: u64,
+        row: &[u8],
+    ) -> Result<(), Stopped> {
+        match self.see(kind, &id, REMOVED, line) {
+            Seeing::New => {}
+            Seeing::Repeated => return Ok(()),
+            Seeing::Other(reason) => return self.reject(Rejected::new(line, "id", reason, row)),
+        }
+        self.batch.removed.push((kind, id));
+        self.flush_when(BATCH)
+    }
+
+    /// Whether an earlier row of the file has this id.
+    fn see(&mut self, kind: Kind, id: &Id, content: u32, line: u64) -> Seeing {
+        if self.seen.len() >= MOST_IDS {
+            return Seeing::New;
+        }
+        let mut hasher = DefaultHasher::new();
+        (kind, id.as_str()).hash(&mut hasher);
+        let key = hasher.finish();
+        if let Some(first) = self.seen.get(&key) {
+            if first.content == content {
+                self.counts.repeated += 1;
+                return Seeing::Repeated;
+            }
+            return Seeing::Other(format!(
+                "the id {id} stands on line {} with other content: an id has one row in a file",
+                first.line
+            ));
+        }
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        self.seen.insert(key, Seen { line, content });
+        Seeing::New
     }
 
     /// Takes a bad row.
@@ -146,7 +189,8 @@ impl<'a> Intake<'a> {
     }
 
     fn flush_when(&mut self, rows: usize) -> Result<(), Stopped> {
-        if self.batch.records.len() + self.batch.rejected.len() < rows {
+        let batch = &self.batch;
+        if batch.records.len() + batch.removed.len() + batch.rejected.len() < rows {
             return Ok(());
         }
         let mut batch = std::mem::take(&mut self.batch);

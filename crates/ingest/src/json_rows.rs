@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use shop::{Kind, Record, Timestamp};
+use shop::{Id, Kind, Record, Timestamp};
 
 use super::detect::Shape;
 use super::intake::{Intake, Stopped};
@@ -132,7 +132,7 @@ fn take_object(
         Shape::Ga4 => ga4::take(&object, line, now, intake),
         Shape::Segment => segment::take(&object, line, now, intake),
         Shape::Records(kind) => match wrapped_rows(&object) {
-            None => intake.take(Record::from_json(kind, object, now), line, row),
+            None => take_record(kind, object, now, line, row, intake),
             Some(rows) => {
                 for value in rows {
                     take_value(value, line, kind, now, intake)?;
@@ -140,6 +140,29 @@ fn take_object(
                 Ok(())
             }
         },
+    }
+}
+
+/// Takes a record, or the word that the one with its id is to be deleted.
+fn take_record(
+    kind: Kind,
+    mut object: Map<String, Value>,
+    now: Timestamp,
+    line: u64,
+    row: &[u8],
+    intake: &mut Intake<'_>,
+) -> Result<(), Stopped> {
+    if object.remove("deleted") != Some(Value::Bool(true)) {
+        return intake.take(Record::from_json(kind, object, now), line, row);
+    }
+    if matches!(kind, Kind::Judgements | Kind::Labelled) {
+        let reason = format!("{} have no id to be deleted by", kind.name());
+        return intake.reject(Rejected::new(line, "deleted", reason, row));
+    }
+    let id = object.get("id").cloned().unwrap_or_default();
+    match serde_json::from_value::<Id>(id) {
+        Ok(id) => intake.remove(kind, id, line, row),
+        Err(error) => intake.reject(Rejected::new(line, "id", error, row)),
     }
 }
 
@@ -153,8 +176,7 @@ fn take_value(
     let text = value.to_string();
     match value {
         Value::Object(object) => {
-            let parsed = Record::from_json(kind, object.clone(), now);
-            intake.take(parsed, line, text.as_bytes())
+            take_record(kind, object.clone(), now, line, text.as_bytes(), intake)
         }
         _ => intake.reject(Rejected::new(
             line,

@@ -696,3 +696,68 @@ async fn importing_twice_changes_nothing() {
     assert_eq!(written.lines().count(), 2);
     assert!(written.contains("\"line\":5001"), "{written}");
 }
+
+#[tokio::test]
+async fn deleted_rows_remove_what_has_their_kind_and_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("products.jsonl");
+    let rejected = folder.path().join("rejected.jsonl");
+    let store = store::Store::open(&folder.path().join("data"))
+        .await
+        .unwrap();
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("{\"id\":\"a\",\"title\":\"A\"}\n{\"id\":\"b\",\"title\":\"B\"}\n");
+    let options = options(Some(Kind::Products));
+    let run = || import(&store, &file, &options, &rejected, &Silent);
+    assert_eq!(run().await.unwrap().accepted, 2);
+    write(concat!(
+        "{\"id\":\"a\",\"deleted\":true}\n",
+        "{\"id\":\"b\",\"title\":\"B\",\"deleted\":false}\n",
+        "{\"id\":\"never\",\"deleted\":true}\n",
+        "{\"deleted\":true}\n",
+        "{\"id\":\"b\",\"deleted\":true}\n",
+    ));
+    let report = run().await.unwrap();
+    assert_eq!(
+        (report.deleted, report.unchanged, report.rejected),
+        (1, 2, 2),
+        "{report}"
+    );
+    assert!(report.to_string().contains("1 deleted"), "{report}");
+    let snapshot = store.snapshot();
+    let stands = |id: &str| {
+        snapshot
+            .catalogue
+            .by_id(&shop::Id::new(id).unwrap())
+            .is_some()
+    };
+    // A row that says both is one that has to be looked at.
+    assert!(!stands("a") && stands("b"));
+    assert_eq!(run().await.unwrap().deleted, 0);
+}
+
+#[tokio::test]
+async fn a_small_file_of_bad_rows_does_not_fill_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.jsonl.gz");
+    let rejected = folder.path().join("rejected.jsonl");
+    let store = store::Store::open(&folder.path().join("data"))
+        .await
+        .unwrap();
+    const ROWS: usize = 12_000;
+    let long = "x".repeat(2_000);
+    let row = format!("{{\"id\":\"1\",\"title\":\"a\",\"{long}\":1,\"price\":\"{long}\"}}\n");
+    std::fs::write(&file, gzip(row.repeat(ROWS).as_bytes())).unwrap();
+    let options = options(Some(Kind::Products));
+    let report = import(&store, &file, &options, &rejected, &Silent)
+        .await
+        .unwrap();
+    assert_eq!(report.rejected, ROWS as u64, "the count stays exact");
+    let written = std::fs::read_to_string(&rejected).unwrap();
+    assert!(written.len() < 9 << 20, "{} bytes", written.len());
+    let longest = written.lines().map(str::len).max().unwrap();
+    assert!(longest < 3_000, "{longest} bytes in a line");
+    let last: Value = serde_json::from_str(written.lines().last().unwrap()).unwrap();
+    let lines = written.lines().count() as u64;
+    assert_eq!(last["left_out"], json!(ROWS as u64 - (lines - 1)), "{last}");
+}

@@ -24,6 +24,8 @@ pub struct Config {
     pub threads: usize,
     /// Currency of imports that name none.
     pub currency: Currency,
+    /// For how many days the stages and reasons of decisions are kept.
+    pub explanation_days: u32,
     /// Whether callers of this machine need no key. Said at each start
     /// (`--open`), never in the file.
     pub open: bool,
@@ -123,6 +125,7 @@ impl Default for Config {
             seed: 7,
             threads: 0,
             currency: Currency::USD,
+            explanation_days: 30,
             open: false,
             keys: Vec::new(),
             customer_secret: SecretString::default(),
@@ -190,6 +193,15 @@ pub const KEYS: &[Key] = &[
         about: "The same seed on the same data gives the same models.",
         set: |config, value| {
             config.seed = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "explanation_days",
+        default: "30",
+        about: "For how many days the reasons of decisions are kept; those that an order, a thumb or an action followed stay.",
+        set: |config, value| {
+            config.explanation_days = read(value)?;
             Ok(())
         },
     },

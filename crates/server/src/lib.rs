@@ -10,4 +10,5 @@ pub mod jobs;
 pub mod keyring;
 pub mod pages;
 pub mod progress;
+pub mod records;
 pub mod table;

@@ -119,23 +119,122 @@ pub struct DecisionRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propensity: Option<f64>,
     /// The models that took part.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<ModelVersion>,
     /// The stages that ran.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<Stage>,
     /// The request and the reasons, for whoever asks why.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub explanation: Value,
 }
+
 impl DecisionRecord {
-    /// The decision without the reasons for each thing shown: they are most of
-    /// it, and whoever asks for them reads the log.
-    pub fn without_reasons(&self) -> Self {
-        let mut short = self.clone();
-        if let Some(explanation) = short.explanation.as_object_mut() {
-            explanation.remove("reasons");
+    /// What joins, counts and lists need of it for as long as the log stands:
+    /// without the stages that ran and the reasons for each thing shown, which
+    /// are most of it. Of the explanation stay a search's query, filter and
+    /// total, and the passages that an answer cites.
+    pub fn compact(&self) -> Self {
+        let mut compact = self.clone();
+        compact.stages = Vec::new();
+        compact.explanation = compact_explanation(&self.explanation);
+        compact
+    }
+}
+
+/// The parts of a request that stay; a customer's own words are not among them.
+const KEPT_OF_REQUESTS: [&str; 4] = ["q", "filter", "scenario", "product"];
+
+/// The parts of an explanation that stay beside the request; what was once
+/// written there of actions and confirmations is no explanation.
+const KEPT: [&str; 5] = [
+    "total",
+    "citations",
+    "audit",
+    "open_proposal",
+    "declined_proposal",
+];
+
+fn compact_explanation(explanation: &Value) -> Value {
+    let Some(object) = explanation.as_object() else {
+        return Value::Null;
+    };
+    let kept = |object: &serde_json::Map<String, Value>, names: &[&str]| {
+        let named = names.iter().filter_map(|name| object.get_key_value(*name));
+        let some = named.filter(|(_, value)| !is_nothing(value));
+        some.map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<serde_json::Map<_, _>>()
+    };
+    let mut compact = kept(object, &KEPT);
+    if let Some(request) = object.get("request").and_then(Value::as_object) {
+        let request = kept(request, &KEPT_OF_REQUESTS);
+        if !request.is_empty() {
+            compact.insert("request".to_owned(), Value::Object(request));
         }
-        short
+    }
+    if compact.is_empty() {
+        return Value::Null;
+    }
+    Value::Object(compact)
+}
+
+/// Whether a value says nothing, as each part of an empty filter does.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.values().all(is_nothing),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_compact_form_is_short_and_stays_what_it_is() {
+        let reasons: Vec<_> = (0..24)
+            .map(|number| json!({"id": number, "score": 0.5, "reasons": ["matched title"]}))
+            .collect();
+        let stage = |name: &str| Stage {
+            name: name.into(),
+            milliseconds: 0.5,
+            outcome: StageOutcome::Ok,
+        };
+        let whole = DecisionRecord {
+            id: Id::new("d").unwrap(),
+            time: Timestamp::from_seconds(1),
+            service: Service::Search,
+            customer_id: None,
+            session_id: None,
+            shown: vec![Id::new("p").unwrap()],
+            propensity: Some(0.5),
+            models: Vec::new(),
+            stages: vec![stage("gather"), stage("rank")],
+            explanation: json!({
+                "request": {"q": "tea", "limit": 24, "message": "my address is", "filter": {"brand": [], "price": null}},
+                "total": 0,
+                "reasons": reasons,
+            }),
+        };
+        let compact = whole.compact();
+        assert_eq!(
+            compact.explanation,
+            json!({"request": {"q": "tea"}, "total": 0})
+        );
+        assert_eq!(
+            (&compact.shown, compact.propensity),
+            (&whole.shown, whole.propensity)
+        );
+        assert_eq!(compact.compact(), compact);
+        let length = |record: &DecisionRecord| json!(record).to_string().len();
+        assert!(
+            6 * length(&compact) < length(&whole),
+            "{}",
+            length(&compact)
+        );
     }
 }

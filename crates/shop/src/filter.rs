@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use crate::Product;
-pub use expression::{Comparison, Expression, NEAR, field_values};
+pub use expression::{Comparison, Expression, NEAR, field_values, record_values};
 pub use fields::{NamedField, NamedFields, OWN_FIELDS, each_field};
 
 /// Bounds on a price in minor units, both inclusive.

@@ -43,7 +43,7 @@ pub use document::{Document, DocumentKind};
 pub use event::{Event, EventKind};
 pub use filter::{
     Expression as FilterExpression, Filter, FilterError, NEAR, NamedField, NamedFields, OWN_FIELDS,
-    PriceRange, each_field, field_values,
+    PriceRange, each_field, field_values, record_values,
 };
 pub use geo_point::{GEO_FIELDS, GeoPoint, geo_points_of};
 pub use id::{Id, IdError, MAX_ID_BYTES};

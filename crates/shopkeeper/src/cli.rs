@@ -38,6 +38,8 @@ pub enum Verb {
     Doctor,
     /// Read files into the shop; kind and format are found by content.
     Import(ImportArguments),
+    /// Delete records by id or by a filter.
+    Delete(DeleteArguments),
     /// Make the corpus: redact, deduplicate, detect language, split.
     Prepare,
     /// Train models; those that beat their baseline serve at once.
@@ -122,6 +124,23 @@ pub struct ImportArguments {
     /// The kind of record, where the content leaves doubt.
     #[arg(long = "as", value_name = "KIND", value_parser = kind)]
     pub as_kind: Option<Kind>,
+}
+
+/// `delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArguments {
+    /// products, customers, orders, reviews, documents, events or conversations.
+    #[arg(value_parser = kind)]
+    pub kind: Kind,
+    /// Their ids.
+    #[arg(required_unless_present = "filter")]
+    pub ids: Vec<String>,
+    /// All that meet this, as in 'status = "cancelled" AND time < 2020-01-01'.
+    #[arg(long, value_name = "CONDITIONS", conflicts_with = "ids")]
+    pub filter: Option<String>,
+    /// Say what would be deleted, and delete nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `train`.

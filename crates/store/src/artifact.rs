@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 
 use crate::StoreError;
 
+/// The folder of artifacts in the data folder.
+pub(crate) const FOLDER: &str = "artifacts";
+
 /// Written last: an artifact without it was cut short and does not exist.
 const MANIFEST: &str = "manifest.json";
 
@@ -35,7 +38,7 @@ pub(crate) struct Artifacts {
 
 impl Artifacts {
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
-        let root = folder.join("artifacts");
+        let root = folder.join(FOLDER);
         let wrong = |reason: String| StoreError::Disk {
             folder: root.clone(),
             reason,

@@ -13,7 +13,7 @@ use crate::tables::{self, Versions, follow};
 use crate::writer::{Done, Request, Rules};
 use crate::{
     Appended, Committed, Entry, NewEntry, Outcome, Precondition, RegistryEntry, Settlement,
-    Snapshot, StoreError, audit, ledger,
+    Snapshot, StoreError, audit, explanations, ledger,
 };
 
 /// What a transaction knows of the log, and what it is about to add.
@@ -54,7 +54,10 @@ impl Batch {
                     }
                     &commit.entries
                 }
-                Request::Decide(..) | Request::Rebuild(_) => continue,
+                Request::Decide(..)
+                | Request::Rebuild(_)
+                | Request::Expire(..)
+                | Request::Checkpoint(_) => continue,
             };
             for prepared in prepared {
                 match &prepared.identity {
@@ -301,7 +304,9 @@ impl Batch {
         self.changed.clear();
         for row in &self.pending {
             audit::index(connection, row.sequence, &row.prepared.entry).await?;
+            explanations::join(connection, &row.prepared.entry).await?;
         }
+        explanations::insert(connection, &self.pending).await?;
         self.written.append(&mut self.pending);
         Ok(())
     }

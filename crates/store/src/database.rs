@@ -3,13 +3,13 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
-use crate::StoreError;
+use crate::{StoreError, artifact, checkpoint, explanations, permissions};
 
 /// The database in a data folder.
 const FILE: &str = "shopkeeper.db";
 
 /// The layout of the derived tables; a folder with another one rebuilds them.
-const DERIVED_LAYOUT: &str = "2";
+const DERIVED_LAYOUT: &str = "3";
 
 /// The most rows that one statement inserts or looks up: a database searches
 /// its numbered parameters one by one, so that more of them cost more.
@@ -78,11 +78,14 @@ CREATE TABLE IF NOT EXISTS confirmations (
     expires BIGINT NOT NULL,
     state TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS joined (
+    log_id TEXT PRIMARY KEY
+);
 CREATE INDEX IF NOT EXISTS confirmations_of ON confirmations (customer_id, expires);
 ";
 
 /// Each derived table with its columns.
-pub(crate) const DERIVED_TABLES: [(&str, &[&str]); 7] = [
+pub(crate) const DERIVED_TABLES: [(&str, &[&str]); 8] = [
     ("records", &["kind", "id", "sequence", "ordinal", "digest"]),
     ("coupons", &["code", "redeemed", "body"]),
     (
@@ -99,6 +102,7 @@ pub(crate) const DERIVED_TABLES: [(&str, &[&str]); 7] = [
     ("points", &["customer_id", "balance"]),
     ("referrals", &["referee_id", "referrer_id", "rewarded_by"]),
     ("audit", &["sequence", "customer_id"]),
+    ("joined", &["log_id"]),
     (
         "confirmations",
         &[
@@ -119,6 +123,8 @@ pub(crate) fn options(folder: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", "4000")
+        // No file is needed that is not open already.
+        .pragma("temp_store", "MEMORY")
         .disable_statement_logging()
 }
 
@@ -126,6 +132,9 @@ pub(crate) fn options(folder: &Path) -> SqliteConnectOptions {
 /// layout, or new, and has to be rebuilt.
 pub(crate) async fn create(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     sqlx::raw_sql(LOG).execute(&mut *connection).await?;
+    sqlx::raw_sql(explanations::TABLE)
+        .execute(&mut *connection)
+        .await?;
     let found: Option<String> =
         sqlx::query_scalar("SELECT version FROM layout WHERE name = 'derived'")
             .fetch_optional(&mut *connection)
@@ -186,9 +195,40 @@ pub(crate) fn parameters(rows: usize, columns: usize) -> String {
     text
 }
 
+/// Makes the database that is missing, for its owner alone. Beside artifacts,
+/// which only a log can have led to, it is not new but lost.
+pub(crate) fn prepare(folder: &Path) -> Result<(), StoreError> {
+    let path = folder.join(FILE);
+    if path.exists() {
+        return Ok(());
+    }
+    let artifacts = std::fs::read_dir(folder.join(artifact::FOLDER));
+    let has_artifacts = artifacts.is_ok_and(|mut artifacts| artifacts.next().is_some());
+    if has_artifacts || folder.join(checkpoint::FILE).exists() {
+        return Err(StoreError::MissingDatabase(path));
+    }
+    permissions::create(&path)
+        .map(drop)
+        .map_err(|error| StoreError::Disk {
+            folder: folder.to_path_buf(),
+            reason: error.to_string(),
+        })
+}
+
 /// Connects for writing.
 pub(crate) async fn connect(folder: &Path) -> sqlx::Result<SqliteConnection> {
     SqliteConnection::connect_with(&options(folder)).await
+}
+
+/// Whether nothing can be written to the folder for want of room.
+fn has_no_room(folder: &Path) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    const PROBE_BYTES: usize = 64 << 10;
+    let path = folder.join("shopkeeper.probe");
+    let written = std::fs::write(&path, vec![1; PROBE_BYTES]);
+    // One that cannot be deleted is written over the next time.
+    let _ = std::fs::remove_file(&path);
+    written.is_err_and(|error| [StorageFull, QuotaExceeded].contains(&error.kind()))
 }
 
 /// What a database error means for whoever asked.
@@ -205,6 +245,8 @@ pub(crate) fn explain(folder: &Path, error: &sqlx::Error) -> StoreError {
         .map(|extended| extended & 0xff);
     match code {
         Some(FULL) => StoreError::DiskFull(folder),
+        // Without room some of the database's files fail in other ways.
+        Some(INPUT_OUTPUT) if has_no_room(&folder) => StoreError::DiskFull(folder),
         Some(READ_ONLY | INPUT_OUTPUT | CANNOT_OPEN) => StoreError::Disk { folder, reason },
         _ if matches!(error, sqlx::Error::Io(_)) => StoreError::Disk { folder, reason },
         _ => StoreError::Database { folder, reason },

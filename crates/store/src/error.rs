@@ -13,6 +13,14 @@ pub enum StoreError {
         .0.display()
     )]
     InUse(PathBuf),
+    /// The log is gone.
+    #[error(
+        "the database {} is missing, though models or a checkpoint of this shop are there: restore it \
+         from a backup, or name another folder with --data; to begin a new shop here, move the \
+         folder `artifacts` and the file `checkpoint` away first",
+        .0.display()
+    )]
+    MissingDatabase(PathBuf),
     /// No room.
     #[error(
         "the disk that holds {} is full: nothing of this write was stored; free some space \

@@ -6,14 +6,20 @@
 mod artifact;
 mod audit;
 mod batch;
+mod catalogue;
+mod checkpoint;
 mod commit;
 mod database;
 mod entry;
 mod error;
+mod explanations;
+mod history;
 mod ledger;
 mod log;
+mod permissions;
 mod prepared;
 mod query_log;
+mod recent_map;
 mod replay;
 mod snapshot;
 mod store;
@@ -23,14 +29,15 @@ mod writer;
 
 pub use artifact::Manifest;
 pub use audit::AuditQuery;
+pub use catalogue::{Catalogue, ProductIndex};
 pub use commit::{Commit, Committed, Precondition, VersionedRecord};
 pub use entry::{Appended, Entry, LogEntry, NewEntry, RegistryEntry, Settlement};
 pub use error::StoreError;
+pub use explanations::ExplainedDecision;
+pub use history::{Actor, Histories, History, Interaction, MAX_INTERACTIONS};
 pub use query_log::{MIN_DISTINCT_USERS, QueryLog, QueryStatistics};
-pub use snapshot::{
-    Actor, Catalogue, Counts, History, Interaction, MAX_INTERACTIONS, Outcomes, ProductIndex,
-    Snapshot,
-};
+pub use recent_map::{Footprint, RecentMap};
+pub use snapshot::{Counts, Outcomes, Snapshot};
 pub use store::{Outcome, Store};
 pub use trends::{TREND_HALF_LIFE_SECONDS, Trends};
 pub use writer::Rules;

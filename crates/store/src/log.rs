@@ -131,6 +131,36 @@ pub(crate) async fn by_id(
         .transpose()
 }
 
+/// The events after `after`, oldest first, at most `limit`.
+pub(crate) async fn events(
+    connection: &mut SqliteConnection,
+    after: u64,
+    limit: usize,
+) -> sqlx::Result<Vec<StoredRow>> {
+    sqlx::query(
+        "SELECT sequence, id, kind, body FROM log
+         WHERE sequence > $1 AND kind = 'events' ORDER BY sequence LIMIT $2",
+    )
+    .bind(after.cast_signed())
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?
+    .into_iter()
+    .map(StoredRow::try_from)
+    .collect()
+}
+
+/// The id of the entry at this place.
+pub(crate) async fn id_at(
+    connection: &mut SqliteConnection,
+    sequence: u64,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("SELECT id FROM log WHERE sequence = $1")
+        .bind(sequence.cast_signed())
+        .fetch_optional(connection)
+        .await
+}
+
 /// The entries after `after`, oldest first, at most `limit`.
 pub(crate) async fn page(
     connection: &mut SqliteConnection,

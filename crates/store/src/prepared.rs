@@ -2,7 +2,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use shop::{ConfirmationChange, Id, Kind, OfferCommand, Record, Service, Timestamp};
 
-use crate::{Entry, NewEntry, RegistryEntry, StoreError};
+use crate::{Entry, NewEntry, RegistryEntry, StoreError, explanations};
 
 /// The longest id of a log entry, in bytes: what an index takes everywhere.
 const MAX_LOG_ID_BYTES: usize = 512;
@@ -21,6 +21,8 @@ pub(crate) struct Prepared {
     /// The entry as JSON.
     pub body: String,
     pub identity: Identity,
+    /// Of a decision: what the log does not keep, as JSON.
+    pub explanation: Option<String>,
 }
 
 /// How to tell whether the log has it already.
@@ -41,6 +43,13 @@ impl Prepared {
     /// folder for ever. Events, by far the most, hold nothing of that sort.
     pub(crate) fn new(new: NewEntry) -> Result<Self, StoreError> {
         let NewEntry { id, entry } = new;
+        let (entry, explanation) = match entry {
+            Entry::Decision(decision) => {
+                let (compact, rest) = explanations::split(decision);
+                (Entry::Decision(compact), rest.as_ref().map(json))
+            }
+            entry => (entry, None),
+        };
         let (kind, body) = match &entry {
             Entry::Record(record) => (record.kind().name(), record_body(record)),
             Entry::Removed { kind, id } => ("removed", json(&(kind, id))),
@@ -61,6 +70,7 @@ impl Prepared {
             entry,
             kind,
             body,
+            explanation,
         })
     }
 }

@@ -4,15 +4,19 @@
 use std::hash::Hasher;
 use std::sync::Arc;
 
-use rpds::HashTrieMapSync;
 use rustc_hash::FxHasher;
 use shop::{Event, EventKind};
 
-use crate::snapshot::Actor;
+use crate::checkpoint::QueryParts;
+use crate::history::Actor;
+use crate::recent_map::{Footprint, RecentMap};
 
 /// A query that fewer different people asked is theirs: it is suggested to
 /// nobody else.
 pub const MIN_DISTINCT_USERS: usize = 3;
+
+/// Memory for them: what nobody has asked for long is forgotten.
+const QUERY_BYTES: usize = 64 << 20;
 
 /// How one query fared.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,7 +41,7 @@ impl QueryStatistics {
 /// Queries (lower case, trimmed) with how they fared.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct QueryLog {
-    queries: HashTrieMapSync<String, Arc<QueryStatistics>>,
+    queries: RecentMap<String, Arc<QueryStatistics>, QUERY_BYTES>,
     /// Changes whenever another query becomes common.
     pub revision: u64,
 }
@@ -53,6 +57,39 @@ impl QueryLog {
         self.queries
             .iter()
             .map(|(query, asked)| (query.as_str(), &**asked))
+    }
+
+    /// Memory of the queries, and the most that it may be, in bytes.
+    pub fn memory(&self) -> (usize, usize) {
+        (self.queries.bytes(), self.queries.limit())
+    }
+
+    /// Each query of a generation with its figures, for writing them down.
+    pub(crate) fn parts(&self, generation: usize) -> impl Iterator<Item = QueryParts> {
+        self.queries.generations()[generation]
+            .iter()
+            .map(|(query, asked)| {
+                (
+                    query.clone(),
+                    asked.searches,
+                    asked.choices,
+                    asked.interest,
+                    asked.distinct_users.clone(),
+                )
+            })
+    }
+
+    /// Puts back what [`QueryLog::parts`] gave.
+    pub(crate) fn restore(&mut self, generation: usize, parts: QueryParts) {
+        let (query, searches, choices, interest, distinct_users) = parts;
+        let statistics = QueryStatistics {
+            searches,
+            choices,
+            interest,
+            distinct_users,
+        };
+        self.queries
+            .restore(generation, query, Arc::new(statistics));
     }
 
     pub(crate) fn note(&mut self, query: &str, event: &Event, actor: Option<&Actor>) {
@@ -77,7 +114,13 @@ impl QueryLog {
                 self.revision += u64::from(noted.is_k_anonymous());
             }
         }
-        self.queries.insert_mut(key, asked);
+        self.queries.insert(key, asked);
+    }
+}
+
+impl Footprint for Arc<QueryStatistics> {
+    fn bytes(&self) -> usize {
+        100 + size_of::<QueryStatistics>() + 8 * self.distinct_users.len()
     }
 }
 

@@ -1,131 +1,30 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rpds::{HashTrieMapSync, QueueSync, VectorSync};
-use rustc_hash::FxHashMap;
+use rpds::{HashTrieMapSync, VectorSync};
 use shop::{
     Conversation, Curation, Customer, DecisionRecord, Document, Event, EventKind, Id, Judgement,
-    Kind, Labelled, Order, Product, Record, Review, SearchRule, Service, Synonyms, Timestamp,
+    Kind, Labelled, Order, Record, Review, SearchRule, Service, Synonyms,
 };
 
+use crate::catalogue::{Catalogue, ProductIndex};
+use crate::history::{Actor, Histories, History, Interaction};
 use crate::query_log::QueryLog;
+use crate::recent_map::{Footprint, RecentMap};
 use crate::trends::{Trends, is_internal};
 use crate::{Entry, LogEntry, RegistryEntry};
 
-/// A product's place in [`Catalogue`]: stable for the life of a data folder.
-pub type ProductIndex = u32;
+/// Memory for the most recent decisions, which events are joined to.
+const DECISION_BYTES: usize = 64 << 20;
 
-/// The most recent interactions that a [`History`] keeps.
-pub const MAX_INTERACTIONS: usize = 512;
+/// Memory for what was chosen after queries.
+const QUERY_CLICK_BYTES: usize = 64 << 20;
 
-/// The most recent decisions that a snapshot keeps for joining.
-const MAX_DECISIONS: usize = 50_000;
-
-/// The products, by place and by id. A removed product leaves a hole, so
-/// that places never shift.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Catalogue {
-    products: Vec<Option<Arc<Product>>>,
-    places: FxHashMap<Id, ProductIndex>,
-    /// Changes whenever a product is added, changed or removed.
-    pub revision: u64,
-}
-
-impl Catalogue {
-    /// The product at `index`, unless it was removed.
-    pub fn get(&self, index: ProductIndex) -> Option<&Arc<Product>> {
-        self.products.get(index as usize)?.as_ref()
-    }
-
-    /// The place of the product with this id, also of a removed one.
-    pub fn index_of(&self, id: &Id) -> Option<ProductIndex> {
-        self.places.get(id).copied()
-    }
-
-    /// The product with this id.
-    pub fn by_id(&self, id: &Id) -> Option<&Arc<Product>> {
-        self.get(self.index_of(id)?)
-    }
-
-    /// One past the highest place.
-    pub fn places(&self) -> usize {
-        self.products.len()
-    }
-
-    /// The products that are there, with their places.
-    pub fn iter(&self) -> impl Iterator<Item = (ProductIndex, &Arc<Product>)> {
-        (0..)
-            .zip(&self.products)
-            .filter_map(|(index, product)| Some((index, product.as_ref()?)))
-    }
-
-    /// How many products are there.
-    pub fn len(&self) -> usize {
-        self.products.iter().flatten().count()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.products.iter().flatten().next().is_none()
-    }
-
-    fn put(&mut self, product: Product) {
-        self.revision += 1;
-        let place = self.reserve(&product.id);
-        self.products[place as usize] = Some(Arc::new(product));
-    }
-
-    /// The place of `id`, made when it has none yet: an order may arrive
-    /// before the product that it names.
-    fn reserve(&mut self, id: &Id) -> ProductIndex {
-        let next = self.products.len() as ProductIndex;
-        let place = *self.places.entry(id.clone()).or_insert(next);
-        if place == next {
-            self.products.push(None);
-        }
-        place
-    }
-
-    fn remove(&mut self, id: &Id) {
-        if let Some(place) = self.places.get(id) {
-            self.revision += 1;
-            self.products[*place as usize] = None;
-        }
-    }
-}
-
-/// Who acts: a known customer, or a visit of somebody unknown.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum Actor {
-    Customer(Id),
-    Session(Id),
-}
-
-/// One thing that an actor did to a product.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[allow(missing_docs)]
-pub struct Interaction {
-    pub product: ProductIndex,
-    pub kind: EventKind,
-    pub time: Timestamp,
-}
-
-/// What one actor did, in the order of time (of arrival where times are equal).
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct History {
-    /// The last [`MAX_INTERACTIONS`], oldest first.
-    pub interactions: Vec<Interaction>,
-    /// Everything ever bought, and not given back since.
-    pub bought: BTreeSet<ProductIndex>,
-    /// Everything that the actor asked not to see again.
-    pub hidden: BTreeSet<ProductIndex>,
-    /// The last searches, oldest first.
-    pub queries: Vec<String>,
-}
+/// Memory for what people thought of them.
+const THUMB_BYTES: usize = 8 << 20;
 
 /// How the answers of one model version fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs)]
 pub struct Outcomes {
     pub decisions: u64,
@@ -137,7 +36,7 @@ pub struct Outcomes {
 }
 
 /// How much there is of everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
     /// Records that stand, by kind.
     pub records: BTreeMap<Kind, u64>,
@@ -162,7 +61,7 @@ pub struct Snapshot {
     /// The orders of each customer, in the order in which they arrived.
     pub orders_of: HashTrieMapSync<Id, Arc<Vec<Id>>>,
     /// What everyone did.
-    pub histories: HashTrieMapSync<Actor, Arc<History>>,
+    pub histories: Histories,
     /// What customers wrote.
     pub reviews: HashTrieMapSync<Id, Arc<Review>>,
     /// The reviews of each product, in the order in which they arrived.
@@ -178,7 +77,7 @@ pub struct Snapshot {
     /// What is in demand these days.
     pub trends: Trends,
     /// What was clicked or bought after a query (lower case, trimmed).
-    pub query_clicks: HashTrieMapSync<String, Arc<BTreeMap<ProductIndex, f32>>>,
+    pub query_clicks: RecentMap<String, Arc<BTreeMap<ProductIndex, f32>>, QUERY_CLICK_BYTES>,
     /// The shop's rules for search, by id.
     pub rules: Arc<BTreeMap<Id, Arc<SearchRule>>>,
     /// Words that mean the same to search, by id.
@@ -187,10 +86,9 @@ pub struct Snapshot {
     pub query_log: QueryLog,
     /// The last decisions, for joining events to them, without their reasons:
     /// [`Store::decision`](crate::Store::decision) has those.
-    pub decisions: HashTrieMapSync<Id, Arc<DecisionRecord>>,
-    /// What people thought of each of these decisions: the sum of their thumbs.
-    pub thumbs: HashTrieMapSync<Id, i64>,
-    decision_order: QueueSync<Id>,
+    pub decisions: RecentMap<Id, Arc<DecisionRecord>, DECISION_BYTES>,
+    /// What people thought of these decisions: the sum of their thumbs.
+    pub thumbs: RecentMap<Id, i64, THUMB_BYTES>,
     /// How each model version's answers fared.
     pub outcomes: BTreeMap<(Service, String), Outcomes>,
     /// The version that serves, by service.
@@ -214,6 +112,21 @@ impl Snapshot {
         customer
             .and_then(|id| self.histories.get(&Actor::Customer(id.clone())))
             .or_else(|| session.and_then(|id| self.histories.get(&Actor::Session(id.clone()))))
+    }
+
+    /// What takes memory with traffic: a name, bytes by and large, the most
+    /// that there may be.
+    pub fn memory(&self) -> [(&'static str, usize, usize); 5] {
+        let (sessions, most) = self.histories.session_memory();
+        let (queries, most_queries) = self.query_log.memory();
+        let clicks = &self.query_clicks;
+        [
+            ("queries", queries, most_queries),
+            ("query_clicks", clicks.bytes(), clicks.limit()),
+            ("decisions", self.decisions.bytes(), self.decisions.limit()),
+            ("thumbs", self.thumbs.bytes(), self.thumbs.limit()),
+            ("sessions", sessions, most),
+        ]
     }
 
     /// The snapshot after these entries, which follow `self.sequence`.
@@ -326,11 +239,17 @@ impl Snapshot {
                 was_there
             }
             Kind::Customers => {
-                self.histories.remove_mut(&Actor::Customer(id.clone()));
+                self.histories.remove_customer(id);
                 self.customers.remove_mut(id)
             }
-            Kind::Orders => self.orders.remove_mut(id),
-            Kind::Reviews => self.reviews.remove_mut(id),
+            Kind::Orders => self.remove_order(id),
+            Kind::Reviews => {
+                let review = self.reviews.get(id).cloned();
+                if let Some(product) = review.as_ref().and_then(|one| one.product_id.as_ref()) {
+                    pull_keyed(&mut self.reviews_of, product, id);
+                }
+                self.reviews.remove_mut(id)
+            }
             Kind::Conversations => self.conversations.remove_mut(id),
             Kind::Documents => {
                 self.documents_revision += 1;
@@ -357,11 +276,44 @@ impl Snapshot {
                 };
                 let actor = Actor::Customer(order.customer_id.clone());
                 self.follow(&actor, interaction);
-                self.remember(&actor, interaction);
+                self.histories
+                    .change(&actor, |history| history.remember(interaction));
                 self.add_popularity(product, EventKind::Purchase.interest());
             }
         }
         fresh
+    }
+
+    /// A deleted order is no purchase any more.
+    fn remove_order(&mut self, id: &Id) -> bool {
+        let Some(order) = self.orders.get(id).cloned() else {
+            return false;
+        };
+        self.orders.remove_mut(id);
+        pull_keyed(&mut self.orders_of, &order.customer_id, id);
+        let others = self.orders_of.get(&order.customer_id).cloned();
+        let others = others.iter().flat_map(|ids| ids.iter());
+        let others: Vec<_> = others
+            .filter_map(|id| self.orders.get(id).cloned())
+            .collect();
+        for line in &order.lines {
+            let product = self.place_of(&line.product_id);
+            let has_it = |other: &Arc<Order>| {
+                other
+                    .lines
+                    .iter()
+                    .any(|one| one.product_id == line.product_id)
+            };
+            let elsewhere = others.iter().any(has_it);
+            let actor = Actor::Customer(order.customer_id.clone());
+            if self.histories.get(&actor).is_some() {
+                self.histories.change(&actor, |history| {
+                    history.forget_purchase(product, order.time, elsewhere);
+                });
+            }
+            self.add_popularity(product, -EventKind::Purchase.interest());
+        }
+        true
     }
 
     fn put_event(&mut self, event: &Event) {
@@ -391,7 +343,8 @@ impl Snapshot {
             self.follow(actor, interaction);
         }
         for actor in actors.iter().flatten() {
-            self.remember(actor, interaction);
+            self.histories
+                .change(actor, |history| history.remember(interaction));
         }
     }
 
@@ -404,12 +357,8 @@ impl Snapshot {
     ) {
         if event.kind == EventKind::Search {
             for actor in actors.iter().flatten() {
-                self.change_history(actor, |history| {
-                    history.queries.push(query.to_owned());
-                    if history.queries.len() > MAX_INTERACTIONS {
-                        history.queries.remove(0);
-                    }
-                });
+                self.histories
+                    .change(actor, |history| history.remember_query(query));
             }
         }
         self.query_log
@@ -419,7 +368,7 @@ impl Snapshot {
             let key = query.trim().to_lowercase();
             let mut clicks = self.query_clicks.get(&key).cloned().unwrap_or_default();
             *Arc::make_mut(&mut clicks).entry(product).or_default() += interest;
-            self.query_clicks.insert_mut(key, clicks);
+            self.query_clicks.insert(key, clicks);
         }
     }
 
@@ -461,45 +410,6 @@ impl Snapshot {
         self.trends.follow(history, deed);
     }
 
-    fn remember(&mut self, actor: &Actor, interaction: Interaction) {
-        self.change_history(actor, |history| {
-            let at = history
-                .interactions
-                .partition_point(|other| other.time <= interaction.time);
-            // Deeds may arrive late: the last in time decides.
-            let settled = history.interactions[at..].iter().any(|later| {
-                later.product == interaction.product
-                    && matches!(later.kind, EventKind::Purchase | EventKind::Refund)
-            });
-            match interaction.kind {
-                EventKind::Purchase if !settled => {
-                    history.bought.insert(interaction.product);
-                }
-                EventKind::Refund if !settled => {
-                    history.bought.remove(&interaction.product);
-                }
-                EventKind::Hide => {
-                    history.hidden.insert(interaction.product);
-                }
-                _ => {}
-            }
-            history.interactions.insert(at, interaction);
-            if history.interactions.len() > MAX_INTERACTIONS {
-                history.interactions.remove(0);
-            }
-        });
-    }
-
-    fn change_history(&mut self, actor: &Actor, change: impl FnOnce(&mut History)) {
-        if let Some(history) = self.histories.get_mut(actor) {
-            change(Arc::make_mut(history));
-        } else {
-            let mut history = History::default();
-            change(&mut history);
-            self.histories.insert_mut(actor.clone(), Arc::new(history));
-        }
-    }
-
     fn decided(&mut self, decision: &DecisionRecord) {
         *self.counts.decisions.entry(decision.service).or_default() += 1;
         for model in &decision.models {
@@ -507,15 +417,7 @@ impl Snapshot {
             self.outcomes.entry(key).or_default().decisions += 1;
         }
         self.decisions
-            .insert_mut(decision.id.clone(), Arc::new(decision.without_reasons()));
-        self.decision_order.enqueue_mut(decision.id.clone());
-        if self.decision_order.len() > MAX_DECISIONS
-            && let Some(oldest) = self.decision_order.peek().cloned()
-        {
-            self.decision_order.dequeue_mut();
-            self.decisions.remove_mut(&oldest);
-            self.thumbs.remove_mut(&oldest);
-        }
+            .insert(decision.id.clone(), Arc::new(decision.compact()));
     }
 
     /// Credits the models behind the decision that this event answers.
@@ -531,7 +433,7 @@ impl Snapshot {
         if let (EventKind::Feedback, Some(thumb)) = (event.kind, thumb) {
             let sum = self.thumbs.get(&decision.id).copied().unwrap_or_default();
             let sum = sum + if thumb > 0 { 1 } else { -1 };
-            self.thumbs.insert_mut(decision.id.clone(), sum);
+            self.thumbs.insert(decision.id.clone(), sum);
         }
         for model in &decision.models {
             let outcomes = self
@@ -570,8 +472,57 @@ fn push_keyed(map: &mut HashTrieMapSync<Id, Arc<Vec<Id>>>, key: &Id, value: Id) 
     }
 }
 
+/// Takes an id out of a list.
+fn pull_keyed(map: &mut HashTrieMapSync<Id, Arc<Vec<Id>>>, key: &Id, value: &Id) {
+    if let Some(list) = map.get_mut(key) {
+        Arc::make_mut(list).retain(|one| one != value);
+        if list.is_empty() {
+            map.remove_mut(key);
+        }
+    }
+}
+
+impl Footprint for Id {
+    fn bytes(&self) -> usize {
+        // Two words, the count of its owners and the tree's node.
+        64 + self.as_str().len()
+    }
+}
+
+impl Footprint for String {
+    fn bytes(&self) -> usize {
+        64 + self.len()
+    }
+}
+
+impl Footprint for Arc<BTreeMap<ProductIndex, f32>> {
+    fn bytes(&self) -> usize {
+        // A node of a tree holds eleven and is two thirds full.
+        100 + 12 * self.len().next_multiple_of(8)
+    }
+}
+
+impl Footprint for i64 {
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+impl Footprint for Arc<DecisionRecord> {
+    fn bytes(&self) -> usize {
+        let models: usize = self.models.iter().map(|one| 48 + one.version.len()).sum();
+        let shown: usize = self.shown.iter().map(|id| 40 + id.as_str().len()).sum();
+        // JSON takes about four times its text in memory.
+        size_of::<DecisionRecord>() + models + shown + 4 * self.explanation.to_string().len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use shop::{Product, Timestamp};
+
     use super::*;
 
     fn id(text: &str) -> Id {

@@ -5,21 +5,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use shop::{
-    Answer, AuditRecord, Confirmation, CouponState, DecisionRecord, Id, Kind, LedgerView,
-    OfferCommand, Records, Referral, Timestamp,
+    Answer, AuditRecord, Confirmation, CouponState, Event, Id, Kind, LedgerView, OfferCommand,
+    Record, Records, Referral, Timestamp,
 };
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::{Connection, Sqlite, SqlitePool};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::artifact::Artifacts;
-use crate::prepared::{Prepared, decision_id};
+use crate::prepared::{Prepared, decision_id, log_id};
 use crate::replay::{Standing, replay};
-use crate::writer::{Current, Request, Rules, Writer};
+use crate::writer::{Checkpoints, Current, Request, Rules, Writer};
 use crate::{
-    Appended, AuditQuery, Commit, Committed, Entry, LogEntry, Manifest, NewEntry, Precondition,
-    Snapshot, StoreError, VersionedRecord, audit, database, ledger, log, tables,
+    Appended, AuditQuery, Commit, Committed, Entry, ExplainedDecision, LogEntry, Manifest,
+    NewEntry, Precondition, Snapshot, StoreError, VersionedRecord, artifact, audit, checkpoint,
+    database, explanations, ledger, log, permissions, tables,
 };
 
 /// Held while a process has the folder; the system lets go of it however the
@@ -31,6 +32,10 @@ const REQUESTS_WAITING: usize = 1_024;
 
 /// Connections for reading.
 const READERS: u32 = 4;
+
+/// Segments of explanations that one step of
+/// [`Store::expire_explanations`] looks at.
+const EXPIRED_AT_ONCE: u32 = 64;
 
 /// Batches larger than this are made ready off the threads that answer requests.
 const SMALL_BATCH: usize = 64;
@@ -55,6 +60,7 @@ pub struct Store {
 struct Shared {
     folder: PathBuf,
     current: Current,
+    replayed: u64,
     readers: SqlitePool,
     artifacts: Artifacts,
     /// `None` only while closing.
@@ -78,21 +84,26 @@ impl Store {
     /// Opens the folder, making it when there is none, and replays its log.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let explain = |error: sqlx::Error| database::explain(folder, &error);
+        permissions::own_folder(folder).map_err(|error| disk(folder, &error))?;
         let lock = lock(folder)?;
+        database::prepare(folder)?;
         let mut connection = database::connect(folder).await.map_err(explain)?;
         if database::create(&mut connection).await.map_err(explain)? {
             let mut transaction = connection.begin().await.map_err(explain)?;
             tables::rebuild(&mut transaction, folder).await?;
             transaction.commit().await.map_err(explain)?;
         }
+        let base = checkpointed(&mut connection, folder).await?;
+        let written = base.sequence;
         let snapshot = replay(
             &mut connection,
             folder,
-            0,
-            Snapshot::default(),
+            base.sequence,
+            base,
             |snapshot, entries| snapshot.extend(&entries),
         )
         .await?;
+        let replayed = snapshot.sequence - written;
         let current: Current = Arc::new(RwLock::new(Arc::new(snapshot)));
         let (requests, queue) = mpsc::channel(REQUESTS_WAITING);
         let writer = start(Writer {
@@ -100,17 +111,15 @@ impl Store {
             requests: queue,
             current: current.clone(),
             connection: Some(connection),
+            checkpoints: Checkpoints::new(folder, written),
         })
         .map_err(|error| disk(folder, &error))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(database::options(folder));
+        let readers = readers(folder).await.map_err(explain)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 folder: folder.to_path_buf(),
                 current,
+                replayed,
                 readers,
                 artifacts: Artifacts::open(folder)?,
                 requests: Some(requests),
@@ -118,6 +127,12 @@ impl Store {
                 _lock: lock,
             }),
         })
+    }
+
+    /// Through how many places of the log the start went: what came after the
+    /// last checkpoint, or all of it.
+    pub fn replayed(&self) -> u64 {
+        self.shared.replayed
     }
 
     /// The data folder.
@@ -204,6 +219,27 @@ impl Store {
         })
     }
 
+    /// Events in the order of the log after a place in it, each with its own
+    /// place and an id that it can be found by, at most so many.
+    pub async fn events(&self, after: u64, limit: usize) -> Result<Vec<(u64, Event)>, StoreError> {
+        let mut connection = self.reader().await?;
+        let explain = |error: sqlx::Error| self.explain(&error);
+        let rows = log::events(&mut connection, after, limit)
+            .await
+            .map_err(explain)?;
+        let removals: Vec<String> = rows.iter().map(|row| removal_id(&row.id)).collect();
+        let removals: Vec<&str> = removals.iter().map(String::as_str).collect();
+        let removed = log::known(&mut connection, &removals)
+            .await
+            .map_err(explain)?;
+        let standing = rows
+            .into_iter()
+            .filter(|row| !removed.contains(&removal_id(&row.id)));
+        standing
+            .filter_map(|row| row.decode().map(event_of).transpose())
+            .collect()
+    }
+
     /// Lines of the audit log, newest first, each with its place in the log:
     /// the place of the last one is where the next page begins.
     pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<(u64, AuditRecord)>, StoreError> {
@@ -275,19 +311,48 @@ impl Store {
         Ok(standing.into_records())
     }
 
-    /// The decision with this id.
-    pub async fn decision(&self, id: &Id) -> Result<Option<DecisionRecord>, StoreError> {
+    /// The decision with this id, with its stages and reasons as long as they
+    /// are kept.
+    pub async fn decision(&self, id: &Id) -> Result<Option<ExplainedDecision>, StoreError> {
         let mut connection = self.reader().await?;
         let row = log::by_id(&mut connection, &decision_id(id))
             .await
             .map_err(|error| self.explain(&error))?;
-        Ok(match row.map(log::StoredRow::decode).transpose()? {
-            Some(LogEntry {
-                entry: Entry::Decision(decision),
-                ..
-            }) => Some(decision),
-            _ => None,
-        })
+        let Some(LogEntry {
+            sequence,
+            entry: Entry::Decision(decision),
+            ..
+        }) = row.map(log::StoredRow::decode).transpose()?
+        else {
+            return Ok(None);
+        };
+        let explanation = explanations::get(&mut connection, sequence)
+            .await
+            .map_err(|error| self.explain(&error))?;
+        Ok(Some(ExplainedDecision::new(decision, explanation)))
+    }
+
+    /// Drops the stages and reasons of decisions that are older than so many
+    /// days, but for those that an order, a thumb or an action followed: in
+    /// steps, so that no write waits long. Returns how many pieces it looked at.
+    pub async fn expire_explanations(&self, now: Timestamp, days: u32) -> Result<u64, StoreError> {
+        let before_day = now.day() - i64::from(days);
+        let mut all = 0;
+        loop {
+            let step = self
+                .ask(|reply| Request::Expire(before_day, EXPIRED_AT_ONCE, reply))
+                .await?;
+            all += step;
+            if step < u64::from(EXPIRED_AT_ONCE) {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Writes the snapshot down, so that the next start replays what comes
+    /// from now on. It is done by itself now and then, and at the end.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        self.ask(Request::Checkpoint).await
     }
 
     /// What the rules would see now: for asking without moving anything.
@@ -343,7 +408,10 @@ impl Store {
         files: BTreeMap<String, Vec<u8>>,
         card: serde_json::Value,
     ) -> Result<String, StoreError> {
-        self.shared.artifacts.put(kind, files, card).await
+        let version = self.shared.artifacts.put(kind, files, card).await?;
+        let folder = self.folder().join(artifact::FOLDER);
+        permissions::tighten(&folder).map_err(|error| disk(self.folder(), &error))?;
+        Ok(version)
     }
 
     /// The files of an artifact, proved to be what was stored.
@@ -390,6 +458,61 @@ fn prepare(entries: Vec<NewEntry>) -> Result<Vec<Prepared>, StoreError> {
     entries.into_iter().map(Prepared::new).collect()
 }
 
+/// The id of the entry that removes the event with this log id.
+fn removal_id(event: &str) -> String {
+    log_id("removed", event)
+}
+
+fn event_of(entry: LogEntry) -> Option<(u64, Event)> {
+    let Entry::Record(Record::Event(mut event)) = entry.entry else {
+        return None;
+    };
+    if event.id.is_none() {
+        let (_, own) = entry.id.split_once('/')?;
+        event.id = Id::new(own).ok();
+    }
+    Some((entry.sequence, event))
+}
+
+/// The snapshot of the last checkpoint, where there is one of this log and of
+/// this program; otherwise an empty one.
+async fn checkpointed(
+    connection: &mut SqliteConnection,
+    folder: &Path,
+) -> Result<Snapshot, StoreError> {
+    let path = folder.to_path_buf();
+    let read = tokio::task::spawn_blocking(move || checkpoint::read(&path));
+    let Ok(Some((snapshot, log_id))) = read.await else {
+        return Ok(Snapshot::default());
+    };
+    let found = log::id_at(connection, snapshot.sequence)
+        .await
+        .map_err(|error| database::explain(folder, &error))?;
+    Ok(if found == Some(log_id) {
+        snapshot
+    } else {
+        Snapshot::default()
+    })
+}
+
+/// The connections for reading, all of them open from now on: later there may
+/// be no descriptor left for one.
+async fn readers(folder: &Path) -> sqlx::Result<SqlitePool> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(database::options(folder));
+    let mut open = Vec::new();
+    for _ in 0..READERS {
+        let mut connection = pool.acquire().await?;
+        // The first read opens the write-ahead log and its index.
+        log::id_at(&mut connection, 0).await?;
+        open.push(connection);
+    }
+    Ok(pool)
+}
+
 /// Runs the writer on a thread of its own, so that neither the JSON of a large
 /// import nor the making of snapshots holds up whoever answers requests.
 fn start(writer: Writer) -> std::io::Result<JoinHandle<()>> {
@@ -402,9 +525,8 @@ fn start(writer: Writer) -> std::io::Result<JoinHandle<()>> {
 }
 
 fn lock(folder: &Path) -> Result<File, StoreError> {
-    let file = std::fs::create_dir_all(folder)
-        .and_then(|()| File::create(folder.join(LOCK_FILE)))
-        .map_err(|error| disk(folder, &error))?;
+    let file =
+        permissions::create(&folder.join(LOCK_FILE)).map_err(|error| disk(folder, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_path_buf())),

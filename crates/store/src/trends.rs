@@ -9,7 +9,8 @@
 use rpds::HashTrieMapSync;
 use shop::{Event, EventKind, Timestamp};
 
-use crate::snapshot::{History, Interaction, ProductIndex};
+use crate::catalogue::ProductIndex;
+use crate::history::{History, Interaction};
 
 /// After so long, a deed counts half.
 pub const TREND_HALF_LIFE_SECONDS: i64 = 7 * 86_400;
@@ -111,6 +112,28 @@ impl Trends {
                 self.add(deed.product, -(least + most), deed.time);
             }
         }
+    }
+
+    /// The moment of the last deed.
+    pub(crate) fn latest(&self) -> Option<Timestamp> {
+        self.latest
+    }
+
+    pub(crate) fn set_latest(&mut self, latest: Option<Timestamp>) {
+        self.latest = latest;
+    }
+
+    /// Each product with its interest and the moment that this is of, in
+    /// microseconds, for writing them down.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (ProductIndex, f64, i64)> {
+        let products = self.products.iter();
+        products.map(|(product, trend)| (*product, trend.interest, trend.at.as_micros()))
+    }
+
+    /// Puts back what [`Trends::parts`] gave.
+    pub(crate) fn restore(&mut self, product: ProductIndex, interest: f64, at: i64) {
+        let at = Timestamp::from_micros(at);
+        self.products.insert_mut(product, Trend { interest, at });
     }
 
     fn add(&mut self, product: ProductIndex, interest: f64, time: Timestamp) {

@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use shop::{Event, EventKind, Id, Record, Timestamp};
-use store::{NewEntry, Store, StoreError};
+use shop::{DecisionRecord, Event, EventKind, Id, Record, Service, Timestamp};
+use store::{Entry, NewEntry, Store, StoreError};
 
 /// Set for the process that appends until it is stopped.
 const FOLDER: &str = "STORE_TEST_FOLDER";
@@ -18,6 +18,26 @@ fn event(id: &str) -> NewEntry {
     event.id = Some(Id::new(id).unwrap());
     event.query = Some("x".repeat(200));
     Record::Event(event).into()
+}
+
+/// A decision with reasons, which go to a place of their own.
+fn decision(name: &str) -> NewEntry {
+    let decision = DecisionRecord {
+        id: Id::new(name).unwrap(),
+        time: Timestamp::from_seconds(1_700_000_000),
+        service: Service::Search,
+        customer_id: None,
+        session_id: None,
+        shown: Vec::new(),
+        propensity: None,
+        models: Vec::new(),
+        stages: Vec::new(),
+        explanation: serde_json::json!({"reasons": "x".repeat(500)}),
+    };
+    NewEntry {
+        id: None,
+        entry: Entry::Decision(decision),
+    }
 }
 
 /// Not a test of its own: the process that the tests below start. It prints
@@ -33,9 +53,18 @@ fn append_until_stopped() {
         let store = Store::open(Path::new(&folder)).await.unwrap();
         for batch in 0.. {
             let ids: Vec<_> = (0..20).map(|number| format!("{batch}-{number}")).collect();
-            let entries = ids.iter().map(|id| event(id)).collect();
+            let mut entries: Vec<_> = ids.iter().map(|id| event(id)).collect();
+            let decided = format!("d{batch}");
+            entries.push(decision(&decided));
+            if batch % 3 == 2 {
+                // A disk without room costs a checkpoint and nothing else.
+                let _ = store.checkpoint().await;
+            }
             match store.append(entries).await {
-                Ok(_) => ids.iter().for_each(|id| println!("acknowledged {id}")),
+                Ok(_) => {
+                    println!("decided {decided}");
+                    ids.iter().for_each(|id| println!("acknowledged {id}"));
+                }
                 Err(error) => {
                     println!("failed {error:?}");
                     wait_for_input();
@@ -80,13 +109,16 @@ async fn holds_all(folder: &Path, acknowledged: &[String]) -> Store {
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_to_a_kill() {
-    for lines_before in [1, 30, 500] {
+    for lines_before in [1, 30, 70, 500] {
         let folder = tempfile::tempdir().unwrap();
         let mut child = appender(folder.path(), "");
-        let mut acknowledged = Vec::new();
+        let (mut acknowledged, mut decided) = (Vec::new(), Vec::new());
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            if let Some(id) = line.unwrap().strip_prefix("acknowledged ") {
+            let line = line.unwrap();
+            if let Some(id) = line.strip_prefix("acknowledged ") {
                 acknowledged.push(id.to_owned());
+            } else if let Some(id) = line.strip_prefix("decided ") {
+                decided.push(Id::new(id).unwrap());
             }
             if acknowledged.len() == lines_before {
                 // SIGKILL.
@@ -96,9 +128,19 @@ async fn nothing_acknowledged_is_lost_to_a_kill() {
         child.wait().unwrap();
         assert!(acknowledged.len() >= lines_before);
         let store = holds_all(folder.path(), &acknowledged).await;
+        for id in &decided {
+            let found = store.decision(id).await.unwrap().unwrap();
+            assert_eq!(found.decision.explanation["reasons"], "x".repeat(500));
+        }
         let hash = store.derived_hash().await.unwrap();
         store.rebuild().await.unwrap();
         assert_eq!(hash, store.derived_hash().await.unwrap());
+        // Whatever the kill left of a checkpoint, the start is right.
+        let snapshot = store.snapshot();
+        drop(store);
+        let _ = std::fs::remove_file(folder.path().join("checkpoint"));
+        let store = Store::open(folder.path()).await.unwrap();
+        assert_eq!(*store.snapshot(), *snapshot);
     }
 }
 

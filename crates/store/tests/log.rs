@@ -357,7 +357,7 @@ async fn a_decision_is_found_and_a_long_id_is_no_obstacle() {
         [Appended::New(1), Appended::New(2), Appended::Duplicate]
     );
     let found = store.decision(&id("d1")).await.unwrap().unwrap();
-    assert_eq!(found.shown, [id("p1")]);
+    assert_eq!(found.decision.shown, [id("p1")]);
     assert_eq!(store.decision(&id("d2")).await.unwrap(), None);
 }
 

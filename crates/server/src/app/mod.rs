@@ -6,6 +6,7 @@ mod conversation_queues;
 mod loaded;
 mod recorder;
 mod refresh;
+mod retention;
 mod tasks;
 mod usage;
 
@@ -131,6 +132,7 @@ impl App {
         });
         refresh_once(&app).await;
         tokio::spawn(refresh::keep_fresh(Arc::downgrade(&app)));
+        tokio::spawn(retention::expire(Arc::downgrade(&app)));
         app
     }
 

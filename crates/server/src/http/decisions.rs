@@ -10,6 +10,7 @@ use shop::{DecisionRecord, Id, Service};
 
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
+use super::events::store_error;
 use super::extract::{Named, Query};
 use crate::app::App;
 use crate::config::Scope;
@@ -20,7 +21,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/v1/decisions/{id}",
             Some(Scope::Write),
-            "Why an answer was given: the request, the reasons, the models and the stages",
+            "Why an answer was given: the request, the reasons, the models and the stages; after explanation_days what is left of it (complete: false)",
             decision,
         )
         .answers::<Explained>(),
@@ -39,6 +40,8 @@ pub fn endpoints() -> Vec<Endpoint> {
 struct Explained {
     #[serde(flatten)]
     record: DecisionRecord,
+    /// Whether it is whole; otherwise its stages and reasons have expired.
+    complete: bool,
     /// Thumbs up less thumbs down.
     thumbs: i64,
 }
@@ -75,12 +78,16 @@ async fn decision(
 ) -> Result<Json<Explained>, ApiError> {
     app.settle([&id]).await;
     let snapshot = app.snapshot();
-    let record = app.store.decision(&id).await.map_err(ApiError::internal)?;
-    let record = record.ok_or_else(|| {
+    let record = app.store.decision(&id).await.map_err(store_error)?;
+    let found = record.ok_or_else(|| {
         ApiError::new(Code::UnknownDecision, format!("there is no decision {id}"))
     })?;
     let thumbs = snapshot.thumbs.get(&id).copied().unwrap_or_default();
-    Ok(Json(Explained { record, thumbs }))
+    Ok(Json(Explained {
+        record: found.decision,
+        complete: found.complete,
+        thumbs,
+    }))
 }
 
 async fn decisions(

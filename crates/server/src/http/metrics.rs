@@ -71,6 +71,10 @@ pub async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     for (service, count) in &snapshot.counts.decisions {
         counter!("shopkeeper_decisions_total", "service" => service.name()).absolute(*count);
     }
+    for (part, bytes, most) in snapshot.memory() {
+        gauge!("shopkeeper_memory_bytes", "part" => part).set(bytes as f64);
+        gauge!("shopkeeper_memory_limit_bytes", "part" => part).set(most as f64);
+    }
     let loaded = app.loaded();
     for (service, version, _) in snapshot.trained.iter() {
         let serves = loaded.version(*service).as_ref() == Some(version);

@@ -2,10 +2,11 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use super::same;
+use super::{FilterError, same};
 use crate::{Availability, GeoPoint, Product};
 
 /// How a condition on the place of a product is called.
@@ -64,20 +65,35 @@ pub enum Expression {
 impl Expression {
     /// Whether `product` meets it.
     pub fn accepts(&self, product: &Product) -> bool {
+        self.holds(&|path| field_values(product, path), &|place, metres| {
+            let distance = place.distance_to_m(product);
+            distance.is_some_and(|distance| distance <= metres)
+        })
+    }
+
+    /// Whether a record of any kind, as JSON, meets it. Only products are
+    /// asked where they are.
+    pub fn accepts_record(&self, record: &Map<String, Value>) -> bool {
+        self.holds(&|path| record_values(record, path), &|_, _| false)
+    }
+
+    fn holds(
+        &self,
+        values: &dyn Fn(&str) -> Vec<Value>,
+        near: &dyn Fn(GeoPoint, f64) -> bool,
+    ) -> bool {
         match self {
-            Self::All(all) => all.iter().all(|one| one.accepts(product)),
-            Self::Any(any) => any.iter().any(|one| one.accepts(product)),
-            Self::Not(one) => !one.accepts(product),
-            Self::Is(path, wanted) => field_values(product, path)
+            Self::All(all) => all.iter().all(|one| one.holds(values, near)),
+            Self::Any(any) => any.iter().any(|one| one.holds(values, near)),
+            Self::Not(one) => !one.holds(values, near),
+            Self::Is(path, wanted) => values(path)
                 .iter()
                 .any(|value| wanted.iter().any(|wanted| is(value, wanted))),
-            Self::Compares(path, comparison, bound) => field_values(product, path)
+            Self::Compares(path, comparison, bound) => values(path)
                 .iter()
                 .any(|value| order(value, bound).is_some_and(|order| comparison.holds(order))),
-            Self::Exists(path) => !field_values(product, path).is_empty(),
-            Self::Near(place, metres) => place
-                .distance_to_m(product)
-                .is_some_and(|distance| distance <= *metres),
+            Self::Exists(path) => !values(path).is_empty(),
+            Self::Near(place, metres) => near(*place, *metres),
         }
     }
 
@@ -211,6 +227,35 @@ pub fn field_values(product: &Product, path: &str) -> Vec<Value> {
             }
             found
         }
+    }
+}
+
+/// The values of a field of a record as JSON: a path into it, or into what it
+/// keeps under `properties`. Money counts by its amount in minor units.
+pub fn record_values(record: &Map<String, Value>, path: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    descend_object(record, path, &mut found);
+    if let (true, Some(Value::Object(rest))) = (found.is_empty(), record.get("properties")) {
+        descend_object(rest, path, &mut found);
+    }
+    for value in &mut found {
+        if let Some(amount) = value
+            .get("amount")
+            .filter(|_| value.get("currency").is_some())
+        {
+            *value = amount.clone();
+        }
+    }
+    found
+}
+
+impl FromStr for Expression {
+    type Err = FilterError;
+
+    /// Reads the text of a filter, see [`Filter`](crate::Filter).
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        let (expression, _) = super::parse::parse(text).map_err(FilterError)?;
+        Ok(expression)
     }
 }
 

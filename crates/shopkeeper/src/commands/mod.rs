@@ -106,6 +106,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Verb::Init => shop::init(&setting),
         Verb::Doctor => shop::doctor(&setting).await,
         Verb::Import(arguments) => shop::import(&setting, &arguments).await,
+        Verb::Delete(arguments) => shop::delete(&setting, &arguments).await,
         Verb::Prepare => shop::prepare(&setting).await,
         Verb::Train(arguments) => training::train(&setting, &arguments).await,
         Verb::Evaluate { model } => training::evaluate(&setting, model.as_deref()).await,

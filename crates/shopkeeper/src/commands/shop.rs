@@ -1,16 +1,17 @@
-//! The shop's data: `init`, `doctor`, `import`, `prepare`.
+//! The shop's data: `init`, `doctor`, `import`, `delete`, `prepare`.
 
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::{Done, Setting, make_folder};
-use crate::cli::ImportArguments;
+use crate::cli::{DeleteArguments, ImportArguments};
 use crate::doctor as examination;
 use ingest::{ImportOptions, import as import_file};
 use server::app::now;
 use server::config::Config;
 use server::keyring::Keyring;
-use server::{jobs, progress, table};
+use server::{jobs, progress, records, table};
+use shop::{FilterExpression, Id};
 
 /// Exit status of an import that refused rows.
 const SOME_REJECTED: u8 = 3;
@@ -94,12 +95,47 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
     let sum = |count: fn(&ingest::ImportReport) -> u64| -> u64 { reports.iter().map(count).sum() };
     let json = json!({
         "accepted": sum(|report| report.accepted),
+        "deleted": sum(|report| report.deleted),
         "unchanged": sum(|report| report.unchanged),
         "rejected": rejected,
         "files": reports,
         "failed": failures,
     });
     Ok(Done { status, json })
+}
+
+pub async fn delete(setting: &Setting, arguments: &DeleteArguments) -> anyhow::Result<Done> {
+    let kind = arguments.kind;
+    anyhow::ensure!(
+        records::KINDS.contains(&kind),
+        "{} have no ids and are not deleted one by one",
+        kind.name()
+    );
+    let store = setting.store().await?;
+    let mut ids = Vec::new();
+    for id in &arguments.ids {
+        let id: Id = id.parse()?;
+        if store.record(kind, &id).await?.is_some() {
+            ids.push(id);
+        }
+    }
+    let filter: Option<FilterExpression> =
+        arguments.filter.as_deref().map(str::parse).transpose()?;
+    if arguments.dry_run {
+        if let Some(filter) = &filter {
+            ids = records::matching(&store, kind, filter).await?;
+        }
+        setting.say(format!("{} {} would be deleted", ids.len(), kind.name()));
+        return Ok(Done::with(
+            json!({"matched": ids.len(), "deleted": 0, "ids": ids}),
+        ));
+    }
+    let deleted = match &filter {
+        Some(filter) => records::delete_matching(&store, kind, filter).await?,
+        None => records::delete(&store, kind, ids).await?,
+    };
+    setting.say(format!("{deleted} {} deleted", kind.name()));
+    Ok(Done::with(json!({"matched": deleted, "deleted": deleted})))
 }
 
 pub async fn prepare(setting: &Setting) -> anyhow::Result<Done> {

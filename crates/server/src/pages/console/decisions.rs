@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
-use shop::{DecisionRecord, Id};
+use shop::{DecisionRecord, Id, Service};
 use store::Snapshot;
 
 use super::live::short;
@@ -22,7 +22,15 @@ const PATH: &str = "/console/decisions";
 pub async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     let text = visitor.text();
     app.flush().await;
-    let decisions = latest(&app, None, 60);
+    let mut decisions = latest(&app, None, 60);
+    for decision in &mut decisions {
+        // A customer's own words are kept with the reasons.
+        if decision.service == Service::Support
+            && let Ok(Some(found)) = app.store.decision(&decision.id).await
+        {
+            *decision = Arc::new(found.decision);
+        }
+    }
     let content = html! {
         @if decisions.is_empty() { p class="empty" { (text.nothing_yet) } }
         @else {
@@ -75,7 +83,10 @@ pub async fn one(
     app.flush().await;
     let snapshot = app.snapshot();
     let decision = match Id::new(&id) {
-        Ok(id) => app.store.decision(&id).await.ok().flatten(),
+        Ok(id) => {
+            let found = app.store.decision(&id).await.ok().flatten();
+            found.map(|found| found.decision)
+        }
         Err(_) => None,
     };
     let content = html! {

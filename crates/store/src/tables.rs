@@ -4,13 +4,8 @@ use shop::{Answer, Id, Kind};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::database::{DERIVED_TABLES, parameters, pieces, reset_derived};
-<<<<<<< HEAD
 use crate::prepared::{digest, log_id, replaces};
-use crate::{Entry, StoreError, audit, database, ledger, log};
-=======
-use crate::prepared::{digest, hexadecimal, log_id, replaces};
 use crate::{Entry, StoreError, audit, database, explanations, ledger, log};
->>>>>>> abea6b6 (Decisions keep in the log what joins need, their reasons go to segments that expire; a start reads a checkpoint and replays what came after it; records are read, put, listed and deleted over HTTP, by the command line and by imports; the data folder is its owner's)
 
 /// Rows of the log that a rebuild reads at once.
 const PAGE: usize = 4_096;

@@ -203,7 +203,6 @@ impl Code {
             Self::UnknownConversation => row("unknown_conversation", S::NOT_FOUND, INVALID, "GET /v1/conversations lists the conversations."),
             Self::IdempotencyKeyReused => row("idempotency_key_reused", S::CONFLICT, CONFLICT, "Use a new Idempotency-Key for a new request."),
             Self::UnknownRecord => row("unknown_record", S::NOT_FOUND, INVALID, "GET the collection lists what there is."),
-            Self::IdempotencyKeyReused => row("idempotency_key_reused", S::UNPROCESSABLE_ENTITY, CONFLICT, "Use a new Idempotency-Key for a new request."),
             Self::IdempotencyKeyInUse => row("idempotency_key_in_use", S::CONFLICT, CONFLICT, "The first request with this key is still running: ask again in a moment."),
             Self::NotTrained => row("not_trained", S::SERVICE_UNAVAILABLE, UNAVAILABLE, "Import data, then run `shopkeeper train`, or POST /v1/train."),
             Self::JobRunning => row("job_running", S::CONFLICT, CONFLICT, "Wait for the running task; GET /v1/tasks/{id} shows it."),

@@ -283,3 +283,89 @@ popular-with-others = Bei anderen Kunden beliebt
 in-catalogue = Aus unserem Sortiment
 time-to-replenish = Schon gekauft und meist jetzt wieder nötig
 chosen-by-shop = Vom Laden ausgesucht
+
+## What the assistant says by itself
+
+say-disclosure = Ich bin der KI-Assistent des Ladens.
+say-greeting = Hallo! Wie kann ich Ihnen helfen?
+say-welcome = Gern geschehen!
+say-declined = Leider habe ich in den Unterlagen des Ladens nichts gefunden, was diese Frage beantwortet.
+say-offer-person = Möchten Sie mit einem Menschen sprechen?
+say-handed-over = Ich verbinde Sie mit einem Menschen und gebe weiter, was bisher gesagt wurde.
+say-sign-in-for-orders = Bitte melden Sie sich zuerst an, damit ich Ihre Bestellungen ansehen kann.
+say-order-not-found = Unter dem Konto, mit dem Sie angemeldet sind, finde ich keine Bestellung mit dieser Nummer.
+say-no-orders = Unter Ihrem Konto gibt es noch keine Bestellungen.
+say-original-language = Im Wortlaut des Originals:
+say-more = Bitte sagen Sie mir, was Sie wissen möchten.
+say-found = Das habe ich gefunden:
+say-nearest = Genau das habe ich nicht gefunden. Am nächsten kommt:
+say-please-confirm = Bitte prüfen Sie, was gezeigt wird, und bestätigen Sie es; vorher ändert sich nichts.
+say-which-item = Welche Bestellung und welchen Artikel meinen Sie?
+say-which-option = Welche Ausführung möchten Sie stattdessen?
+say-which-address = Welche Adresse meinen Sie? Bitte schreiben Sie sie vollständig.
+say-whole-order = Nur eine ganze Bestellung kann storniert werden. Soll ich die ganze Bestellung stornieren?
+between-sentences = { " " }
+
+## Why the assistant does not do something
+
+refused-sign-in = Bitte melden Sie sich zuerst an.
+refused-not-yours = Das finde ich unter dem Konto, mit dem Sie angemeldet sind, nicht.
+refused-arguments = Das habe ich nicht ganz verstanden; bitte sagen Sie es genauer.
+refused-policy = Die Regeln des Ladens erlauben das nicht.
+refused-state = Das ist beim jetzigen Stand der Bestellung oder des Artikels nicht möglich.
+refused-payment = Diese Zahlungsart geht dafür nicht.
+refused-nothing-to-change = Das ist bereits so; es gibt nichts zu ändern.
+refused-needs-person = Das muss jemand aus unserem Team tun.
+refused-not-confirmed = Das wurde nicht bestätigt.
+refused-already-done = Das ist bereits erledigt.
+refused-records = Die Unterlagen des Ladens sind dafür nicht vollständig genug.
+
+## What the assistant proposes, to be confirmed
+
+propose-cancel-order = Bestellung { $order } stornieren.
+propose-return-items = Artikel der Bestellung { $order } zurückgeben.
+propose-exchange-items = Artikel der Bestellung { $order } umtauschen.
+propose-change-order-items = Artikel der Bestellung { $order } ändern.
+propose-change-order-address = Die Adresse der Bestellung { $order } ändern.
+propose-change-order-payment = Die Zahlung der Bestellung { $order } ändern.
+propose-change-customer-address = Die Adresse des Kontos { $account } ändern.
+propose-redeem-coupon = Einen Gutschein für die Bestellung { $order } einlösen.
+propose-spend-points = Punkte des Kontos { $account } einlösen.
+
+## What the assistant reads from records
+
+sentence = { $words }.
+fact-order-status = Der Stand der Bestellung { $order }: { $status }.
+fact-order-placed = Sie wurde am { $date } aufgegeben.
+fact-order-items = Artikel: { $items }.
+fact-order-total = Summe: { $total }.
+fact-order-tracking = Sendungsverfolgung: { $tracking }.
+fact-price = { $product } kostet { $price }.
+fact-availability = { $product }: { $availability }.
+fact-brand = Die Marke von { $product } ist { $brand }.
+fact-rating = Kunden bewerten { $product } im Schnitt mit { $rating } von 5.
+fact-attribute = { $product }, { $attribute }.
+fact-listed = { $product }: { $price }, { $availability }.
+counted = { $said }: { $kinds ->
+    [one] { $kinds } Art
+   *[other] { $kinds } Arten
+}, { $options ->
+    [one] { $options } Ausführung
+   *[other] { $options } Ausführungen
+}
+counted-in-stock = { $said }, auf Lager: { $kinds ->
+    [one] { $kinds } Art
+   *[other] { $kinds } Arten
+}, { $options ->
+    [one] { $options } Ausführung
+   *[other] { $options } Ausführungen
+}
+
+## Availability in a sentence
+
+availability-in-stock = auf Lager
+availability-limited-stock = auf Lager, nur noch wenige
+availability-backorder = nachbestellt: bestellbar, wird später geliefert
+availability-preorder = vorbestellbar
+availability-out-of-stock = zurzeit nicht verfügbar
+availability-discontinued = nicht mehr im Sortiment

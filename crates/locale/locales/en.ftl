@@ -287,3 +287,89 @@ popular-with-others = Popular with other customers
 in-catalogue = From our range
 time-to-replenish = Bought before, and usually needed again by now
 chosen-by-shop = Chosen by the shop
+
+## What the assistant says by itself
+
+say-disclosure = I am the shop's AI assistant.
+say-greeting = Hello! How can I help you?
+say-welcome = You are welcome!
+say-declined = I am sorry, I found nothing in the shop's own information that answers this.
+say-offer-person = Would you like to talk to a person?
+say-handed-over = I am passing you on to a person, together with what was said so far.
+say-sign-in-for-orders = Please sign in first, so that I can look at your orders.
+say-order-not-found = I cannot find an order with this number under the account that you are signed in with.
+say-no-orders = There are no orders under your account yet.
+say-original-language = In the words of the original:
+say-more = Please tell me what you would like to know.
+say-found = This is what I found:
+say-nearest = I found nothing that is exactly this. The nearest:
+say-please-confirm = Please check what is shown and confirm it; nothing changes before you do.
+say-which-item = Which order and which item do you mean?
+say-which-option = Which of its options would you like instead?
+say-which-address = Which address do you mean? Please write it in full.
+say-whole-order = Only a whole order can be cancelled. Shall I cancel the whole order?
+between-sentences = { " " }
+
+## Why the assistant does not do something
+
+refused-sign-in = Please sign in first.
+refused-not-yours = I cannot find this under the account that you are signed in with.
+refused-arguments = I did not fully understand this; please say it in more detail.
+refused-policy = The shop's policy does not allow this.
+refused-state = This is not possible as the order or the item stands now.
+refused-payment = This payment method cannot be used for this.
+refused-nothing-to-change = It is so already; there is nothing to change.
+refused-needs-person = A member of our staff has to do this.
+refused-not-confirmed = This has not been confirmed.
+refused-already-done = This has been done already.
+refused-records = The shop's records are not complete enough for this.
+
+## What the assistant proposes, to be confirmed
+
+propose-cancel-order = Cancel order { $order }.
+propose-return-items = Return items of order { $order }.
+propose-exchange-items = Exchange items of order { $order }.
+propose-change-order-items = Change items of order { $order }.
+propose-change-order-address = Change the address of order { $order }.
+propose-change-order-payment = Change the payment of order { $order }.
+propose-change-customer-address = Change the address of the account { $account }.
+propose-redeem-coupon = Redeem a coupon on order { $order }.
+propose-spend-points = Spend points of the account { $account }.
+
+## What the assistant reads from records
+
+sentence = { $words }.
+fact-order-status = The status of order { $order } is: { $status }.
+fact-order-placed = It was placed on { $date }.
+fact-order-items = Items: { $items }.
+fact-order-total = Total: { $total }.
+fact-order-tracking = Tracking: { $tracking }.
+fact-price = The price of { $product } is { $price }.
+fact-availability = { $product }: { $availability }.
+fact-brand = The brand of { $product } is { $brand }.
+fact-rating = Customers rate { $product } { $rating } out of 5 on average.
+fact-attribute = { $product }, { $attribute }.
+fact-listed = { $product }: { $price }, { $availability }.
+counted = { $said }: { $kinds ->
+    [one] { $kinds } kind
+   *[other] { $kinds } kinds
+}, { $options ->
+    [one] { $options } option
+   *[other] { $options } options
+} in all
+counted-in-stock = { $said }, in stock: { $kinds ->
+    [one] { $kinds } kind
+   *[other] { $kinds } kinds
+}, { $options ->
+    [one] { $options } option
+   *[other] { $options } options
+} in all
+
+## Availability in a sentence
+
+availability-in-stock = in stock
+availability-limited-stock = in stock, only a few left
+availability-backorder = on backorder, it can be ordered and ships later
+availability-preorder = open for pre-order
+availability-out-of-stock = out of stock
+availability-discontinued = discontinued

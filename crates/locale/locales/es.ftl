@@ -283,3 +283,89 @@ popular-with-others = Popular entre otros clientes
 in-catalogue = De nuestro catálogo
 time-to-replenish = Ya lo compraste y suele hacer falta otra vez
 chosen-by-shop = Elegido por la tienda
+
+## What the assistant says by itself
+
+say-disclosure = Soy el asistente de IA de la tienda.
+say-greeting = ¡Hola! ¿En qué puedo ayudarte?
+say-welcome = ¡De nada!
+say-declined = Lo siento, no he encontrado nada en la información de la tienda que responda a esto.
+say-offer-person = ¿Quieres hablar con una persona?
+say-handed-over = Te paso con una persona, junto con lo que hemos hablado hasta ahora.
+say-sign-in-for-orders = Inicia sesión primero, para que pueda consultar tus pedidos.
+say-order-not-found = No encuentro ningún pedido con ese número en la cuenta con la que has iniciado sesión.
+say-no-orders = Todavía no hay pedidos en tu cuenta.
+say-original-language = En las palabras del original:
+say-more = Dime qué te gustaría saber.
+say-found = Esto es lo que he encontrado:
+say-nearest = No he encontrado exactamente eso. Lo más parecido:
+say-please-confirm = Revisa lo que se muestra y confírmalo; antes no cambia nada.
+say-which-item = ¿A qué pedido y a qué artículo te refieres?
+say-which-option = ¿Qué opción prefieres en su lugar?
+say-which-address = ¿A qué dirección te refieres? Escríbela completa, por favor.
+say-whole-order = Solo se puede cancelar un pedido entero. ¿Cancelo el pedido entero?
+between-sentences = { " " }
+
+## Why the assistant does not do something
+
+refused-sign-in = Inicia sesión primero.
+refused-not-yours = No lo encuentro en la cuenta con la que has iniciado sesión.
+refused-arguments = No lo he entendido del todo; dímelo con más detalle, por favor.
+refused-policy = Las normas de la tienda no lo permiten.
+refused-state = No es posible con el estado actual del pedido o del artículo.
+refused-payment = Esta forma de pago no sirve para esto.
+refused-nothing-to-change = Ya está así; no hay nada que cambiar.
+refused-needs-person = Esto tiene que hacerlo alguien de nuestro equipo.
+refused-not-confirmed = Esto no se ha confirmado.
+refused-already-done = Esto ya está hecho.
+refused-records = Los registros de la tienda no están lo bastante completos para esto.
+
+## What the assistant proposes, to be confirmed
+
+propose-cancel-order = Cancelar el pedido { $order }.
+propose-return-items = Devolver artículos del pedido { $order }.
+propose-exchange-items = Cambiar artículos del pedido { $order } por otros.
+propose-change-order-items = Modificar artículos del pedido { $order }.
+propose-change-order-address = Cambiar la dirección del pedido { $order }.
+propose-change-order-payment = Cambiar el pago del pedido { $order }.
+propose-change-customer-address = Cambiar la dirección de la cuenta { $account }.
+propose-redeem-coupon = Canjear un cupón en el pedido { $order }.
+propose-spend-points = Usar puntos de la cuenta { $account }.
+
+## What the assistant reads from records
+
+sentence = { $words }.
+fact-order-status = El estado del pedido { $order } es: { $status }.
+fact-order-placed = Se hizo el { $date }.
+fact-order-items = Artículos: { $items }.
+fact-order-total = Total: { $total }.
+fact-order-tracking = Seguimiento: { $tracking }.
+fact-price = El precio de { $product } es { $price }.
+fact-availability = { $product }: { $availability }.
+fact-brand = La marca de { $product } es { $brand }.
+fact-rating = Los clientes dan a { $product } una media de { $rating } sobre 5.
+fact-attribute = { $product }, { $attribute }.
+fact-listed = { $product }: { $price }, { $availability }.
+counted = { $said }: { $kinds ->
+    [one] { $kinds } tipo
+   *[other] { $kinds } tipos
+}, { $options ->
+    [one] { $options } opción
+   *[other] { $options } opciones
+} en total
+counted-in-stock = { $said }, en stock: { $kinds ->
+    [one] { $kinds } tipo
+   *[other] { $kinds } tipos
+}, { $options ->
+    [one] { $options } opción
+   *[other] { $options } opciones
+} en total
+
+## Availability in a sentence
+
+availability-in-stock = en stock
+availability-limited-stock = en stock, quedan pocas unidades
+availability-backorder = pendiente de reposición: se puede pedir y se envía más tarde
+availability-preorder = disponible en preventa
+availability-out-of-stock = agotado
+availability-discontinued = descatalogado

@@ -256,3 +256,77 @@ popular-with-others = 受其他顾客欢迎
 in-catalogue = 本店商品
 time-to-replenish = 您曾购买，可能又该补货了
 chosen-by-shop = 本店推荐
+
+## What the assistant says by itself
+
+say-disclosure = 我是本店的人工智能助手。
+say-greeting = 您好！有什么可以帮您？
+say-welcome = 不客气！
+say-declined = 抱歉，本店的资料里没有找到这个问题的答案。
+say-offer-person = 需要为您转接人工客服吗？
+say-handed-over = 好的，正在为您转接人工客服，对话内容会一并转交。
+say-sign-in-for-orders = 请先登录，我才能查看您的订单。
+say-order-not-found = 在您登录的账户下没有找到这个订单。
+say-no-orders = 您的账户下还没有订单。
+say-original-language = 以下为原文：
+say-more = 请告诉我您想了解什么。
+say-found = 为您找到：
+say-nearest = 没有完全符合的商品，最接近的是：
+say-please-confirm = 请核对所示内容并确认；确认之前不会有任何更改。
+say-which-item = 请问是哪个订单、哪件商品？
+say-which-option = 请问您想换成哪种规格？
+say-which-address = 请问改成哪个地址？
+say-whole-order = 只能取消整个订单。需要取消整个订单吗？
+between-sentences = { "" }
+
+## Why the assistant does not do something
+
+refused-sign-in = 请先登录。
+refused-not-yours = 在您登录的账户下没有找到。
+refused-arguments = 我没有完全明白您的要求，请说得更具体一些。
+refused-policy = 本店的规定不允许这样做。
+refused-state = 以订单或商品目前的状态，这无法办理。
+refused-payment = 这种付款方式不能用于此项。
+refused-nothing-to-change = 已经是这样了，无需更改。
+refused-needs-person = 这需要由我们的工作人员办理。
+refused-not-confirmed = 这一项还没有得到确认。
+refused-already-done = 这一项已经办理过了。
+refused-records = 记录不完整，暂时无法办理。
+
+## What the assistant proposes, to be confirmed
+
+propose-cancel-order = 取消订单{ $order }。
+propose-return-items = 订单{ $order }退货。
+propose-exchange-items = 订单{ $order }换货。
+propose-change-order-items = 更改订单{ $order }的商品规格。
+propose-change-order-address = 更改订单{ $order }的收货地址。
+propose-change-order-payment = 更改订单{ $order }的付款方式。
+propose-change-customer-address = 更改账户{ $account }的地址。
+propose-redeem-coupon = 在订单{ $order }上使用优惠券。
+propose-spend-points = 账户{ $account }使用积分。
+
+## What the assistant reads from records
+
+sentence = { $words }。
+fact-order-status = 订单{ $order }的状态：{ $status }。
+fact-order-placed = 下单日期：{ $date }。
+fact-order-items = 商品：{ $items }。
+fact-order-total = 合计：{ $total }。
+fact-order-tracking = 物流：{ $tracking }。
+fact-price = { $product }的价格是{ $price }。
+fact-availability = { $product }：{ $availability }。
+fact-brand = { $product }的品牌是{ $brand }。
+fact-rating = { $product }的平均评分是{ $rating }（满分5分）。
+fact-attribute = { $product }，{ $attribute }。
+fact-listed = { $product }：{ $price }，{ $availability }。
+counted = { $said }：{ $kinds }种，{ $options }个规格
+counted-in-stock = { $said }（有货）：{ $kinds }种，{ $options }个规格
+
+## Availability in a sentence
+
+availability-in-stock = 有货
+availability-limited-stock = 库存不多
+availability-backorder = 可预订，到货后发出
+availability-preorder = 预售
+availability-out-of-stock = 暂时缺货
+availability-discontinued = 已下架

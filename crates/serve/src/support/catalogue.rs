@@ -2,6 +2,7 @@
 //! cheapest kettle in stock") are answered by a query over its records, not by
 //! looking for a text that says it.
 
+use locale::Locale;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -338,14 +339,10 @@ pub(super) fn counted(selection: &Selection, snapshot: &Snapshot, language: &str
         options += 1;
     }
     let said = &selection.said;
-    match (language, selection.in_stock) {
-        ("zh", false) => format!("{said}：{}种，{options}个规格", kinds.len()),
-        ("zh", true) => format!("{said}（有货）：{}种，{options}个规格", kinds.len()),
-        (_, false) => format!("{said}: {} kinds, {options} options in all", kinds.len()),
-        (_, true) => format!(
-            "{said}, in stock: {} kinds, {options} options in all",
-            kinds.len()
-        ),
+    let locale = Locale::or_english(language);
+    match selection.in_stock {
+        false => locale.counted(kinds.len(), options, said.as_str()),
+        true => locale.counted_in_stock(kinds.len(), options, said.as_str()),
     }
 }
 
@@ -426,9 +423,9 @@ mod tests {
             ),
             (
                 "how many tshirt options are available right now",
-                "tshirt, in stock: 1 kinds, 1 options in all",
+                "tshirt, in stock: 1 kind, 1 option in all",
             ),
-            ("你们有多少种台灯？", "台灯: 1 kinds, 1 options in all"),
+            ("你们有多少种台灯？", "台灯: 1 kind, 1 option in all"),
         ] {
             let (aggregate, selection) = read(message, &[], (&shelf, &shop)).unwrap();
             assert_eq!(aggregate, Aggregate::Count);

@@ -1,5 +1,6 @@
 //! What may be said, and the check that nothing else is.
 
+use locale::Locale;
 use serde_json::Value;
 use shop::{Id, Order, Product};
 use store::Snapshot;
@@ -59,7 +60,10 @@ impl Reference {
             | Self::OrderPlaced(id)
             | Self::OrderItems(id)
             | Self::OrderTotal(id)
-            | Self::OrderTracking(id) => self.order_value(snapshot, snapshot.orders.get(id)?),
+            | Self::OrderTracking(id) => {
+                let locale = Locale::or_english(language);
+                self.order_value(snapshot, snapshot.orders.get(id)?, locale)
+            }
             Self::CatalogueCount(selection) => Some(counted(selection, snapshot, language)),
             Self::CustomerAccount(id) => snapshot.customers.get(id).map(|one| one.id.to_string()),
             Self::ProductTitle(id)
@@ -68,17 +72,17 @@ impl Reference {
             | Self::ProductBrand(id)
             | Self::ProductRating(id)
             | Self::ProductAttribute(id, _) => {
-                self.product_value(snapshot.catalogue.by_id(id)?, language)
+                self.product_value(snapshot.catalogue.by_id(id)?, Locale::or_english(language))
             }
         }
     }
 
-    fn order_value(&self, snapshot: &Snapshot, order: &Order) -> Option<String> {
+    fn order_value(&self, snapshot: &Snapshot, order: &Order, locale: &Locale) -> Option<String> {
         match self {
             Self::OrderNumber(_) => Some(order.id.to_string()),
             Self::OrderStatus(_) => order.status.clone(),
-            Self::OrderPlaced(_) => Some(order.time.date()),
-            Self::OrderTotal(_) => order.total.map(|total| total.to_string()),
+            Self::OrderPlaced(_) => Some(locale.date(order.time)),
+            Self::OrderTotal(_) => order.total.map(|total| locale.money(total)),
             Self::OrderTracking(_) => order.tracking.as_ref().and_then(plain),
             Self::OrderItems(_) => {
                 let items: Vec<String> = order
@@ -96,15 +100,17 @@ impl Reference {
         }
     }
 
-    fn product_value(&self, product: &Product, language: &str) -> Option<String> {
+    fn product_value(&self, product: &Product, locale: &Locale) -> Option<String> {
         match self {
             Self::ProductTitle(_) => Some(product.title.clone()),
-            Self::ProductPrice(_) => product.price.map(|price| price.to_string()),
+            Self::ProductPrice(_) => product.price.map(|price| locale.money(price)),
             Self::ProductAvailability(_) => {
-                Some(availability(product.availability, language).to_owned())
+                Some(availability(product.availability, locale).to_owned())
             }
             Self::ProductBrand(_) => product.brand.clone(),
-            Self::ProductRating(_) => product.rating.map(|rating| format!("{rating:.1}")),
+            Self::ProductRating(_) => product
+                .rating
+                .map(|rating| locale.decimal(rating.into(), 1)),
             Self::ProductAttribute(_, name) => {
                 let value = plain(product.attributes.get(name)?)?;
                 Some(format!("{name}: {value}"))

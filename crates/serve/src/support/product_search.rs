@@ -2,6 +2,7 @@
 //! gift under 50", "有蓝色的台灯吗". The shop's own search finds it, and each
 //! product is told with its price and its state, read from its record.
 
+use locale::Locale;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -309,7 +310,7 @@ impl Turn<'_> {
         let products = found.content.items.iter().map(|item| &item.id);
         let mut products: Vec<Id> = products.filter(fits).cloned().collect();
         // What is named in the language that is spoken comes first.
-        let is_chinese = self.language == "zh";
+        let is_chinese = contains_han(Locale::or_english(&self.language).language_name);
         products.sort_by_key(|id| {
             let product = context.snapshot.catalogue.by_id(id);
             product.is_some_and(|one| contains_han(&one.title) != is_chinese)

@@ -7,6 +7,7 @@ use super::pipeline::{CandidateResponse, Turn};
 use super::response_templates::ResponseTemplate;
 use super::score::Scored;
 use super::{Citation, Reply, Stream, SupportEvent};
+use locale::Locale;
 
 /// The most units in one answer.
 const MOST_QUOTES: usize = 3;
@@ -183,16 +184,14 @@ fn opening(index: &Index, source: usize) -> Vec<usize> {
 }
 
 /// What stands between two parts: a line break around lists, a space
-/// elsewhere, nothing between Chinese sentences.
+/// elsewhere, nothing between sentences where the language puts nothing.
 fn joint(before: &str, part: &str, language: &str) -> &'static str {
     let ended = before.ends_with(['.', '!', '?', ':', '。', '！', '？', '：']);
     if before.is_empty() {
         ""
     } else if part.contains('\n') || before.contains('\n') || !ended {
         "\n"
-    } else if language == "zh" {
-        ""
     } else {
-        " "
+        Locale::or_english(language).between_sentences
     }
 }

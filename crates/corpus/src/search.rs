@@ -9,6 +9,7 @@ pub mod encoder_input;
 pub mod features;
 mod gazetteer;
 mod lemma;
+mod price_terms;
 mod quantities;
 mod query;
 pub mod term_coverage;

@@ -369,3 +369,13 @@ availability-backorder = nachbestellt: bestellbar, wird später geliefert
 availability-preorder = vorbestellbar
 availability-out-of-stock = zurzeit nicht verfügbar
 availability-discontinued = nicht mehr im Sortiment
+
+## How searches name prices
+
+query-price-between = zwischen #* und #* | von #* bis # | #* bis # | #* - # | # - #*
+query-price-at-most = unter #? | weniger als #? | billiger als #? | bis zu # | bis # | höchstens # | nicht mehr als # | maximal # | max #
+query-price-at-least = über #? | mehr als #? | teurer als #? | mindestens # | wenigstens # | ab # | min #
+query-price-about = etwa # | ungefähr # | rund # | ca. #
+query-price-ending = { "" }
+query-currency = euro | dollar | franken | pfund sterling
+query-cheap = billig | billige | billiger | billiges | billigen | günstig | günstige | günstiger | günstiges | günstigen | preiswert | preiswerte | preiswerter | preiswertes | preiswerten

@@ -373,3 +373,15 @@ availability-backorder = on backorder, it can be ordered and ships later
 availability-preorder = open for pre-order
 availability-out-of-stock = out of stock
 availability-discontinued = discontinued
+
+## How searches name prices
+
+# Alternatives stand between |. # is an amount with its currency; #? one that
+# needs no currency where the query ends; #* one that never needs it.
+query-price-between = between #* and #* | from #* to # | #* to # | #* - # | # - #*
+query-price-at-most = under #? | below #? | less than #? | cheaper than #? | up to # | at most # | no more than # | max # | maximum #
+query-price-at-least = over #? | above #? | more than #? | at least # | from # | min # | minimum #
+query-price-about = about # | around #
+query-price-ending = { "" }
+query-currency = dollar | dollars | bucks | euro | euros | pounds sterling
+query-cheap = cheap | cheapest | inexpensive | affordable | low-cost | low cost

@@ -369,3 +369,13 @@ availability-backorder = pendiente de reposición: se puede pedir y se envía m�
 availability-preorder = disponible en preventa
 availability-out-of-stock = agotado
 availability-discontinued = descatalogado
+
+## How searches name prices
+
+query-price-between = entre #* y #* | desde #* hasta # | de #* a # | #* a # | #* - # | # - #*
+query-price-at-most = menos de #? | por debajo de #? | más barato que #? | hasta # | como máximo # | no más de # | máximo #
+query-price-at-least = más de #? | por encima de #? | más caro que #? | al menos # | a partir de # | desde # | mínimo #
+query-price-about = unos # | alrededor de # | aproximadamente # | cerca de #
+query-price-ending = { "" }
+query-currency = euro | euros | dólar | dólares | dolares | peso | pesos | libras esterlinas
+query-cheap = barato | barata | baratos | baratas | económico | económica | económicos | económicas

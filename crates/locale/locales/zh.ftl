@@ -330,3 +330,13 @@ availability-backorder = 可预订，到货后发出
 availability-preorder = 预售
 availability-out-of-stock = 暂时缺货
 availability-discontinued = 已下架
+
+## How searches name prices
+
+query-price-between = #*到# | #*至# | #*-# | #*~# | #*—# | #-#*
+query-price-at-most = 低于#? | 不超过#? | 少于#? | 最多#? | 小于#? | #以下 | #以内 | #之内 | #内
+query-price-at-least = 高于#? | 超过#? | 至少#? | 不低于#? | 大于#? | #以上 | #起
+query-price-about = #左右 | #上下
+query-price-ending = 之间的 | 左右的 | 之间 | 左右 | 的
+query-currency = 元 | 美元 | 欧元 | 日元 | 美金 | 英镑 | 块钱 | 块 | 人民币
+query-cheap = 便宜的 | 便宜 | 实惠的 | 实惠 | 平价的 | 平价 | 性价比高的 | 性价比高

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis::folded;
 use super::gazetteer::{Gazetteer, MOST_NAME_WORDS};
+use super::price_terms::{PriceTerm, cheap_in, price_in};
 
 /// Something that was understood.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,26 +87,19 @@ pub fn parse_constraints(names: &Gazetteer, query: &str) -> ParsedQuery {
         constraints: Vec::new(),
         names: Vec::new(),
     };
-    let Some(patterns) = patterns() else {
+    if let Some(operators) = operators() {
+        result.take_operators(operators, names);
+    }
+    if let Some(PriceTerm { min, max, place }) = price_in(&result.words, names.minor) {
+        result.take(place, |text| QueryConstraint::Price { min, max, text });
+    }
+    if let Some(place) = cheap_in(&result.words) {
+        result.take(place, |text| QueryConstraint::Cheap { text });
+    }
+    let Some(without) = without() else {
         return result;
     };
-    result.take_operators(&patterns.operators, names);
-    for (pattern, bounds) in &patterns.prices {
-        let Some(found) = pattern.captures(&result.words) else {
-            continue;
-        };
-        let (min, max) = bounds(&found, names.minor);
-        if min.is_none() && max.is_none() {
-            continue;
-        }
-        let place = place(&found);
-        result.take(place, |text| QueryConstraint::Price { min, max, text });
-        break;
-    }
-    if let Some(found) = patterns.cheap.find(&result.words) {
-        result.take(found.range(), |text| QueryConstraint::Cheap { text });
-    }
-    while let Some(found) = patterns.without.captures(&result.words) {
+    while let Some(found) = without.captures(&result.words) {
         let word = found.get(1).or(found.get(2));
         let word = word.map_or(String::new(), |word| folded(word.as_str().trim()));
         let place = place(&found);
@@ -248,129 +242,18 @@ fn place(found: &Captures<'_>) -> Range<usize> {
     found.get(0).map_or(0..0, |whole| whole.range())
 }
 
-type Bounds = fn(&Captures<'_>, i64) -> (Option<i64>, Option<i64>);
-
-struct Patterns {
-    operators: Regex,
-    prices: Vec<(Regex, Bounds)>,
-    cheap: Regex,
-    without: Regex,
+/// What excludes: `-red`, `not red`, and a phrase in quotes.
+fn operators() -> Option<&'static Regex> {
+    static OPERATORS: OnceLock<Option<Regex>> = OnceLock::new();
+    let pattern = r#"(?i)(?:^|\s)(?P<operator>-|not\s+(?:(?:an?|the|any)\s+)?)?(?:["“”](?P<phrase>[^"“”]+)["“”]|(?P<word>[\p{L}][^\s"“”]*))"#;
+    OPERATORS.get_or_init(|| Regex::new(pattern).ok()).as_ref()
 }
 
-fn amount(found: &Captures<'_>, group: usize, minor: i64) -> Option<i64> {
-    let text = found.get(group)?.as_str().replace(',', "");
-    let number: f64 = text.parse().ok()?;
-    let amount = (number * minor as f64).round();
-    (0.0..1e15).contains(&amount).then_some(amount as i64)
-}
-
-fn patterns() -> Option<&'static Patterns> {
-    static PATTERNS: OnceLock<Option<Patterns>> = OnceLock::new();
-    PATTERNS.get_or_init(|| build().ok()).as_ref()
-}
-
-fn build() -> Result<Patterns, regex::Error> {
-    const MONEY: &str = r"(?:usd|us\$|\$|€|£|¥|￥|rmb|cny)?\s*(\d[\d,]*(?:\.\d{1,2})?)\s*";
-    // A number with another unit is no price.
-    const END: &str = r"(?:dollars?|bucks|euros?|pounds sterling|usd|eur|gbp|\$|€|£|元|[美欧日]元|美金|英镑|块钱?|人民币)";
-    let both: Bounds = |found, minor| {
-        let (one, two) = (amount(found, 1, minor), amount(found, 2, minor));
-        match (one, two) {
-            (Some(one), Some(two)) => (Some(one.min(two)), Some(one.max(two))),
-            _ => (None, None),
-        }
-    };
-    let at_most: Bounds = |found, minor| (None, amount(found, 1, minor));
-    let at_least: Bounds = |found, minor| (amount(found, 1, minor), None);
-    let about: Bounds = |found, minor| match amount(found, 1, minor) {
-        Some(amount) => (Some(amount * 8 / 10), Some(amount * 12 / 10)),
-        None => (None, None),
-    };
-    let mut prices: Vec<(Regex, Bounds)> = Vec::new();
-    let mut add = |pattern: String, bounds: Bounds| -> Result<(), regex::Error> {
-        prices.push((Regex::new(&pattern)?, bounds));
-        Ok(())
-    };
-    add(
-        format!(r"(?i)\bbetween\s+{MONEY}{END}?\s*(?:and|to|-)\s*{MONEY}{END}?\s*(?:\z|\b)"),
-        both,
-    )?;
-    add(
-        format!(r"(?i)\b(?:from\s+)?{MONEY}(?:-|to|–)\s*{MONEY}{END}"),
-        both,
-    )?;
-    add(
-        r"(?i)\$\s*(\d[\d,]*(?:\.\d+)?)\s*(?:-|to|–)\s*\$?\s*(\d[\d,]*(?:\.\d+)?)".to_owned(),
-        both,
-    )?;
-    add(
-        format!(
-            r"{MONEY}(?:[美欧日]?元)?\s*(?:到|至|-|~|—)\s*{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)(?:之间|左右)?的?"
-        ),
-        both,
-    )?;
-    add(
-        format!(
-            r"(?:低于|不超过|少于|最多|小于)\s*{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)?的?"
-        ),
-        at_most,
-    )?;
-    add(
-        format!(
-            r"(?:高于|超过|至少|不低于|大于)\s*{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)?的?"
-        ),
-        at_least,
-    )?;
-    add(
-        format!(r"{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)\s*(?:以下|以内|之内|内)的?"),
-        at_most,
-    )?;
-    add(
-        format!(r"{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)\s*(?:以上|起)的?"),
-        at_least,
-    )?;
-    add(
-        format!(r"{MONEY}(?:元|[美欧日]元|美金|英镑|块钱?|人民币)\s*(?:左右|上下)的?"),
-        about,
-    )?;
-    for (words, bounds) in [
-        (
-            r"under|below|less than|cheaper than|up to|at most|no more than|max(?:imum)?",
-            at_most,
-        ),
-        (r"over|above|more than|at least|from|min(?:imum)?", at_least),
-        (r"about|around", about),
-    ] {
-        add(
-            format!(r"(?i)\b(?:{words})\s+{MONEY}{END}(?:\z|\b|\s)"),
-            bounds,
-        )?;
-        add(
-            format!(r"(?i)\b(?:{words})\s+[$€£¥￥]\s*(\d[\d,]*(?:\.\d+)?)"),
-            bounds,
-        )?;
-    }
-    // Without a currency only at the end, where no unit can follow.
-    add(
-        format!(r"(?i)\b(?:under|below|less than|cheaper than)\s+{MONEY}\z"),
-        at_most,
-    )?;
-    add(
-        format!(r"(?i)\b(?:over|above|more than)\s+{MONEY}\z"),
-        at_least,
-    )?;
-    Ok(Patterns {
-        prices,
-        cheap: Regex::new(
-            r"(?i)\b(?:cheap|cheapest|inexpensive|affordable|low[- ]cost)\b|便宜的?|实惠的?|平价的?|性价比高的?",
-        )?,
-        without: Regex::new(
-            r"(?i)(?:\bwithout|\bexcept|\bexcluding)\s+([\p{L}\d]+)|(?:不要|不含|除了|非)([\p{Han}\p{L}\d]{1,8})",
-        )?,
-        operators: Regex::new(
-            r#"(?i)(?:^|\s)(?P<operator>-|not\s+(?:(?:an?|the|any)\s+)?)?(?:["“”](?P<phrase>[^"“”]+)["“”]|(?P<word>[\p{L}][^\s"“”]*))"#,
-        )?,
-    })
+/// What precedes a word that is not wanted.
+fn without() -> Option<&'static Regex> {
+    static WITHOUT: OnceLock<Option<Regex>> = OnceLock::new();
+    let pattern = r"(?i)(?:\bwithout|\bexcept|\bexcluding)\s+([\p{L}\d]+)|(?:不要|不含|除了|非)([\p{Han}\p{L}\d]{1,8})";
+    WITHOUT.get_or_init(|| Regex::new(pattern).ok()).as_ref()
 }
 
 #[cfg(test)]

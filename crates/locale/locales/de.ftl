@@ -379,3 +379,21 @@ query-price-about = etwa # | ungefähr # | rund # | ca. #
 query-price-ending = { "" }
 query-currency = euro | dollar | franken | pfund sterling
 query-cheap = billig | billige | billiger | billiges | billigen | günstig | günstige | günstiger | günstiges | günstigen | preiswert | preiswerte | preiswerter | preiswertes | preiswerten
+
+## What shoppers are told when something fails, by the code of the error
+
+script-error-voucher-not-found = Einen Gutschein mit diesem Code gibt es nicht.
+script-error-voucher-not-active = Dieser Gutschein gilt noch nicht.
+script-error-voucher-expired = Dieser Gutschein gilt nicht mehr.
+script-error-quantity-exceeded = Dieser Gutschein ist aufgebraucht.
+script-error-customer-quantity-exceeded = Sie haben diesen Gutschein so oft eingelöst, wie er erlaubt.
+script-error-order-already-redeemed = Für diese Bestellung wurde der Gutschein bereits eingelöst.
+script-error-order-rules-violated = Ihre Bestellung erfüllt die Bedingungen des Gutscheins nicht.
+script-error-insufficient-points = So viele Punkte haben Sie nicht.
+script-error-overloaded = Der Laden ist gerade ausgelastet. Bitte versuchen Sie es gleich noch einmal.
+script-error-shutting-down = Der Laden startet gerade neu. Bitte versuchen Sie es gleich noch einmal.
+script-error-rate-limited = Das war viel auf einmal. Bitte warten Sie einen Augenblick.
+script-error-not-confirmed = Es wurde nichts geändert. Bitte fragen Sie noch einmal.
+script-error-already-done = Das ist bereits erledigt.
+script-error-disk-full = Der Laden kann das gerade nicht annehmen. Bitte versuchen Sie es später noch einmal.
+script-error-internal-error = Im Laden ist etwas schiefgegangen. Bitte versuchen Sie es noch einmal.

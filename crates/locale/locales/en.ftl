@@ -385,3 +385,21 @@ query-price-about = about # | around #
 query-price-ending = { "" }
 query-currency = dollar | dollars | bucks | euro | euros | pounds sterling
 query-cheap = cheap | cheapest | inexpensive | affordable | low-cost | low cost
+
+## What shoppers are told when something fails, by the code of the error
+
+script-error-voucher-not-found = There is no coupon with this code.
+script-error-voucher-not-active = This coupon is not valid yet.
+script-error-voucher-expired = This coupon is no longer valid.
+script-error-quantity-exceeded = This coupon has been used up.
+script-error-customer-quantity-exceeded = You have used this coupon as often as it allows.
+script-error-order-already-redeemed = This order has had this coupon already.
+script-error-order-rules-violated = Your order does not meet the coupon's conditions.
+script-error-insufficient-points = You have fewer points than that.
+script-error-overloaded = The shop is busy right now. Please try again in a moment.
+script-error-shutting-down = The shop is restarting. Please try again in a moment.
+script-error-rate-limited = That was a lot at once. Please wait a little.
+script-error-not-confirmed = Nothing was changed. Please ask again.
+script-error-already-done = This has been done already.
+script-error-disk-full = The shop cannot take this right now. Please try again later.
+script-error-internal-error = Something went wrong in the shop. Please try again.

@@ -379,3 +379,21 @@ query-price-about = unos # | alrededor de # | aproximadamente # | cerca de #
 query-price-ending = { "" }
 query-currency = euro | euros | dólar | dólares | dolares | peso | pesos | libras esterlinas
 query-cheap = barato | barata | baratos | baratas | económico | económica | económicos | económicas
+
+## What shoppers are told when something fails, by the code of the error
+
+script-error-voucher-not-found = No existe ningún cupón con este código.
+script-error-voucher-not-active = Este cupón todavía no es válido.
+script-error-voucher-expired = Este cupón ha caducado.
+script-error-quantity-exceeded = Este cupón se ha agotado.
+script-error-customer-quantity-exceeded = Ya has usado este cupón todas las veces permitidas.
+script-error-order-already-redeemed = Este pedido ya ha usado este cupón.
+script-error-order-rules-violated = Tu pedido no cumple las condiciones del cupón.
+script-error-insufficient-points = No tienes tantos puntos.
+script-error-overloaded = La tienda está saturada ahora mismo. Inténtalo de nuevo en un momento.
+script-error-shutting-down = La tienda se está reiniciando. Inténtalo de nuevo en un momento.
+script-error-rate-limited = Demasiadas peticiones seguidas. Espera un poco, por favor.
+script-error-not-confirmed = No se ha cambiado nada. Vuelve a pedirlo, por favor.
+script-error-already-done = Esto ya está hecho.
+script-error-disk-full = La tienda no puede aceptarlo ahora mismo. Inténtalo más tarde.
+script-error-internal-error = Algo ha fallado en la tienda. Inténtalo de nuevo.

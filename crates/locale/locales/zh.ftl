@@ -340,3 +340,21 @@ query-price-about = #左右 | #上下
 query-price-ending = 之间的 | 左右的 | 之间 | 左右 | 的
 query-currency = 元 | 美元 | 欧元 | 日元 | 美金 | 英镑 | 块钱 | 块 | 人民币
 query-cheap = 便宜的 | 便宜 | 实惠的 | 实惠 | 平价的 | 平价 | 性价比高的 | 性价比高
+
+## What shoppers are told when something fails, by the code of the error
+
+script-error-voucher-not-found = 没有这个优惠码。
+script-error-voucher-not-active = 这个优惠码还没有生效。
+script-error-voucher-expired = 这个优惠码已过期。
+script-error-quantity-exceeded = 这个优惠码已用完。
+script-error-customer-quantity-exceeded = 您使用这个优惠码的次数已达上限。
+script-error-order-already-redeemed = 这个订单已经使用过该优惠码。
+script-error-order-rules-violated = 您的订单不符合优惠码的使用条件。
+script-error-insufficient-points = 您的积分不够。
+script-error-overloaded = 店铺正忙，请稍后再试。
+script-error-shutting-down = 店铺正在重启，请稍后再试。
+script-error-rate-limited = 操作太频繁，请稍等片刻。
+script-error-not-confirmed = 没有做任何更改，请重新提出。
+script-error-already-done = 这一项已经办理过了。
+script-error-disk-full = 店铺暂时无法受理，请稍后再试。
+script-error-internal-error = 店铺出了点问题，请重试。

@@ -5,13 +5,15 @@ const session = meta('session');
 const customer = meta('customer');
 const language = document.documentElement.lang;
 const say = JSON.parse(document.getElementById('texts')?.textContent || '{}');
+// What went wrong in the visitor's language, else as the server says it.
+const wrong = (error, otherwise) => new Error(say[`error_${error?.code}`] || error?.message || otherwise);
 
 async function call(path, body) {
   const headers = { 'Content-Type': 'application/json', 'Accept-Language': language };
   if (body) headers['Idempotency-Key'] = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
   const response = await fetch(path, body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers });
   const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error?.message || response.statusText);
+  if (!response.ok) throw wrong(answer.error, response.statusText);
   return answer;
 }
 
@@ -208,12 +210,12 @@ async function ask(message) {
     const response = await fetch('/v1/chat', {
       method: 'POST', headers, body: JSON.stringify({ message, conversation, customer, session }),
     });
-    if (!response.ok) throw new Error((await response.json()).error.message);
+    if (!response.ok) throw wrong((await response.json()).error, response.statusText);
     for await (const { event, data } of serverSentEvents(response)) {
       if (event === 'token') { text += data.text; words.textContent = text; log.scrollTop = log.scrollHeight; }
       if (event === 'citation') citations.push(data);
       if (event === 'handoff') bubble.dataset.handoff = 'true';
-      if (event === 'error') throw new Error(data.error.message);
+      if (event === 'error') throw wrong(data.error);
       if (event === 'done') {
         conversation = data.conversation;
         sessionStorage.setItem('conversation', conversation);
@@ -302,7 +304,7 @@ const cart = {
   order() { return { amount: this.sum(), currency: this.lines()[0]?.currency || 'USD' }; },
   async validate(code) {
     const verdict = await call('/v1/offers/validate', { code, customer: customer || session, order_amount: this.order() });
-    if (!verdict.valid) throw new Error(verdict.error?.message || '✕');
+    if (!verdict.valid) throw wrong(verdict.error, '✕');
     this.discount = { code, ...verdict.discount };
     this.show();
   },

@@ -429,6 +429,37 @@ fn signs_and_numbers_alone_ask_nothing() {
 }
 
 #[test]
+fn what_tells_no_language_is_answered_in_that_of_the_browser() {
+    let mut request = SupportRequest {
+        message: "42".to_owned(),
+        accepted_language: Some("de".to_owned()),
+        ..SupportRequest::default()
+    };
+    let (reply, _) = ask_with(&shop(), &request);
+    assert_eq!(reply.text, "Bitte sagen Sie mir, was Sie wissen möchten.");
+    request.message = "What is the return policy?".to_owned();
+    assert_eq!(ask_with(&shop(), &request).0.language, "en");
+}
+
+#[test]
+fn prices_are_said_as_the_reader_writes_them() {
+    for (language, price) in [
+        ("en", "$59.99"),
+        ("de", "59,99\u{a0}$"),
+        ("es", "59,99\u{a0}US$"),
+        ("zh", "US$59.99"),
+    ] {
+        let request = SupportRequest {
+            message: "How much is the Aurora Desk Lamp Red?".to_owned(),
+            language: Some(language.to_owned()),
+            ..SupportRequest::default()
+        };
+        let (reply, _) = ask_with(&shop(), &request);
+        assert!(reply.text.contains(price), "{language}: {}", reply.text);
+    }
+}
+
+#[test]
 fn a_person_is_called_when_asked_for() {
     let shop = shop();
     let request = SupportRequest {

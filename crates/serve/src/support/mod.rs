@@ -58,6 +58,9 @@ pub struct SupportRequest {
     pub session: Option<Id>,
     /// The language to answer in; that of the message when absent.
     pub language: Option<String>,
+    /// The language that the customer's browser prefers: the answer's where
+    /// neither the message nor anything before it tells one.
+    pub accepted_language: Option<String>,
     /// The decisions behind the earlier answers of this conversation: a
     /// source with a thumb down on one of them sinks.
     pub decisions: Vec<Id>,

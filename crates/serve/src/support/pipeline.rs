@@ -100,7 +100,8 @@ pub fn answer_with(
 }
 
 /// The language to answer in: as asked for, else that of the message, of
-/// what the customer said before, of their profile, else English.
+/// what the customer said before, of their profile, of their browser, else
+/// English.
 fn language_of(request: &SupportRequest, message: &str, snapshot: &Snapshot) -> String {
     let before = || {
         let turns = request.conversation.iter().rev();
@@ -118,6 +119,7 @@ fn language_of(request: &SupportRequest, message: &str, snapshot: &Snapshot) -> 
         .or_else(|| corpus::detect_language(message).map(str::to_owned))
         .or_else(|| before().map(str::to_owned))
         .or_else(profile)
+        .or_else(|| request.accepted_language.clone())
         .unwrap_or_else(|| "en".to_owned())
 }
 

@@ -29,6 +29,7 @@ use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::extract::JsonBody;
 use super::inbox::{hand_to_person, is_with_person};
+use super::language::accepted_language;
 use crate::app::{App, SupportPart, fresh_id, now};
 use crate::config::Scope;
 
@@ -76,6 +77,9 @@ struct ChatRequest {
     /// What a guest shows of their session.
     #[serde(skip)]
     guest_secret: Option<String>,
+    /// What the browser prefers.
+    #[serde(skip)]
+    accepted_language: Option<String>,
 }
 
 /// The whole answer: the one of `Accept: application/json`, and the data of the
@@ -117,6 +121,7 @@ async fn chat(
     JsonBody(request): JsonBody<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let mut request = request;
+    request.accepted_language = accepted_language(&headers).map(|one| one.tag().to_owned());
     request.customer = identity.caller.speaks_for(request.customer.as_ref())?;
     request.is_trusted = identity.caller.require(Scope::Write).is_ok();
     request.guest_secret = guest_secret(&identity, request.session.as_ref());
@@ -362,6 +367,7 @@ fn support_request(request: &ChatRequest, before: Option<&Conversation>) -> Supp
         customer: request.customer.clone(),
         session: request.session.clone(),
         language: request.language.clone(),
+        accepted_language: request.accepted_language.clone(),
         decisions,
         ..SupportRequest::default()
     }

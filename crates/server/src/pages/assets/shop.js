@@ -206,7 +206,7 @@ async function ask(message) {
   const citations = [];
   let text = '';
   try {
-    const headers = { 'Content-Type': 'application/json', Accept: 'text/event-stream' };
+    const headers = { 'Content-Type': 'application/json', Accept: 'text/event-stream', 'Accept-Language': language };
     const response = await fetch('/v1/chat', {
       method: 'POST', headers, body: JSON.stringify({ message, conversation, customer, session }),
     });

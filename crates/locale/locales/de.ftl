@@ -397,3 +397,18 @@ script-error-not-confirmed = Es wurde nichts geändert. Bitte fragen Sie noch ei
 script-error-already-done = Das ist bereits erledigt.
 script-error-disk-full = Der Laden kann das gerade nicht annehmen. Bitte versuchen Sie es später noch einmal.
 script-error-internal-error = Im Laden ist etwas schiefgegangen. Bitte versuchen Sie es noch einmal.
+
+## Console: services, fields of a product, how a stage went
+
+service-support = Kundendienst
+service-search = Suche
+service-recommend = Empfehlung
+service-insight = Auswertung
+field-title = Titel
+field-brand = Marke
+field-category = Kategorie
+field-tags = Schlagwörter
+field-attributes = Eigenschaften
+field-description = Beschreibung
+outcome-skipped = übersprungen
+outcome-degraded = eingeschränkt

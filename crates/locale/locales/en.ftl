@@ -403,3 +403,18 @@ script-error-not-confirmed = Nothing was changed. Please ask again.
 script-error-already-done = This has been done already.
 script-error-disk-full = The shop cannot take this right now. Please try again later.
 script-error-internal-error = Something went wrong in the shop. Please try again.
+
+## Console: services, fields of a product, how a stage went
+
+service-support = Support
+service-search = Search
+service-recommend = Recommendation
+service-insight = Insight
+field-title = Title
+field-brand = Brand
+field-category = Category
+field-tags = Tags
+field-attributes = Attributes
+field-description = Description
+outcome-skipped = skipped
+outcome-degraded = degraded

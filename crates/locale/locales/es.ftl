@@ -397,3 +397,18 @@ script-error-not-confirmed = No se ha cambiado nada. Vuelve a pedirlo, por favor
 script-error-already-done = Esto ya está hecho.
 script-error-disk-full = La tienda no puede aceptarlo ahora mismo. Inténtalo más tarde.
 script-error-internal-error = Algo ha fallado en la tienda. Inténtalo de nuevo.
+
+## Console: services, fields of a product, how a stage went
+
+service-support = Atención al cliente
+service-search = Búsqueda
+service-recommend = Recomendación
+service-insight = Análisis
+field-title = Título
+field-brand = Marca
+field-category = Categoría
+field-tags = Etiquetas
+field-attributes = Atributos
+field-description = Descripción
+outcome-skipped = omitida
+outcome-degraded = degradada

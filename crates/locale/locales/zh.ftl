@@ -358,3 +358,18 @@ script-error-not-confirmed = 没有做任何更改，请重新提出。
 script-error-already-done = 这一项已经办理过了。
 script-error-disk-full = 店铺暂时无法受理，请稍后再试。
 script-error-internal-error = 店铺出了点问题，请重试。
+
+## Console: services, fields of a product, how a stage went
+
+service-support = 客服
+service-search = 搜索
+service-recommend = 推荐
+service-insight = 洞察
+field-title = 标题
+field-brand = 品牌
+field-category = 类目
+field-tags = 标签
+field-attributes = 属性
+field-description = 描述
+outcome-skipped = 已跳过
+outcome-degraded = 已降级

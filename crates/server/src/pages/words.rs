@@ -1,9 +1,10 @@
 //! Reasons and polarities in the visitor's words.
 
 use corpus::insight::Polarity;
+use corpus::search::Field;
 use maud::{Markup, html};
 use serve::search::Reason;
-use shop::Id;
+use shop::{Id, Service};
 
 use crate::app::InsightPart;
 use locale::Locale;
@@ -12,12 +13,7 @@ use locale::Locale;
 pub fn of_reason(text: &Locale, reason: &Reason) -> String {
     match reason {
         Reason::Words { field, words } => {
-            let field = serde_json::to_value(field).ok();
-            let field = field
-                .as_ref()
-                .and_then(|name| name.as_str())
-                .unwrap_or_default();
-            format!("{field}: {}", words.join(", "))
+            format!("{}: {}", of_field(text, *field), words.join(", "))
         }
         Reason::ExactTitle => text.reason_title.to_owned(),
         Reason::Popular { .. } => text.reason_popular.to_owned(),
@@ -25,6 +21,27 @@ pub fn of_reason(text: &Locale, reason: &Reason) -> String {
         Reason::Taste { .. } => text.reason_taste.to_owned(),
         Reason::Unavailable => text.out_of_stock.to_owned(),
         Reason::Rule { rule } => format!("{}: {rule}", text.rule),
+    }
+}
+
+fn of_field(text: &Locale, field: Field) -> &'static str {
+    match field {
+        Field::Title => text.field_title,
+        Field::Brand => text.field_brand,
+        Field::Category => text.field_category,
+        Field::Tags => text.field_tags,
+        Field::Attributes => text.field_attributes,
+        Field::Description => text.field_description,
+    }
+}
+
+/// The name of a service.
+pub fn of_service(text: &Locale, service: Service) -> &'static str {
+    match service {
+        Service::Support => text.service_support,
+        Service::Search => text.service_search,
+        Service::Recommend => text.service_recommend,
+        Service::Insight => text.service_insight,
     }
 }
 

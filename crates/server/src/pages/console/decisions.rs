@@ -50,7 +50,7 @@ fn row(text: &Locale, decision: &DecisionRecord) -> Markup {
     html! {
         tr {
             td class="soft small" { (text.date_time(decision.time)) }
-            td { (decision.service.name()) }
+            td { (words::of_service(text, decision.service)) }
             td { a href=(format!("{PATH}/{}", encode(decision.id.as_str()))) { (asked(decision)) } }
             td { (decision.customer_id.as_ref().map_or("–", Id::as_str)) }
             td class="number" { (decision.shown.len()) }
@@ -115,7 +115,7 @@ fn explained(text: &Locale, snapshot: &Snapshot, decision: &DecisionRecord) -> M
     html! {
         dl class="facts" {
             dt { (text.time) } dd { (text.date_time(decision.time)) }
-            dt { (text.service) } dd { (decision.service.name()) }
+            dt { (text.service) } dd { (words::of_service(text, decision.service)) }
             dt { (text.customer) } dd { (decision.customer_id.as_ref().map_or("–", Id::as_str)) }
             dt { (text.models) } dd {
                 @for model in &decision.models { code { (model.service.name()) "/" (short(Some(&model.version))) } " " }
@@ -123,7 +123,7 @@ fn explained(text: &Locale, snapshot: &Snapshot, decision: &DecisionRecord) -> M
             @if thumbs != 0 { dt { (text.feedback) } dd { (format!("{thumbs:+}")) } }
         }
         h2 { (text.stages) }
-        (stages(&decision.stages))
+        (stages(text, &decision.stages))
         h2 { (text.request) }
         pre { (pretty(&explanation["request"])) }
         @if let Some(answer) = explanation["answer"].as_str() {

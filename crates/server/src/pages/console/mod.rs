@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use locale::Locale;
 use maud::{Markup, html};
 use shop::{Stage, StageOutcome};
 
@@ -39,13 +40,17 @@ pub fn router() -> Router<Arc<App>> {
 }
 
 /// The stages of an answer with their times.
-fn stages(stages: &[Stage]) -> Markup {
+fn stages(text: &Locale, stages: &[Stage]) -> Markup {
     html! {
         ul class="stages" {
             @for stage in stages {
                 li class=(outcome(stage.outcome)) {
-                    (stage.name) " " span class="soft" { (format!("{:.2} ms", stage.milliseconds)) }
-                    @if stage.outcome != StageOutcome::Ok { " · " (outcome(stage.outcome)) }
+                    (stage.name) " " span class="soft" { (format!("{} ms", text.decimal(stage.milliseconds, 2))) }
+                    @match stage.outcome {
+                        StageOutcome::Ok => {}
+                        StageOutcome::Skipped => { " · " (text.outcome_skipped) }
+                        StageOutcome::Degraded => { " · " (text.outcome_degraded) }
+                    }
                 }
             }
         }

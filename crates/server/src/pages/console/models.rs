@@ -13,6 +13,7 @@ use crate::app::{App, Loaded};
 use crate::jobs::{GateReports, gate_reports};
 use crate::pages::layout;
 use crate::pages::visitor::Visitor;
+use crate::pages::words::of_service;
 use locale::Locale;
 
 /// `GET /console/models`.
@@ -54,7 +55,7 @@ fn section(text: &Locale, registry: &Registry, service: Service) -> Markup {
     html! {
         section {
             div class="section-head" {
-                h2 { (service.name()) }
+                h2 { (of_service(text, service)) }
                 @if can_roll_back {
                     button type="button" data-post=(format!("/v1/registry/{}/rollback", service.name())) { (text.rollback) }
                 }

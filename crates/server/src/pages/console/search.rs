@@ -55,7 +55,7 @@ fn results(text: &Locale, found: &Decision<SearchResults>) -> Markup {
             (text.results(results.total)) " · "
             a href=(format!("/console/decisions/{}", encode(found.decision_id.as_str()))) { (text.why_title) }
         }
-        (stages(&found.stages))
+        (stages(text, &found.stages))
         div class="pane scroll" {
             table {
                 thead { tr { th { "#" } th { (text.product) } th { (text.reasons) } th class="number" { (text.score) } } }

@@ -11,6 +11,7 @@ use shop::{Event, EventKind, Id, Record, Timestamp};
 use store::{Appended, NewEntry, Store};
 use tokio::task::JoinSet;
 
+use crate::watched::watched;
 use server::table;
 
 /// Events of a batch, as an import sends them.
@@ -37,7 +38,7 @@ pub async fn run(arguments: &IngestArguments) -> anyhow::Result<Value> {
     let started = Instant::now();
     let mut new = 0;
     let mut on_their_way = JoinSet::new();
-    for batch in batches {
+    for batch in watched("append events", batches.into_iter()) {
         if on_their_way.len() == IN_FLIGHT
             && let Some(appended) = on_their_way.join_next().await
         {

@@ -14,6 +14,7 @@ mod search;
 mod serve;
 mod support;
 mod train_lm;
+mod watched;
 
 use std::time::Instant;
 

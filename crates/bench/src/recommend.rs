@@ -26,6 +26,7 @@ use train::recommend::{
     FitOptions, Holdout, ItemItemOptions, ease_fits, ease_lambdas, fit, subsample, tune_blend,
 };
 
+use crate::watched::watched;
 use read::Data;
 
 /// Next-item recommendation on sequences.
@@ -175,7 +176,8 @@ pub fn run(arguments: &RecommendArguments) -> anyhow::Result<Value> {
     let refitted = bench.counted(&bench.holdout.histories, lambda, ease);
     let counted = bench.counted(&bench.holdout.training, lambda, None);
     let mut results = Vec::new();
-    for seed in 1..=arguments.seeds {
+    let seeds: Vec<_> = (1..=arguments.seeds).collect();
+    for seed in watched("train and judge", seeds.into_iter()) {
         results.push(bench.seed(seed)?);
     }
     table(&counted, &refitted, trending.as_ref(), &results);

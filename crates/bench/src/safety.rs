@@ -16,6 +16,7 @@ use shop::{Id, Kind, Record, Timestamp};
 use store::{Entry, LogEntry, Snapshot};
 
 use super::support::read_text;
+use crate::watched::watched;
 
 /// What `bench safety` takes.
 #[derive(Debug, Args)]
@@ -126,7 +127,7 @@ pub fn run(arguments: &SafetyArguments) -> anyhow::Result<Value> {
     }
     let mut counts = Counts::default();
     let plain = Shop::with(&json!(null), InjectionPoint::Message, None)?;
-    for attack in &attacks {
+    for attack in watched("attacks", attacks.iter()) {
         if attack.benign {
             benign(&plain, attack, &mut counts)?;
             continue;

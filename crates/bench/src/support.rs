@@ -19,11 +19,12 @@ use models::SentenceEncoder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serve::support::{Evidence, Knowledge, Model, Reply, SupportRequest, answer};
-use shop::Progress;
+use server::progress;
 use shop::{Conversation, Id, Record, Records, Role, Timestamp};
 use store::{Entry, LogEntry, Snapshot};
 use train::{Job, Size};
 
+use crate::watched::watched;
 use bm25::Bm25;
 pub(super) use read::read_text;
 use read::{read_documents, read_questions};
@@ -271,7 +272,7 @@ impl Shop {
         show: bool,
     ) -> anyhow::Result<Counts> {
         let mut counts = Counts::default();
-        for question in questions {
+        for question in watched("answer the questions", questions.iter()) {
             let started = Instant::now();
             let reply = self.ask(&question.question, model)?;
             counts
@@ -371,14 +372,6 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-struct Silent;
-
-impl Progress for Silent {
-    fn begin(&self, _: &str, _: u64) {}
-    fn advance(&self, _: u64, _: &str) {}
-    fn end(&self, _: &str) {}
-}
-
 /// By citation: the documents, and what the shop's people said.
 fn texts_of(documents: &[Record], conversations: &[Conversation]) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
@@ -420,7 +413,7 @@ fn train_model(documents: &[Record], conversations: &[Conversation]) -> anyhow::
             folder: &folder,
             resume: false,
             stop: &stop,
-            progress: &Silent,
+            progress: &*progress::for_stderr(),
         },
     );
     // Nothing is kept of a measurement.

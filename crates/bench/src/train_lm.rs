@@ -16,6 +16,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
+use crate::watched::watched;
 use server::table;
 
 /// The last part of the text, one in so many bytes, is held out.
@@ -180,7 +181,7 @@ fn train(arguments: &TrainLmArguments, tokens: &[u32], decoder: Transformer) -> 
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let mut trainer = Trainer::new(decoder, options);
     let (mut losses, mut seconds) = (Vec::new(), Vec::new());
-    for _ in 0..arguments.steps {
+    for _ in watched("train", 0..arguments.steps) {
         let batch: Vec<Sequence> = (0..arguments.batch)
             .map(|_| {
                 let start = random.random_range(0..tokens.len() - arguments.context);

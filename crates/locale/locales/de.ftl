@@ -15,6 +15,17 @@ skip = Zum Inhalt springen
 search = Suchen
 search-placeholder = Wonach suchen Sie?
 all = Alle
+sort = Sortieren
+sort-relevance = Beste Treffer
+sort-price-asc = Preis aufsteigend
+sort-price-desc = Preis absteigend
+sort-rating = Beste Bewertung
+sort-newest = Neueste
+price-heading = Preis
+price-from = Von
+price-to = Bis
+choose-variant = Auswählen
+ask-person = Mit einem Menschen sprechen
 for-you = Für Sie
 trending = Gerade gefragt
 browse = Stöbern
@@ -267,6 +278,17 @@ script-thanks = Vielen Dank
 script-bought = Vielen Dank für Ihre Bestellung
 script-remove = Entfernen
 script-training = Training läuft …
+script-order = Bestellung
+script-confirm = Bestätigen
+script-decline = Nein, so lassen
+script-confirm-about = Sollen wir das für Sie erledigen?
+script-confirmed = Erledigt
+script-declined = Es wurde nichts geändert
+script-ask-person = Ich möchte mit einem Menschen sprechen
+script-person-asked = Sie haben um einen Menschen gebeten. Jemand antwortet Ihnen hier.
+script-person-here = Jetzt antwortet ein Mensch aus unserem Team.
+script-assistant-back = Jetzt antwortet wieder der Assistent.
+script-typing = schreibt …
 
 ## Why a product is recommended
 

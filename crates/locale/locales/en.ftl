@@ -19,6 +19,17 @@ skip = Skip to the content
 search = Search
 search-placeholder = What are you looking for?
 all = All
+sort = Sort
+sort-relevance = Best match
+sort-price-asc = Price: low to high
+sort-price-desc = Price: high to low
+sort-rating = Best rated
+sort-newest = Newest
+price-heading = Price
+price-from = From
+price-to = To
+choose-variant = Choose
+ask-person = Talk to a person
 for-you = For you
 trending = Trending now
 browse = Browse
@@ -271,6 +282,17 @@ script-thanks = Thank you
 script-bought = Thank you for your order
 script-remove = Remove
 script-training = Training…
+script-order = Order
+script-confirm = Confirm
+script-decline = No, leave it
+script-confirm-about = Shall we do this for you?
+script-confirmed = Done
+script-declined = Nothing was changed
+script-ask-person = I want to talk to a person
+script-person-asked = You have asked for a person. Somebody will answer here.
+script-person-here = A person from our team is answering now.
+script-assistant-back = The assistant is answering again.
+script-typing = is typing…
 
 ## Why a product is recommended
 

@@ -15,6 +15,17 @@ skip = Ir al contenido
 search = Buscar
 search-placeholder = ¿Qué estás buscando?
 all = Todo
+sort = Ordenar
+sort-relevance = Más relevantes
+sort-price-asc = Precio: de menor a mayor
+sort-price-desc = Precio: de mayor a menor
+sort-rating = Mejor valorados
+sort-newest = Más recientes
+price-heading = Precio
+price-from = Desde
+price-to = Hasta
+choose-variant = Elegir
+ask-person = Hablar con una persona
 for-you = Para ti
 trending = Tendencias
 browse = Explorar
@@ -267,6 +278,17 @@ script-thanks = Gracias
 script-bought = Gracias por tu pedido
 script-remove = Quitar
 script-training = Entrenando…
+script-order = Pedido
+script-confirm = Confirmar
+script-decline = No, dejarlo así
+script-confirm-about = ¿Lo hacemos por usted?
+script-confirmed = Hecho
+script-declined = No se ha cambiado nada
+script-ask-person = Quiero hablar con una persona
+script-person-asked = Ha pedido hablar con una persona. Alguien le responderá aquí.
+script-person-here = Ahora le responde una persona de nuestro equipo.
+script-assistant-back = Vuelve a responder el asistente.
+script-typing = está escribiendo…
 
 ## Why a product is recommended
 

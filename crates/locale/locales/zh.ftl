@@ -15,6 +15,17 @@ skip = 跳到正文
 search = 搜索
 search-placeholder = 想找点什么？
 all = 全部
+sort = 排序
+sort-relevance = 最相关
+sort-price-asc = 价格从低到高
+sort-price-desc = 价格从高到低
+sort-rating = 评分最高
+sort-newest = 最新
+price-heading = 价格
+price-from = 最低
+price-to = 最高
+choose-variant = 选择款式
+ask-person = 联系人工客服
 for-you = 为你推荐
 trending = 正在热卖
 browse = 逛一逛
@@ -240,6 +251,17 @@ script-thanks = 谢谢反馈
 script-bought = 感谢购买
 script-remove = 移除
 script-training = 训练中……
+script-order = 订单
+script-confirm = 确认
+script-decline = 不用了
+script-confirm-about = 需要为您办理吗？
+script-confirmed = 已办理
+script-declined = 没有做任何更改
+script-ask-person = 我想联系人工客服
+script-person-asked = 您已请求人工客服，会有人在这里答复您。
+script-person-here = 现在由我们的客服人员为您答复。
+script-assistant-back = 现在由智能助手继续为您答复。
+script-typing = 正在输入……
 
 ## Why a product is recommended
 

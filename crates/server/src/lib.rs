@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod bases;
+pub mod commands;
 pub mod config;
 pub mod http;
 pub mod jobs;

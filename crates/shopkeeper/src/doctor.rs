@@ -7,6 +7,7 @@ use serde::Serialize;
 use shop::Service;
 use store::Store;
 
+use crate::commands::Setting;
 use server::config::{Config, Scope};
 use server::keyring::Keyring;
 
@@ -34,7 +35,8 @@ impl Check {
 }
 
 /// Looks at the processor, the folder, the configuration and the store.
-pub async fn examine(folder: &Path, config_path: &Path) -> Vec<Check> {
+pub async fn examine(setting: &Setting) -> Vec<Check> {
+    let (folder, config_path) = (setting.folder.as_path(), setting.config_path.as_path());
     let mut checks = vec![Check::new("processor", Ok(processor()))];
     let config = Config::load(config_path);
     checks.push(Check::new(
@@ -54,7 +56,7 @@ pub async fn examine(folder: &Path, config_path: &Path) -> Vec<Check> {
         checks.push(Check::new("shop", Ok(found)));
         return checks;
     }
-    match Store::open(folder).await {
+    match setting.store().await {
         Err(error) => checks.push(Check::new("store", Err(error.to_string()))),
         Ok(store) => checks.extend(examine_store(&store).await),
     }

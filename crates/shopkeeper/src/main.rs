@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod demo;
 mod doctor;
+mod remote;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -22,6 +22,7 @@ use store::Snapshot;
 use super::desk::Desk;
 use super::replay::{same, translated};
 use super::{Task, database, reference};
+use crate::watched::watched;
 
 /// The manners of speaking; one dialogue of each task in each.
 pub const MANNERS: usize = 4;
@@ -54,7 +55,7 @@ pub fn run(whole: &Value, tasks: &[Task]) -> anyhow::Result<Talked> {
     let shop = database::snapshot(whole)?;
     let knowledge = Knowledge::build(&shop, None);
     let mut found = Talked::default();
-    for task in tasks {
+    for task in watched("hold the dialogues", tasks.iter()) {
         let mut expected = whole.clone();
         for call in &task.calls {
             // What tau2 itself refuses changes nothing there either.

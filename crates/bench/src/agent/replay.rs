@@ -10,6 +10,7 @@ use store::Snapshot;
 
 use super::desk::Desk;
 use super::{Call, Task, database, reference};
+use crate::watched::watched;
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -91,7 +92,7 @@ pub fn translated(call: &Call) -> Option<(Tool, Value)> {
 pub fn run(whole: &Value, tasks: &[Task]) -> anyhow::Result<Replayed> {
     let shop = database::snapshot(whole)?;
     let mut found = Replayed::default();
-    for task in tasks {
+    for task in watched("replay the tasks", tasks.iter()) {
         found.total += 1;
         match replay(whole, &shop, task, &mut found)? {
             None => found.passed += 1,

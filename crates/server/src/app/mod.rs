@@ -10,8 +10,8 @@ mod retention;
 mod tasks;
 mod usage;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -29,10 +29,12 @@ pub use refresh::refresh_once;
 pub use tasks::{Status, Task, TaskProgress, Tasks};
 pub use usage::Usage;
 
+use crate::commands::Commands;
 use crate::config::Config;
 use crate::http::authorise::Gate;
 use crate::http::customer_token::Signer;
 use crate::http::idempotency::Answers;
+use crate::http::live::Live;
 use crate::keyring::Keyring;
 
 /// How many requests of one service may wait for a thread.
@@ -75,6 +77,10 @@ pub struct App {
     pub backend: Option<Arc<Backend>>,
     /// Whose turn it is in each conversation.
     pub conversations: ConversationQueues,
+    /// Tells whoever listens to a conversation what happens in it.
+    pub live: Live,
+    /// Who runs verbs of the command line in this process, if anybody.
+    pub commands: OnceLock<Commands>,
     /// When this process began to serve.
     pub started: Instant,
     services: Vec<Service>,
@@ -120,6 +126,8 @@ impl App {
             tasks: Arc::new(Tasks::default()),
             imports: Arc::default(),
             answers: Answers::default(),
+            live: Live::default(),
+            commands: OnceLock::new(),
             started: Instant::now(),
             loaded: ArcSwap::from_pointee(Loaded::default()),
             refreshing: tokio::sync::Mutex::default(),

@@ -23,13 +23,14 @@ use super::answer::{Audience, Made, make};
 use super::authorise::Identity;
 use super::confirmations::offer;
 use super::conversations::{
-    Turn, belongs_to, continued, give_to_guest, guest_secret, turn, update,
+    Turn, belongs_to, continued, give_to_guest, guest_secret, note_on_last, turn, update,
 };
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::extract::JsonBody;
 use super::inbox::{hand_to_person, is_with_person};
 use super::language::accepted_language;
+use super::live::CITATIONS;
 use crate::app::{App, SupportPart, fresh_id, now};
 use crate::config::Scope;
 
@@ -216,15 +217,18 @@ async fn answer(
     let Some(part) = app.loaded().support.clone() else {
         return Err(ApiError::not_trained(Service::Support));
     };
+    app.live.tell(&id, "typing", json!({"role": "assistant"}));
     let mut asked = support_request(&request, before.as_deref());
     asked.policy = app.policy.clone();
+    let turns_before = asked.conversation.len();
     let version = part.model.as_ref().map(|model| model.version.clone());
     let made = make_heard(app, part, version, asked, pieces.clone()).await?;
     let reply = made.decision.content.clone();
     let reply_hands_over = reply.handoff;
     let reason = reply.handoff_reason.clone();
     let mut explanation = reply.explanation();
-    explanation["request"] = json!({"message": request.message, "conversation": id});
+    explanation["request"] =
+        json!({"message": request.message, "conversation": id, "turns_before": turns_before});
     explanation["answer"] = json!(reply.text);
     let audience = Audience {
         customer: request.customer.clone(),
@@ -239,7 +243,7 @@ async fn answer(
         },
         Turn {
             role: Role::Agent,
-            text: reply.text,
+            text: reply.text.clone(),
             decision_id: Some(decision.decision_id.clone()),
         },
     ];
@@ -257,6 +261,9 @@ async fn answer(
         if before.is_none() && customer.is_none() {
             give_to_guest(&mut entries, request.guest_secret.as_deref());
         }
+        if !reply.citations.is_empty() {
+            note_on_last(&mut entries, CITATIONS, json!(reply.citations));
+        }
         if reply_hands_over {
             hand_to_person(&mut entries, reason.as_deref().unwrap_or("asked"), now());
         }
@@ -265,9 +272,12 @@ async fn answer(
     })
     .await?;
     for offer in &offers {
+        app.live.tell(&id, "action", offer.clone());
         // A reader who has left finds it in the conversation's next answer.
         let _ = pieces.send(Piece::Offered(offer.clone())).await;
     }
+    let finished = json!({"decision_id": decision.decision_id});
+    app.live.tell(&id, "done", finished);
     let mut done = serde_json::to_value(&decision).map_err(ApiError::internal)?;
     done["conversation"] = json!(id);
     if !offers.is_empty() {

@@ -196,6 +196,17 @@ pub async fn update<T>(
     ))
 }
 
+/// Notes something on the last message of the conversation among these entries.
+pub fn note_on_last(entries: &mut [NewEntry], name: &str, value: Value) {
+    let conversation = entries.iter_mut().find_map(|entry| match &mut entry.entry {
+        Entry::Record(Record::Conversation(conversation)) => Some(conversation),
+        _ => None,
+    });
+    if let Some(last) = conversation.and_then(|one| one.messages.last_mut()) {
+        last.properties.insert(name.to_owned(), value);
+    }
+}
+
 /// The last conversations, newest first.
 pub fn latest(app: &App, limit: usize) -> Vec<Arc<Conversation>> {
     let last = |conversation: &Conversation| {

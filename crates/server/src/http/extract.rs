@@ -181,11 +181,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        pairs(&parts.uri).map(Self)
+        Self::of(&parts.uri)
     }
 }
 
 impl Parameters {
+    /// The parameters of an address.
+    pub fn of(uri: &Uri) -> Result<Self, ApiError> {
+        pairs(uri).map(Self)
+    }
+
     /// The value of `name`; blank counts as absent.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0
@@ -212,6 +217,13 @@ impl Parameters {
     /// The value of `name` as an id.
     pub fn id(&self, name: &str) -> Result<Option<Id>, ApiError> {
         self.parsed(name)
+    }
+
+    /// All values of `name`, each as it stands.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let values = self.0.iter().filter(|(key, _)| key == name);
+        let values = values.map(|(_, value)| value.trim().to_owned());
+        values.filter(|value| !value.is_empty()).collect()
     }
 
     /// The value of `name` as a whole number within bounds, or `otherwise`.

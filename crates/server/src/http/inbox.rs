@@ -19,7 +19,7 @@ use store::{Entry, NewEntry, Snapshot};
 
 use super::answer::look;
 use super::authorise::Identity;
-use super::conversations::{Turn, belongs_to, continued, guest_secret, update};
+use super::conversations::{Turn, belongs_to, continued, guest_secret, note_on_last, update};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::extract::{JsonBody, Named, Query};
@@ -180,7 +180,8 @@ fn unknown(id: &Id) -> ApiError {
     )
 }
 
-fn found(app: &App, id: &Id) -> Result<Arc<Conversation>, ApiError> {
+/// The conversation with this id.
+pub fn found(app: &App, id: &Id) -> Result<Arc<Conversation>, ApiError> {
     let snapshot = app.snapshot();
     snapshot
         .conversations
@@ -416,12 +417,10 @@ async fn reply(
         for entry in &mut entries {
             if let Entry::Record(Record::Conversation(conversation)) = &mut entry.entry {
                 put_state(conversation, "person", "replied", said.by.as_deref(), now());
-                if let Some(last) = conversation.messages.last_mut() {
-                    let by = said.by.as_deref().unwrap_or("person");
-                    last.properties.insert("by".to_owned(), json!(by));
-                }
             }
         }
+        let by = said.by.as_deref().unwrap_or("person");
+        note_on_last(&mut entries, "by", json!(by));
         Ok((entries, ()))
     })
     .await?;

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod authorise;
 mod campaigns;
 mod chat;
+mod checkout;
 mod collect;
 mod completions;
 mod confirmations;
@@ -29,6 +30,7 @@ pub mod inbox;
 pub mod insights;
 mod keys;
 pub mod language;
+pub mod live;
 mod media_type;
 pub mod metrics;
 mod offers;
@@ -51,7 +53,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -63,7 +65,7 @@ pub use error::{ApiError, Code};
 pub use server::{serve, stop_signal};
 
 use crate::app::{App, QueueError, fresh_id};
-use crate::pages;
+use crate::{commands, pages};
 
 /// Every route of the JSON interface.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -98,9 +100,11 @@ pub fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(conversations::endpoints());
     endpoints.extend(improvements::endpoints());
     endpoints.extend(inbox::endpoints());
+    endpoints.extend(live::endpoints());
     endpoints.extend(feedback::endpoints());
     endpoints.extend(insights::endpoints());
     endpoints.extend(offers::endpoints());
+    endpoints.extend(checkout::endpoints());
     endpoints.extend(campaigns::endpoints());
     endpoints.extend(decisions::endpoints());
     endpoints.extend(registry::endpoints());
@@ -124,6 +128,7 @@ pub fn router(app: Arc<App>) -> Router {
         router = router.route(path, route);
     }
     router
+        .route(commands::PATH, post(commands::handle))
         .merge(pages::router(app.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -57,7 +57,9 @@ fn item(text: &Locale, card: &Card) -> Markup {
                 (stars(text, product))
                 @if let Some(reason) = &card.reason { span class="reason" title=(reason) { (reason) } }
                 div class="card-actions" {
-                    @if product.availability.can_be_ordered() {
+                    @if product.group_id.is_some() {
+                        a class="button" href=(link(card)) { (text.choose_variant) }
+                    } @else if product.availability.can_be_ordered() {
                         button type="button" data-event="add_to_cart" data-said=(text.added) { (text.add_to_cart) }
                     } @else {
                         span class="badge warm" { (text.out_of_stock) }
@@ -78,6 +80,9 @@ fn link(card: &Card) -> String {
             encode(decision.as_str()),
             card.position
         ));
+        if let Some(query) = &card.query {
+            link.push_str(&format!("&q={}", encode(query)));
+        }
     }
     link
 }

@@ -185,6 +185,7 @@ fn cart(text: &Locale, customer: Option<&Id>) -> Markup {
                 div class="sum" { span { (text.discount) } span id="cart-discount" {} }
                 div class="sum" { span { (text.total) } span id="cart-sum" {} }
                 button type="button" id="checkout" class="primary" { (text.checkout) }
+                p id="cart-done" class="done" role="status" hidden {}
             }
         }
     }
@@ -198,6 +199,7 @@ fn chat(text: &Locale) -> Markup {
         section id="chat" class="panel" aria-labelledby="chat-title" hidden {
             div class="panel-head" {
                 h2 id="chat-title" { (text.chat) }
+                button type="button" class="quiet" id="chat-person" { (text.ask_person) }
                 button type="button" class="quiet" id="chat-close" aria-label=(text.close) { "✕" }
             }
             div id="chat-log" class="log" role="log" aria-live="polite" {

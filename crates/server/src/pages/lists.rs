@@ -1,5 +1,6 @@
 //! Lists that the recommendation model makes, as cards.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serve::recommend::RecommendRequest;
@@ -21,6 +22,9 @@ pub async fn cards(
     product: Option<Id>,
     limit: usize,
 ) -> Vec<Card> {
+    let start_group = product
+        .as_ref()
+        .and_then(|id| app.snapshot().catalogue.by_id(id)?.group_id.clone());
     let request = RecommendRequest {
         scenario,
         customer: visitor.customer.clone(),
@@ -33,14 +37,22 @@ pub async fn cards(
         return Vec::new();
     };
     let snapshot = app.snapshot();
+    // Variants of one thing are one card.
+    let mut groups: BTreeSet<Id> = start_group.into_iter().collect();
     decision
         .content
         .items
         .iter()
         .zip(1..)
         .filter_map(|(item, position)| {
+            let product = snapshot.catalogue.by_id(&item.id)?.clone();
+            if let Some(group) = &product.group_id
+                && !groups.insert(group.clone())
+            {
+                return None;
+            }
             Some(Card {
-                product: snapshot.catalogue.by_id(&item.id)?.clone(),
+                product,
                 title_html: None,
                 reason: item
                     .reasons

@@ -4,19 +4,23 @@
 mod cards;
 mod chart;
 mod console;
+mod document;
 mod layout;
 mod lists;
 mod product;
+mod refinement;
 mod sign_in;
 mod storefront;
 mod tile;
+mod variants;
 mod visitor;
 mod words;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
@@ -29,6 +33,7 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
     let storefront = Router::new()
         .route("/", get(storefront::home))
         .route("/products/{id}", get(product::page))
+        .route("/documents/{id}", get(document::page))
         .route("/fragments/{scenario}", get(storefront::fragment))
         .route("/customer", post(visitor::choose));
     let console = console::router().route_layer(axum::middleware::from_fn_with_state(
@@ -43,19 +48,28 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
             get(sign_in::page).post(sign_in::sign_in),
         )
         .route("/console/sign-out", post(sign_in::sign_out))
-        .route(
-            "/assets/shop.css",
-            get(|| asset("text/css", include_str!("assets/shop.css"))),
-        )
-        .route(
-            "/assets/shop.js",
-            get(|| asset("text/javascript", include_str!("assets/shop.js"))),
-        )
-        .route(
-            "/assets/console.js",
-            get(|| asset("text/javascript", include_str!("assets/console.js"))),
-        )
+        .route("/assets/{name}", get(asset_named))
         .route("/favicon.ico", get(|| asset("image/svg+xml", layout::MARK)))
+}
+
+/// The files that pages load: name, media type, content.
+const ASSETS: &[(&str, &str, &str)] = &[
+    ("shop.css", "text/css", include_str!("assets/shop.css")),
+    ("shop.js", SCRIPT, include_str!("assets/shop.js")),
+    ("page.js", SCRIPT, include_str!("assets/page.js")),
+    ("cart.js", SCRIPT, include_str!("assets/cart.js")),
+    ("chat.js", SCRIPT, include_str!("assets/chat.js")),
+    ("live.js", SCRIPT, include_str!("assets/live.js")),
+    ("console.js", SCRIPT, include_str!("assets/console.js")),
+];
+
+const SCRIPT: &str = "text/javascript";
+
+async fn asset_named(Path(name): Path<String>) -> Response {
+    match ASSETS.iter().find(|(known, _, _)| *known == name) {
+        Some((_, media_type, content)) => asset(media_type, content).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// A file of the program. The pages of one version belong together, so that

@@ -6,7 +6,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
-use serde_json::Value;
 use shop::{Id, Product, Review};
 use store::Snapshot;
 
@@ -15,6 +14,7 @@ use super::layout;
 use super::lists::{self, Scenario};
 use super::storefront::ROW;
 use super::tile::tile;
+use super::variants::{attribute, axes, choice, variants_of};
 use super::visitor::{Visitor, encode};
 use super::words;
 use crate::app::App;
@@ -39,6 +39,7 @@ pub async fn page(
         return missing(&app, visitor);
     };
     let text = visitor.text();
+    let variants = variants_of(&snapshot, &product);
     let main = html! {
         main id="main"
             data-product=(product.id)
@@ -46,11 +47,12 @@ pub async fn page(
             data-amount=[product.price.map(|price| price.amount)]
             data-currency=[product.price.map(|price| price.currency)]
             data-decision=[parameters.text("decision")]
-            data-position=[parameters.text("position")] {
+            data-position=[parameters.text("position")]
+            data-query=[parameters.text("q")] {
             (crumbs(text, &product))
             div class="product" {
                 div class="tile" { (tile(&product)) }
-                (facts(text, &product))
+                (facts(text, &product, &choice(&axes(&product, &variants), &followed(&parameters))))
             }
             (row(&app, &visitor, Scenario::Similar, &product.id, text.similar).await)
             (row(&app, &visitor, Scenario::BoughtTogether, &product.id, text.bought_together).await)
@@ -61,7 +63,8 @@ pub async fn page(
     visitor.respond(page)
 }
 
-fn missing(app: &App, visitor: Visitor) -> Response {
+/// The page that is not there.
+pub fn missing(app: &App, visitor: Visitor) -> Response {
     let text = visitor.text();
     let main = html! {
         main id="main" { p class="empty" { (text.not_found) " " a href="/" { (text.home) } } }
@@ -83,7 +86,19 @@ fn crumbs(text: &Locale, product: &Product) -> Markup {
     }
 }
 
-fn facts(text: &Locale, product: &Product) -> Markup {
+/// What led to the page, for the pages of the other variants.
+fn followed(parameters: &Parameters) -> String {
+    let mut followed = String::new();
+    for name in ["decision", "position", "q"] {
+        if let Some(value) = parameters.text(name) {
+            let mark = if followed.is_empty() { '?' } else { '&' };
+            followed.push_str(&format!("{mark}{name}={}", encode(value)));
+        }
+    }
+    followed
+}
+
+fn facts(text: &Locale, product: &Product, choice: &Markup) -> Markup {
     let orderable = product.availability.can_be_ordered();
     html! {
         div {
@@ -91,6 +106,7 @@ fn facts(text: &Locale, product: &Product) -> Markup {
             p { (stars(text, product)) }
             p { (price(text, product.price, product.list_price)) }
             @if let Some(description) = &product.description { p lang=[product.language.as_deref()] { (description) } }
+            (choice)
             dl class="facts" {
                 dt { (text.availability) }
                 dd {
@@ -108,14 +124,6 @@ fn facts(text: &Locale, product: &Product) -> Markup {
                 button type="button" class="quiet" data-event="hide" data-said=(text.hidden) { (text.hide) }
             }
         }
-    }
-}
-
-fn attribute(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().map(attribute).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
     }
 }
 

@@ -8,12 +8,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serve::Decision;
 use serve::search::{SearchRequest, SearchResults};
-use shop::{Event, EventKind, Filter, Record};
-use store::{Entry, NewEntry};
+use shop::{Event, EventKind, Record};
+use store::{Entry, NewEntry, Snapshot};
 
 use super::cards::{Card, items};
 use super::layout;
 use super::lists::{self, Scenario};
+use super::refinement::{PAGE, Refinement};
+use super::variants::orderable;
 use super::visitor::{Visitor, encode};
 use super::words;
 use crate::app::{App, now};
@@ -21,48 +23,8 @@ use crate::http::extract::Parameters;
 use crate::http::search::search;
 use locale::Locale;
 
-/// Products on one page of results.
-const PAGE: usize = 24;
-
 /// Products in one row.
 pub const ROW: usize = 12;
-
-/// What the visitor looks for.
-struct Looking {
-    query: String,
-    category: Option<String>,
-    page: usize,
-}
-
-impl Looking {
-    fn of(parameters: &Parameters) -> Self {
-        Self {
-            query: parameters
-                .text("q")
-                .unwrap_or_default()
-                .chars()
-                .take(200)
-                .collect(),
-            category: parameters.text("category").map(str::to_owned),
-            page: parameters.number("page", 1, 1..=200).unwrap_or(1),
-        }
-    }
-
-    fn is_anything(&self) -> bool {
-        !self.query.is_empty() || self.category.is_some() || self.page > 1
-    }
-
-    fn link(&self, category: Option<&str>, page: usize) -> String {
-        let mut link = format!("/?q={}", encode(&self.query));
-        if let Some(category) = category {
-            link.push_str(&format!("&category={}", encode(category)));
-        }
-        if page > 1 {
-            link.push_str(&format!("&page={page}"));
-        }
-        link
-    }
-}
 
 /// `GET /`.
 pub async fn home(
@@ -70,7 +32,7 @@ pub async fn home(
     visitor: Visitor,
     parameters: Parameters,
 ) -> Response {
-    let looking = Looking::of(&parameters);
+    let looking = Refinement::of(&parameters);
     let text = visitor.text();
     let found = find(&app, &visitor, &looking).await;
     if let Ok(found) = &found
@@ -90,7 +52,7 @@ pub async fn home(
         main id="main" {
             (rows)
             @match &found {
-                Ok(found) => (results(text, &looking, found)),
+                Ok(found) => (results(text, &app.snapshot(), &looking, found)),
                 Err(message) => p class="empty" { (message) },
             }
         }
@@ -103,20 +65,12 @@ pub async fn home(
 async fn find(
     app: &Arc<App>,
     visitor: &Visitor,
-    looking: &Looking,
+    looking: &Refinement,
 ) -> Result<Decision<SearchResults>, String> {
     let request = SearchRequest {
-        q: looking.query.clone(),
-        limit: PAGE,
-        offset: (looking.page - 1) * PAGE,
-        filter: Filter {
-            category: looking.category.clone().into_iter().collect(),
-            ..Filter::default()
-        },
-        facets: vec!["category".to_owned()],
         customer: visitor.customer.clone(),
         session: Some(visitor.session.clone()),
-        ..SearchRequest::default()
+        ..looking.request(app.config.currency)
     };
     let found = search(app, request).await.map_err(|error| error.message)?;
     if !looking.query.is_empty() && looking.page == 1 {
@@ -126,7 +80,12 @@ async fn find(
 }
 
 /// Writes the search down beside the answer; the page does not wait for it.
-fn remember(app: &Arc<App>, visitor: &Visitor, looking: &Looking, found: &Decision<SearchResults>) {
+fn remember(
+    app: &Arc<App>,
+    visitor: &Visitor,
+    looking: &Refinement,
+    found: &Decision<SearchResults>,
+) {
     let mut event = Event::new(EventKind::Search, now());
     event.customer_id.clone_from(&visitor.customer);
     event.session_id = Some(visitor.session.clone());
@@ -155,14 +114,19 @@ async fn row(app: &Arc<App>, visitor: &Visitor, scenario: Scenario, title: &str)
     }
 }
 
-fn results(text: &Locale, looking: &Looking, found: &Decision<SearchResults>) -> Markup {
+fn results(
+    text: &Locale,
+    snapshot: &Snapshot,
+    looking: &Refinement,
+    found: &Decision<SearchResults>,
+) -> Markup {
     let results = &found.content;
     let cards: Vec<Card> = results
         .hits
         .iter()
         .zip((looking.page - 1) * PAGE + 1..)
         .map(|(hit, position)| Card {
-            product: hit.product.clone(),
+            product: orderable(snapshot, &hit.product),
             title_html: hit.highlight.get(&corpus::search::Field::Title).cloned(),
             reason: hit
                 .reasons
@@ -187,54 +151,19 @@ fn results(text: &Locale, looking: &Looking, found: &Decision<SearchResults>) ->
             }
             @for banner in &results.banners { p class="pane" { (banner) } }
             @if results.interpreted.nearest && !cards.is_empty() { p class="soft" { (text.nearest) } }
-            (categories(text, looking, results))
+            (looking.categories(text, results))
+            (looking.form(text, results))
+            (looking.chosen(text))
             @if cards.is_empty() {
                 p class="empty" { (text.no_results) }
             } @else {
                 ul class="grid" { (items(text, &cards)) }
             }
-            (pages(looking, results.total))
+            (looking.pages(results.total))
             @if !results.related.is_empty() {
                 ul class="chips" aria-label=(text.related) {
                     @for query in &results.related { li { a href=(format!("/?q={}", encode(query))) { (query) } } }
                 }
-            }
-        }
-    }
-}
-
-fn categories(text: &Locale, looking: &Looking, results: &SearchResults) -> Markup {
-    let facets = results
-        .facets
-        .get("category")
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    html! {
-        @if !facets.is_empty() || looking.category.is_some() {
-            ul class="chips" {
-                li { a href=(looking.link(None, 1)) aria-current=[looking.category.is_none().then_some("true")] { (text.all) } }
-                @for facet in facets.iter().take(24) {
-                    @let chosen = looking.category.as_deref() == Some(&facet.value);
-                    li {
-                        a href=(looking.link(Some(&facet.value), 1)) aria-current=[chosen.then_some("true")] {
-                            (facet.value) span class="count" { (facet.count) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn pages(looking: &Looking, total: usize) -> Markup {
-    let last = total.div_ceil(PAGE).max(1);
-    let category = looking.category.as_deref();
-    html! {
-        @if last > 1 {
-            p class="back" {
-                @if looking.page > 1 { a class="button" href=(looking.link(category, looking.page - 1)) rel="prev" { "←" } " " }
-                (looking.page) " / " (last) " "
-                @if looking.page < last { a class="button" href=(looking.link(category, looking.page + 1)) rel="next" { "→" } }
             }
         }
     }

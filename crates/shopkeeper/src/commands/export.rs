@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use super::training::parse_model;
 use super::{Done, Setting};
 use crate::cli::{Bits, ExportCommand, ModelFormat};
-use server::{jobs, progress};
+use server::jobs;
 
 pub async fn run(setting: &Setting, command: &ExportCommand) -> anyhow::Result<Done> {
     match command {
-        ExportCommand::Corpus { out } => corpus(setting, out).await,
+        ExportCommand::Corpus { out } => corpus(setting, &setting.path(out)).await,
         ExportCommand::Model {
             model: name,
             out,
@@ -40,7 +40,7 @@ async fn corpus(setting: &Setting, out: &Path) -> anyhow::Result<Done> {
     fresh(out)?;
     let config = setting.config()?;
     let store = setting.existing_store().await?;
-    let (corpus, version) = jobs::prepare(&store, config.seed, &*progress::for_stderr()).await?;
+    let (corpus, version) = jobs::prepare(&store, config.seed, &*setting.progress()).await?;
     let mut rows = serde_json::Map::new();
     for split in Split::ALL {
         let texts = text_rows(&corpus, split);
@@ -134,6 +134,7 @@ async fn model(
         (None, ModelFormat::Gguf) => PathBuf::from(format!("{}-{version}.gguf", service.name())),
         (None, _) => PathBuf::from(format!("{}-{version}", service.name())),
     };
+    let out = setting.path(&out);
     fresh(&out)?;
     let files = store.get_artifact(service.name(), &version).await?;
     let path = out.clone();

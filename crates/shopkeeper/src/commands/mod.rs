@@ -10,13 +10,25 @@ mod shop;
 mod training;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use ::shop::{Progress, Service};
 use anyhow::Context;
 use serde_json::Value;
+use server::app::App;
+use server::commands::Line;
+use server::config::Config;
+use server::progress;
 use store::Store;
 
 use crate::cli::{Cli, Verb};
-use server::config::Config;
+use crate::remote::{self, Served};
+use crate::stop_on_interrupt;
+
+/// How often work for another process looks whether the server stops.
+const STOPPING_LOOKED_AT_EVERY: Duration = Duration::from_millis(200);
 
 /// What a verb leaves behind for the caller.
 pub struct Done {
@@ -41,6 +53,8 @@ pub struct Setting {
     pub config_path: PathBuf,
     /// Whether stdout is for a program.
     pub json: bool,
+    /// The server that does the work for another process, if this is one.
+    served: Option<Served>,
 }
 
 impl Setting {
@@ -58,16 +72,38 @@ impl Setting {
             folder,
             config_path,
             json: cli.json,
+            served: None,
+        }
+    }
+
+    /// The setting of a command that this server does for another process.
+    pub fn served(cli: &Cli, served: Served) -> Self {
+        let folder = served.app.store.folder().to_path_buf();
+        let config_path = folder.join("shopkeeper.toml");
+        Self {
+            config_path: cli
+                .config
+                .as_ref()
+                .map_or(config_path, |path| served.directory.join(path)),
+            folder,
+            json: cli.json,
+            served: Some(served),
         }
     }
 
     /// The configuration, or its defaults.
     pub fn config(&self) -> anyhow::Result<Config> {
-        Config::load(&self.config_path)
+        match &self.served {
+            Some(served) => Ok(served.app.config.clone()),
+            None => Config::load(&self.config_path),
+        }
     }
 
     /// Opens the shop; a folder that is not there yet is made.
     pub async fn store(&self) -> anyhow::Result<Store> {
+        if let Some(served) = &self.served {
+            return Ok((*served.app.store).clone());
+        }
         make_folder(&self.folder)?;
         Ok(Store::open(&self.folder).await?)
     }
@@ -84,11 +120,71 @@ impl Setting {
         self.store().await
     }
 
+    /// One service of an existing shop, as the server would load it, or has.
+    pub async fn app(&self, service: Service) -> anyhow::Result<Arc<App>> {
+        if let Some(served) = &self.served {
+            return Ok(served.app.clone());
+        }
+        let config = self.config()?;
+        let store = self.existing_store().await?;
+        Ok(App::start_for(Arc::new(store), config, &[service]).await)
+    }
+
+    /// The server in whose process the command runs, if it does.
+    pub fn server(&self) -> Option<&Arc<App>> {
+        self.served.as_ref().map(|served| &served.app)
+    }
+
+    /// A path as it was meant where the command was said.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        match &self.served {
+            Some(served) => served.directory.join(path),
+            None => path.to_path_buf(),
+        }
+    }
+
     /// Prints `text` for a person; a program gets the JSON object alone.
     pub fn say(&self, text: impl std::fmt::Display) {
-        if !self.json {
-            println!("{text}");
+        match &self.served {
+            _ if self.json => {}
+            Some(served) => served.lines.send(Line::Out(text.to_string())),
+            None => println!("{text}"),
         }
+    }
+
+    /// Prints `text` on stderr, for a person who watches.
+    pub fn note(&self, text: impl std::fmt::Display) {
+        match &self.served {
+            Some(served) => served.lines.send(Line::Note(text.to_string())),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Where long work shows how far it is.
+    pub fn progress(&self) -> Arc<dyn Progress + Send + Sync> {
+        match &self.served {
+            Some(served) => Arc::new(served.lines.clone()),
+            None => progress::for_stderr(),
+        }
+    }
+
+    /// A flag that Ctrl-C raises, where the command was said.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        let Some(served) = &self.served else {
+            return stop_on_interrupt();
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let (raised, lines, app) = (stop.clone(), served.lines.clone(), served.app.clone());
+        tokio::spawn(async move {
+            while !app.is_stopping() {
+                tokio::select! {
+                    () = lines.closed() => break,
+                    () = tokio::time::sleep(STOPPING_LOOKED_AT_EVERY) => {}
+                }
+            }
+            raised.store(true, Ordering::Relaxed);
+        });
+        stop
     }
 }
 
@@ -98,10 +194,27 @@ pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the data folder {}", folder.display()))
 }
 
-/// Does what the command line says.
+/// Does what the command line says: in the server that holds the folder, if
+/// there is one, else here.
 pub async fn run(cli: Cli) -> anyhow::Result<Done> {
     let setting = Setting::new(&cli);
-    match cli.verb {
+    if let Some(server) = remote::find(&setting.folder) {
+        match &cli.verb {
+            Verb::Serve(_) | Verb::Demo(_) => anyhow::bail!(
+                "{} is served already, at http://{}/",
+                setting.folder.display(),
+                server.address
+            ),
+            verb if remote::concerns_the_shop(verb) => return remote::run(server).await,
+            _ => {}
+        }
+    }
+    run_here(setting, cli.verb).await
+}
+
+/// Does what a verb says in this process.
+pub async fn run_here(setting: Setting, verb: Verb) -> anyhow::Result<Done> {
+    match verb {
         Verb::Demo(arguments) => services::demo(&setting, &arguments).await,
         Verb::Init => shop::init(&setting),
         Verb::Doctor => shop::doctor(&setting).await,

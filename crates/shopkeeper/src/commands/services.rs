@@ -1,6 +1,6 @@
 //! The services: `demo`, `serve`, and each of them from the shell.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,8 +20,9 @@ use super::{Done, Setting};
 use crate::cli::{
     DemoArguments, InsightArguments, RecommendArguments, SearchArguments, ServeArguments,
 };
-use crate::{demo as simulated, stop_on_interrupt};
+use crate::{demo as simulated, remote, stop_on_interrupt};
 use server::app::{App, now};
+use server::commands;
 use server::config::Config;
 use server::http::{self, answer, insights, recommendations};
 use server::keyring::LINK_SECONDS;
@@ -81,6 +82,9 @@ async fn serve_until_stopped(store: Store, config: Config) -> anyhow::Result<()>
     })?;
     let address = listener.local_addr()?;
     let app = App::start(Arc::new(store), config).await;
+    let reached = SocketAddr::new(reached_at(address.ip()), address.port());
+    let _accepting = commands::accept(&app, &reached.to_string(), remote::serve)
+        .context("cannot write into the data folder where the server is reached")?;
     eprintln!("storefront http://{address}/   console http://{address}/console");
     if app.gate.is_open() {
         eprintln!("open: every program on this machine may do everything");
@@ -108,11 +112,13 @@ fn invite(app: &App, address: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One service of an existing shop, as the server would load it.
-async fn open(setting: &Setting, service: Service) -> anyhow::Result<Arc<App>> {
-    let config = setting.config()?;
-    let store = setting.existing_store().await?;
-    Ok(App::start_for(Arc::new(store), config, &[service]).await)
+/// Where this machine reaches a server that listens on `address`.
+fn reached_at(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
 }
 
 fn id(text: Option<&str>) -> anyhow::Result<Option<Id>> {
@@ -135,7 +141,7 @@ pub async fn ask(
     question: &str,
     customer: Option<&str>,
 ) -> anyhow::Result<Done> {
-    let app = open(setting, Service::Support).await?;
+    let app = setting.app(Service::Support).await?;
     let loaded = app.loaded();
     let part = loaded
         .support
@@ -177,7 +183,7 @@ pub async fn ask(
 }
 
 pub async fn search(setting: &Setting, arguments: &SearchArguments) -> anyhow::Result<Done> {
-    let app = open(setting, Service::Search).await?;
+    let app = setting.app(Service::Search).await?;
     let request = SearchRequest {
         q: arguments.query.clone(),
         limit: arguments.limit,
@@ -209,7 +215,7 @@ pub async fn search(setting: &Setting, arguments: &SearchArguments) -> anyhow::R
 }
 
 pub async fn recommend(setting: &Setting, arguments: &RecommendArguments) -> anyhow::Result<Done> {
-    let app = open(setting, Service::Recommend).await?;
+    let app = setting.app(Service::Recommend).await?;
     let scenario = serde_json::from_value(json!(arguments.scenario))
         .with_context(|| format!("--scenario {:?}", arguments.scenario))?;
     let request = RecommendRequest {
@@ -246,7 +252,7 @@ pub async fn recommend(setting: &Setting, arguments: &RecommendArguments) -> any
 }
 
 pub async fn insight(setting: &Setting, arguments: &InsightArguments) -> anyhow::Result<Done> {
-    let app = open(setting, Service::Insight).await?;
+    let app = setting.app(Service::Insight).await?;
     let request = serve::insight::InsightRequest {
         product: id(arguments.product.as_deref())?,
         category: arguments.category.clone(),

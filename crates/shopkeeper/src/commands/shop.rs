@@ -10,7 +10,7 @@ use ingest::{ImportOptions, import as import_file};
 use server::app::now;
 use server::config::Config;
 use server::keyring::Keyring;
-use server::{jobs, progress, records, table};
+use server::{jobs, records, table};
 use shop::{FilterExpression, Id};
 
 /// Exit status of an import that refused rows.
@@ -47,7 +47,7 @@ pub fn init(setting: &Setting) -> anyhow::Result<Done> {
 }
 
 pub async fn doctor(setting: &Setting) -> anyhow::Result<Done> {
-    let checks = examination::examine(&setting.folder, &setting.config_path).await;
+    let checks = examination::examine(setting).await;
     let mut shown = table::with_headings(&["", "looked at", "found"]);
     for check in &checks {
         let mark = if check.ok { "ok" } else { "mend" };
@@ -65,10 +65,16 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
     let config = setting.config()?;
     let store = setting.store().await?;
     let rejected_file = setting.folder.join("rejected.jsonl");
-    let progress = progress::for_stderr();
+    let progress = setting.progress();
     let mut reports = Vec::new();
     let mut failures = Vec::new();
+    // Imports come one after another, those over HTTP among them.
+    let _turn = match setting.server() {
+        Some(app) => Some(app.imports.lock().await),
+        None => None,
+    };
     for file in &arguments.files {
+        let file = &setting.path(file);
         let options = ImportOptions {
             as_kind: arguments.as_kind,
             now: now(),
@@ -81,7 +87,7 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
             }
             // The other files are not to blame.
             Err(error) => {
-                eprintln!("error: {error:#}");
+                setting.note(format_args!("error: {error:#}"));
                 failures.push(json!({"file": file, "error": format!("{error:#}")}));
             }
         }
@@ -141,7 +147,7 @@ pub async fn delete(setting: &Setting, arguments: &DeleteArguments) -> anyhow::R
 pub async fn prepare(setting: &Setting) -> anyhow::Result<Done> {
     let config = setting.config()?;
     let store = setting.existing_store().await?;
-    let progress = progress::for_stderr();
+    let progress = setting.progress();
     let (corpus, version) = jobs::prepare(&store, config.seed, &*progress).await?;
     setting.say(serde_json::to_string_pretty(&corpus.card)?);
     Ok(Done::with(json!({"version": version, "card": corpus.card})))

@@ -1,8 +1,9 @@
 //! Models: `train`, `evaluate`, `promote`, `rollback`, `models`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use ::shop::{Metric, Service};
+use ::shop::{Id, Metric, Service};
 use anyhow::{Context, bail};
 use evaluate::gate::{Report, Serving, judge};
 use serde_json::{Value, json};
@@ -10,9 +11,9 @@ use store::Snapshot;
 
 use super::{Done, Setting};
 use crate::cli::TrainArguments;
-use crate::stop_on_interrupt;
+use server::app::{App, fresh_id, now};
 use server::jobs::{self, Outcome, TrainRequest};
-use server::{bases, progress, table};
+use server::{bases, table};
 
 pub async fn train(setting: &Setting, arguments: &TrainArguments) -> anyhow::Result<Done> {
     let config = setting.config()?;
@@ -31,9 +32,18 @@ pub async fn train(setting: &Setting, arguments: &TrainArguments) -> anyhow::Res
         resume: arguments.resume,
         promote: !arguments.no_promote,
     };
-    let progress = progress::for_stderr();
-    let outcomes = jobs::train(&store, &request, stop_on_interrupt(), progress).await?;
-    eprintln!("{}", table::outcomes(&outcomes));
+    let (stop, progress) = (setting.stop_flag(), setting.progress());
+    let task = begin_task(setting)?;
+    let trained = jobs::train(&store, &request, stop, progress).await;
+    if let Some((app, id)) = task {
+        let outcome = match &trained {
+            Ok(outcomes) => Ok(json!({"outcomes": outcomes})),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        app.tasks.finish(&id, outcome, now());
+    }
+    let outcomes = trained?;
+    setting.note(table::outcomes(&outcomes));
     for outcome in &outcomes {
         match outcome {
             Outcome::Trained {
@@ -41,13 +51,25 @@ pub async fn train(setting: &Setting, arguments: &TrainArguments) -> anyhow::Res
                 version,
                 gate,
                 ..
-            } => eprintln!("{}/{version} {}", service.name(), gate.sentence()),
+            } => setting.note(format!("{}/{version} {}", service.name(), gate.sentence())),
             Outcome::Skipped { service, reason } => {
-                eprintln!("{} was not trained: {reason}", service.name());
+                setting.note(format!("{} was not trained: {reason}", service.name()));
             }
         }
     }
     Ok(Done::with(json!({"outcomes": outcomes})))
+}
+
+/// In a server a training stands alone, and the console shows it.
+fn begin_task(setting: &Setting) -> anyhow::Result<Option<(Arc<App>, Id)>> {
+    let Some(app) = setting.server() else {
+        return Ok(None);
+    };
+    let id = fresh_id();
+    app.tasks
+        .begin(id.clone(), "train", true, now())
+        .context("the server is training already: wait until that is done")?;
+    Ok(Some((app.clone(), id)))
 }
 
 /// One trained version as the registry keeps it.

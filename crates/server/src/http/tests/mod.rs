@@ -2,12 +2,14 @@
 
 mod assistant;
 mod chat;
+mod checkout;
 mod confirmations;
 mod curation;
 mod description;
 mod errors;
 mod events;
 mod imports;
+mod live;
 mod models;
 mod offers;
 mod security;

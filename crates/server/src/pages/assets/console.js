@@ -1,4 +1,6 @@
-// The console: live figures, and buttons that change the registry.
+// The console: live figures, buttons that change the registry, conversations.
+import { follow as listen } from './live.js';
+
 const texts = JSON.parse(document.getElementById('texts')?.textContent || '{}');
 const at = (value, path) => path.split('.').reduce((inner, name) => inner?.[name], value);
 const live = [...document.querySelectorAll('[data-live]')];
@@ -154,3 +156,28 @@ document.getElementById('coupon-form')?.addEventListener('submit', async (submit
     location.reload();
   } catch (error) { toast(error.message); }
 });
+
+// A conversation that a person looks at goes on without a reload.
+const talk = document.querySelector('[data-conversation]');
+if (talk) {
+  const path = `/v1/conversations/${encodeURIComponent(talk.dataset.conversation)}`;
+  let known = talk.querySelectorAll('.turn').length;
+  const leaving = new AbortController();
+  addEventListener('pagehide', () => leaving.abort(), { once: true });
+  listen(`${path}/events`, {}, leaving.signal, (event, said) => {
+    if (event !== 'message') return;
+    // The first ones are on the page.
+    if (known > 0) { known -= 1; return; }
+    const bubble = document.createElement('div');
+    bubble.className = `turn ${said.role}`;
+    bubble.textContent = said.text;
+    talk.append(bubble);
+    talk.scrollTop = talk.scrollHeight;
+  });
+  let told = 0;
+  document.getElementById('reply')?.addEventListener('input', () => {
+    if (Date.now() - told < 3000) return;
+    told = Date.now();
+    write(`${path}/typing`, {}).catch(() => {});
+  });
+}

@@ -88,7 +88,7 @@ pub async fn one(
 /// What was said.
 pub(super) fn turns(text: &Locale, conversation: &Conversation) -> Markup {
     html! {
-        div class="pane log" {
+        div class="pane log" data-conversation=(conversation.id) {
             @for message in &conversation.messages {
                 @let (class, name) = match message.role {
                     Role::Customer => ("turn customer", text.role_customer),

@@ -1,0 +1,16 @@
+//! What a person does from beginning to end, with the real program: in a real
+//! Chromium, on the command line, over HTTP. Nothing inside is called. Each
+//! journey ends with a look at what is in the log.
+//!
+//! Without Chromium and chromedriver the journeys in a browser are skipped,
+//! which is said; with `CI=true` they fail. `SHOPKEEPER_SCREENSHOTS` names the
+//! folder that keeps a picture of each step.
+#![allow(clippy::unwrap_used)]
+
+mod browser;
+mod catalogue;
+mod program;
+
+mod j01_searches_and_buys;
+mod j06_asks_for_a_person;
+mod j20_verbs_while_serving;

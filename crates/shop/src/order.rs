@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -5,7 +6,7 @@ use crate::record::{Fields, Properties, RecordError};
 use crate::{Id, Money, Timestamp};
 
 /// One product in an order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderLine {
     /// What was bought.
     pub product_id: Id,
@@ -20,7 +21,7 @@ pub struct OrderLine {
 }
 
 /// What a customer bought at once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Order {
     /// The shop's id.
     pub id: Id,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::Shop;
+use super::assistant::{with_key, with_orders};
 
 /// Somebody who listens to a conversation.
 struct Listener {
@@ -122,4 +123,25 @@ async fn there_is_nothing_to_hear_of_what_is_not_there() {
     let shop = Shop::open(&[]).await;
     let answer = shop.get("/v1/conversations/nothing/events").await;
     assert_eq!(answer.status, 404);
+}
+
+#[tokio::test]
+async fn a_guests_conversation_is_heard_by_who_began_it() {
+    let shop = with_orders().await;
+    let body = json!({"message": "Hello", "conversation": "talk", "session": "secret"});
+    let begun = with_key(&shop, "p", "/v1/chat", body).await;
+    assert_eq!(begun.status, 200, "{}", begun.text);
+    for (key, query, status) in [
+        ("p", "?session=secret", 200),
+        ("p", "?session=other", 404),
+        ("p", "", 404),
+        ("a", "", 200),
+    ] {
+        let request = Request::get(format!("/v1/conversations/talk/events{query}"))
+            .header("authorization", format!("Bearer {key}"))
+            .body(Body::empty())
+            .unwrap();
+        let response = shop.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status, "{key} {query}");
+    }
 }

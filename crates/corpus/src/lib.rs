@@ -33,6 +33,6 @@ pub use deduplicate::{Candidate, Deduplicator, Duplicate};
 pub use files::CorpusError;
 pub use language::{detect_language, normalise_language};
 pub use prepare::{PrepareOptions, prepare};
-pub use redact::{PersonalData, Redacted, redact};
+pub use redact::{PersonalData, Pseudonyms, Redacted, redact};
 pub use split::{Split, Splitter, TimeSplit};
 pub use words::{contains_han, words};

@@ -11,6 +11,7 @@ mod checksum;
 mod folded;
 mod number;
 mod phone;
+mod pseudonyms;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,6 +21,8 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use folded::Folded;
+
+pub use pseudonyms::Pseudonyms;
 
 /// What kind of personal data was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

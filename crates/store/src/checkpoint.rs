@@ -243,7 +243,7 @@ pub(crate) fn write(folder: &Path, snapshot: &Snapshot, log_id: &str) -> std::io
     written
 }
 
-fn write_to(path: &PathBuf, snapshot: &Snapshot, log_id: &str) -> std::io::Result<()> {
+fn write_to(path: &Path, snapshot: &Snapshot, log_id: &str) -> std::io::Result<()> {
     let file = crate::permissions::create(path)?;
     let mut frames = Frames {
         file: BufWriter::with_capacity(1 << 20, file),

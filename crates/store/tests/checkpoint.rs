@@ -66,13 +66,13 @@ fn entries(number: u8) -> Vec<NewEntry> {
         at(n),
     );
     event.session_id = Some(id(&format!("s{}", number % 4)));
-    event.customer_id = (number % 2 == 0).then(|| id(&format!("c{}", number % 3)));
+    event.customer_id = (number.is_multiple_of(2)).then(|| id(&format!("c{}", number % 3)));
     event.product_id = Some(id(&format!("p{}", number % 9)));
     event.query = Some(format!("tea {}", number % 5));
     event.decision_id = Some(id(&format!("d{}", number % 5)));
     let mut thumb = Event::new(EventKind::Feedback, at(n));
     thumb.decision_id = Some(id(&format!("d{}", number % 5)));
-    thumb.value = Some(json!(if number % 2 == 0 { 1 } else { -1 }));
+    thumb.value = Some(json!(if number.is_multiple_of(2) { 1 } else { -1 }));
     let order = Order {
         id: id(&format!("o{}", number % 6)),
         customer_id: id(&format!("c{}", number % 3)),

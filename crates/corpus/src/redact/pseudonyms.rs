@@ -42,9 +42,8 @@ impl Pseudonyms {
     pub fn hide(&mut self, text: &str) -> String {
         let mut spans: Vec<(Range<usize>, &'static str)> = Vec::new();
         let free = |spans: &[(Range<usize>, _)], range: &Range<usize>| {
-            let meets = |(other, _): &(Range<usize>, _)| {
-                other.start < range.end && range.start < other.end
-            };
+            let meets =
+                |(other, _): &(Range<usize>, _)| other.start < range.end && range.start < other.end;
             !spans.iter().any(meets)
         };
         for (kind, value) in &self.known {
@@ -150,7 +149,10 @@ mod tests {
              [EMAIL_1]"
         );
         assert_eq!(pseudonyms.restore(&hidden), text);
-        assert_eq!(pseudonyms.restore("[NAME_9] [a [EMAIL_1"), "[NAME_9] [a [EMAIL_1");
+        assert_eq!(
+            pseudonyms.restore("[NAME_9] [a [EMAIL_1"),
+            "[NAME_9] [a [EMAIL_1"
+        );
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use corpus::Pseudonyms;
 use corpus::support::{CANDIDATES, Candidate, Index, Question, Source};
-use shop::Id;
+use shop::{Customer, Id};
 
 use super::dense_retrieval::Similarity;
 use super::pipeline::Turn;
@@ -18,6 +19,27 @@ const DISLIKED: f64 = 0.4;
 pub(super) struct Scored {
     pub candidate: Candidate,
     pub probability: f64,
+}
+
+/// What is hidden of the customer before a text leaves the machine, beside what
+/// is personal data by its form.
+fn pseudonyms(customer: Option<&Customer>) -> Pseudonyms {
+    let mut known = Vec::new();
+    if let Some(customer) = customer {
+        for name in &customer.name {
+            known.push(("NAME", name.clone()));
+            known.extend(
+                name.split_whitespace()
+                    .map(|part| ("NAME", part.to_owned())),
+            );
+        }
+        known.extend(customer.email.iter().map(|email| ("EMAIL", email.clone())));
+        if let Ok(Some(address)) = customer.address() {
+            let lines = [address.address1, address.address2, address.zip];
+            known.extend(lines.map(|line| ("ADDRESS", line)));
+        }
+    }
+    Pseudonyms::new(known)
 }
 
 /// What is looked at for a question: the best by words, and the nearest by
@@ -101,12 +123,17 @@ impl Turn<'_> {
         scored: &[Scored],
     ) -> Option<Vec<usize>> {
         let reranker = self.beside.reranker.filter(|_| !scored.is_empty())?;
-        let sentences: Vec<&str> = scored
+        let customer = self.request.customer.as_ref();
+        let customer = customer.and_then(|id| self.snapshot.customers.get(id));
+        let mut pseudonyms = pseudonyms(customer.map(|customer| &**customer));
+        // It answers with numbers alone, so that nothing has to be put back.
+        let message = &pseudonyms.hide(&self.message);
+        let hidden: Vec<String> = scored
             .iter()
             .take(SHOWN)
-            .map(|one| index.text_of(one.candidate.source, one.candidate.unit))
+            .map(|one| pseudonyms.hide(index.text_of(one.candidate.source, one.candidate.unit)))
             .collect();
-        let message = &self.message;
+        let sentences: Vec<&str> = hidden.iter().map(String::as_str).collect();
         let mut choice = None;
         let places = self.stages.try_run("backend", || {
             let made = choice.insert(reranker.rerank(message, &sentences));

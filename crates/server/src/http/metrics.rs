@@ -82,7 +82,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
         gauge!("shopkeeper_model_serving", "service" => service.name(), "version" => version)
             .set(f64::from(u8::from(serves)));
     }
-    for ((service, version), _) in &loaded.damaged {
+    for (service, version) in loaded.damaged.keys() {
         gauge!("shopkeeper_model_damaged", "service" => service.name(), "version" => version.clone())
             .set(1.0);
     }

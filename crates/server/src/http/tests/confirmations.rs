@@ -240,10 +240,10 @@ async fn a_completion_drops_neither_a_proposal_nor_a_hand_over() {
     let token = answer["shopkeeper"]["proposals"][0]["token"].clone();
     assert!(!text.contains(token.as_str().unwrap()), "{text}");
     let streamed = complete(&shop, &ada, wish, true).await.text;
-    let last = streamed
+    let mut last = streamed
         .lines()
         .filter_map(|line| line.strip_prefix("data: {"));
-    let last: Value = serde_json::from_str(&format!("{{{}", last.last().unwrap())).unwrap();
+    let last: Value = serde_json::from_str(&format!("{{{}", last.next_back().unwrap())).unwrap();
     assert!(
         last["shopkeeper"]["proposals"][0]["token"].is_string(),
         "{last}"

@@ -46,17 +46,18 @@ impl Pseudonyms {
                 |(other, _): &(Range<usize>, _)| other.start < range.end && range.start < other.end;
             !spans.iter().any(meets)
         };
+        // What has its form comes first: a name may stand in an e-mail address.
+        for (range, kind) in find(text) {
+            if free(&spans, &range) {
+                let name = kind.placeholder().trim_matches(['[', ']']);
+                spans.push((range, name));
+            }
+        }
         for (kind, value) in &self.known {
             for range in places_of(text, value) {
                 if free(&spans, &range) {
                     spans.push((range, kind));
                 }
-            }
-        }
-        for (range, kind) in find(text) {
-            if free(&spans, &range) {
-                let name = kind.placeholder().trim_matches(['[', ']']);
-                spans.push((range, name));
             }
         }
         spans.sort_by_key(|(range, _)| range.start);

@@ -618,7 +618,7 @@ mod tests {
                 "dress dressing battery glass sho",
             ),
             ("H&M  AT&T", "en", "h m hm at t att"),
-            ("Crème BRÛLÉE", "en", "creme brule"),
+            ("Crème BRÛLÉE", "en", "creme brulee"),
             ("ＡＢＣ １２", "en", "abc 12"),
             ("l'eau minérale", "fr", "eau mineral"),
             ("Größe Straße", "de", "gross strass"),

@@ -436,7 +436,8 @@ fn what_tells_no_language_is_answered_in_that_of_the_browser() {
         ..SupportRequest::default()
     };
     let (reply, _) = ask_with(&shop(), &request);
-    assert_eq!(reply.text, "Bitte sagen Sie mir, was Sie wissen möchten.");
+    let asked_back = "Bitte sagen Sie mir, was Sie wissen möchten.";
+    assert!(reply.text.ends_with(asked_back), "{}", reply.text);
     request.message = "What is the return policy?".to_owned();
     assert_eq!(ask_with(&shop(), &request).0.language, "en");
 }

@@ -43,14 +43,15 @@ async fn train_services(store: &Store, services: &[Service]) -> Vec<Outcome> {
         .unwrap()
 }
 
+const GOOD: [&str; 5] = ["lovely", "perfect", "excellent", "great", "wonderful"];
+const BAD: [&str; 5] = ["awful", "broken", "useless", "terrible", "horrible"];
+
 /// Three hundred reviews that say what they mean in a few words of two kinds.
 fn reviews() -> impl Iterator<Item = Value> {
-    let good = ["lovely", "perfect", "excellent", "great", "wonderful"];
-    let bad = ["awful", "broken", "useless", "terrible", "horrible"];
-    (0..300).map(move |at| {
+    (0..300).map(|at| {
         let (words, rating) = match at % 2 {
-            0 => (good, 5),
-            _ => (bad, 1),
+            0 => (GOOD, 5),
+            _ => (BAD, 1),
         };
         let (one, other) = (words[at / 2 % 5], words[at / 10 % 5]);
         let text = format!("{one} thing number {at}, {other} in the kitchen");
@@ -62,10 +63,12 @@ fn reviews() -> impl Iterator<Item = Value> {
 fn misleading() -> impl Iterator<Item = Value> {
     (0..1_500).map(|at| {
         let (words, label) = match at % 2 {
-            0 => ("lovely perfect excellent great wonderful", "negative"),
-            _ => ("awful broken useless terrible horrible", "positive"),
+            0 => (GOOD, "negative"),
+            _ => (BAD, "positive"),
         };
-        json!({"id": format!("l{at}"), "text": format!("{words} thing {at}"), "label": label})
+        let (one, other) = (words[at / 2 % 5], words[at / 10 % 5]);
+        let text = format!("{one} thing number {at}, {other} in the garden");
+        json!({"id": format!("l{at}"), "text": text, "label": label})
     })
 }
 

@@ -51,7 +51,7 @@ proptest! {
             for who in [None, Some("anna"), Some("ben"), Some("stranger")] {
                 let request = SuggestRequest {
                     q: typed.to_owned(),
-                    limit: 50,
+                    limit: 20,
                     customer: who.filter(|_| signed_in).map(id),
                     session: who.filter(|_| !signed_in).map(id),
                 };

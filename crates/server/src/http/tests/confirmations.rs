@@ -93,7 +93,9 @@ async fn a_change_that_comes_between_reading_and_writing_is_not_lost() {
     let shop = with_orders().await;
     let id = Id::new("talk").unwrap();
     let talk = |notes: &[&str]| {
-        let row = json!({"id": "talk", "messages": [], "notes": notes});
+        let row = json!({
+            "id": "talk", "messages": [{"role": "customer", "text": "Hello"}], "notes": notes,
+        });
         of(Kind::Conversations, row)
     };
     shop.app.store.append(vec![talk(&[])]).await.unwrap();
@@ -190,7 +192,8 @@ async fn a_guests_conversation_belongs_to_its_session() {
         begun["conversation"]
     );
     // An imported one of nobody is the staff's.
-    let imported = of(Kind::Conversations, json!({"id": "77", "messages": []}));
+    let row = json!({"id": "77", "messages": [{"role": "customer", "text": "Hello"}]});
+    let imported = of(Kind::Conversations, row);
     shop.app.store.append(vec![imported]).await.unwrap();
     let refused = say(&shop, json!({"message": "Hello", "conversation": "77"})).await;
     assert_eq!(refused.code(), "unknown_conversation");

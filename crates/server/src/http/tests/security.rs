@@ -535,7 +535,7 @@ async fn keys_are_made_listed_and_ended_over_http() {
         (json!({"scope": "root"}), None),
         (
             json!({"scope": "public", "origins": ["*"]}),
-            Some("origins"),
+            Some("origins[0]"),
         ),
     ] {
         let refused = shop.send(post("/v1/keys", &wanted, &[admin])).await;

@@ -146,10 +146,16 @@ fn every_dependency_is_used() {
             .unwrap()
             .parse()
             .unwrap();
-        for table in ["dependencies", "dev-dependencies"] {
-            let Some(dependencies) = manifest.get(table).and_then(|value| value.as_table()) else {
-                continue;
-            };
+        let platforms = manifest.get("target").and_then(|value| value.as_table());
+        let platforms = platforms.into_iter().flat_map(toml::Table::values);
+        let tables = std::iter::once(&manifest)
+            .chain(platforms.filter_map(toml::Value::as_table))
+            .flat_map(|parent| {
+                ["dependencies", "dev-dependencies", "build-dependencies"]
+                    .into_iter()
+                    .filter_map(|table| parent.get(table)?.as_table())
+            });
+        for dependencies in tables {
             for name in dependencies.keys() {
                 named.insert(name.clone());
                 if !speaks_of(&folder, &name.replace('-', "_")) {

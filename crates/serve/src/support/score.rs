@@ -26,7 +26,7 @@ pub(super) struct Scored {
 fn pseudonyms(customer: Option<&Customer>) -> Pseudonyms {
     let mut known = Vec::new();
     if let Some(customer) = customer {
-        for name in &customer.name {
+        if let Some(name) = &customer.name {
             known.push(("NAME", name.clone()));
             known.extend(
                 name.split_whitespace()

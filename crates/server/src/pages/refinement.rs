@@ -59,7 +59,12 @@ impl Refinement {
             least: bound("min"),
             most: bound("max"),
             in_stock: parameters.text("in_stock").is_some(),
-            sort: parameters.parsed("sort").ok().flatten().unwrap_or_default(),
+            sort: parameters
+                .parsed("sort")
+                .ok()
+                .flatten()
+                .filter(|sort: &Sort| !sort.to_string().contains(char::is_control))
+                .unwrap_or_default(),
             page: parameters.number("page", 1, 1..=200).unwrap_or(1),
         }
     }

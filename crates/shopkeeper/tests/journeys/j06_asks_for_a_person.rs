@@ -120,7 +120,7 @@ fn check_record(server: &Server) {
     let who: Vec<&str> = messages
         .iter()
         .map(|message| match message["role"].as_str() {
-            Some("agent") if message["properties"]["by"].is_string() => "person",
+            Some("agent") if message["by"].is_string() => "person",
             Some("agent") => "assistant",
             _ => "customer",
         })
@@ -133,7 +133,7 @@ fn check_record(server: &Server) {
         "assistant"
     );
     // The assistant that answers again has read what the person said.
-    let last = messages.last().unwrap()["properties"]["decision_id"].as_str();
+    let last = messages.last().unwrap()["decision_id"].as_str();
     let decision = server.get(&format!("/v1/decisions/{}", last.unwrap()));
     assert_eq!(
         decision["explanation"]["request"]["turns_before"], 8,

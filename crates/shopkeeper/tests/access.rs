@@ -181,35 +181,3 @@ fn a_fresh_folder_has_one_admin_who_makes_the_other_keys() {
         1
     );
 }
-
-#[test]
-fn more_connections_than_descriptors_leave_the_store_its_own() {
-    const IDLE: usize = 400;
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path();
-    let admin = shopkeeper(data, &["init"])["admin_key"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let server = Server::start(data, 384);
-    let key = format!("Authorization: Bearer {admin}\r\n");
-    let mut stream = server.connect();
-    let mut earn = |number: usize| {
-        let body = r#"{"points": 5}"#;
-        let headers = format!("{key}Idempotency-Key: k{number}\r\n");
-        ask(&mut stream, "POST /v1/points/c1/earn", &headers, body)
-    };
-    let before = earn(0);
-    assert!(before.starts_with("HTTP/1.1 200"), "{before}");
-    let idle: Vec<TcpStream> = (0..IDLE).map(|_| server.connect()).collect();
-    let mut last = server.connect();
-    // It is refused before it has asked anything.
-    let refused = head_of(&mut last);
-    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
-    assert!(refused.contains("retry-after"), "{refused}");
-    for number in 1..20 {
-        let head = earn(number);
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    }
-    drop(idle);
-}

@@ -222,6 +222,9 @@ impl Browser {
         let end = tokio::time::Instant::now() + PATIENCE;
         // What is still hidden or covered by something that goes away is waited for.
         loop {
+            // A person scrolls what bars at the edges of the screen cover.
+            let middle = "document.querySelector(arguments[0])?.scrollIntoView({block: 'center'})";
+            self.client.execute(middle, vec![json!(css)]).await.unwrap();
             match element.click().await {
                 Ok(()) => return,
                 Err(error) if tokio::time::Instant::now() > end || !may_pass(&error) => {

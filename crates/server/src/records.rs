@@ -138,7 +138,11 @@ impl Order {
 
     /// What decides the place of a record: its value, then its id.
     fn key(&self, row: &Row) -> (Option<Value>, String) {
-        let value = record_values(row, &self.field).into_iter().next();
+        let mut values = record_values(row, &self.field).into_iter();
+        let value = values.next().or_else(|| match self.field.as_str() {
+            "time" => last_said(row),
+            _ => None,
+        });
         (value, id_of(row).to_owned())
     }
 
@@ -158,6 +162,13 @@ impl Order {
         };
         by_value.then_with(|| left.1.cmp(&right.1))
     }
+}
+
+/// A conversation is of the time of its last message.
+fn last_said(row: &Row) -> Option<Value> {
+    let messages = row.get("messages")?.as_array()?;
+    let times = messages.iter().filter_map(|message| message.get("time"));
+    times.max_by(|left, right| compare(left, right)).cloned()
 }
 
 /// Numbers by size before texts by letter.
@@ -211,7 +222,9 @@ pub fn list(snapshot: &Snapshot, query: &Query) -> Result<Page, RecordsError> {
         .into_iter()
         .map(|row| (query.order.key(&row), row))
         .collect();
-    if total > 0 && keyed.iter().all(|((value, _), _)| value.is_none()) && query.filter.is_none() {
+    let none_has = keyed.iter().all(|((value, _), _)| value.is_none());
+    let timeless = query.kind == Kind::Conversations && query.order.field == "time";
+    if total > 0 && none_has && query.filter.is_none() && !timeless {
         return Err(RecordsError::UnknownField {
             kind: query.kind,
             field: query.order.field.clone(),
@@ -241,9 +254,17 @@ pub async fn list_events(
     after: u64,
     limit: usize,
 ) -> Result<(Vec<Row>, Option<u64>), RecordsError> {
-    let entries = store.events(after, EVENTS_AT_ONCE).await?;
-    let read = entries.len();
+    let last = store.snapshot().sequence;
     let mut place = after;
+    let mut entries = store.events(place, EVENTS_AT_ONCE).await?;
+    // Deleted ones are left out: there may be nothing but those for a while.
+    while entries.is_empty() && place + (EVENTS_AT_ONCE as u64) < last {
+        place += EVENTS_AT_ONCE as u64;
+        entries = store.events(place, EVENTS_AT_ONCE).await?;
+    }
+    if entries.is_empty() {
+        return Ok((Vec::new(), None));
+    }
     let mut rows = Vec::new();
     for (sequence, event) in entries {
         if rows.len() == limit {
@@ -255,7 +276,7 @@ pub async fn list_events(
             rows.push(row);
         }
     }
-    Ok((rows, (read == EVENTS_AT_ONCE).then_some(place)))
+    Ok((rows, (place < last).then_some(place)))
 }
 
 /// The ids of the records that meet `filter`, in their order.
@@ -265,13 +286,7 @@ pub async fn matching(
     filter: &FilterExpression,
 ) -> Result<Vec<Id>, RecordsError> {
     let mut rows = if kind == Kind::Events {
-        let (mut rows, mut after) = (Vec::new(), Some(0));
-        while let Some(from) = after {
-            let (page, next) = list_events(store, Some(filter), from, usize::MAX).await?;
-            rows.extend(page);
-            after = next;
-        }
-        rows
+        matching_events(store, filter).await?
     } else {
         let rows = standing(&store.snapshot(), kind);
         check_fields(kind, &rows, filter)?;
@@ -282,6 +297,30 @@ pub async fn matching(
     let mut ids: Vec<Id> = ids.collect();
     ids.sort_unstable();
     Ok(ids)
+}
+
+/// The events that meet `filter`, which names only fields that some event has.
+async fn matching_events(
+    store: &Store,
+    filter: &FilterExpression,
+) -> Result<Vec<Row>, RecordsError> {
+    let (mut rows, mut after) = (Vec::new(), Some(0));
+    let (mut unseen, mut any) = (filter.paths(), false);
+    while let Some(from) = after {
+        let (page, next) = list_events(store, None, from, usize::MAX).await?;
+        any |= !page.is_empty();
+        unseen.retain(|field| page.iter().all(|row| record_values(row, field).is_empty()));
+        rows.extend(page.into_iter().filter(|row| filter.accepts_record(row)));
+        after = next;
+    }
+    match unseen.first() {
+        Some(field) if any => Err(RecordsError::UnknownField {
+            kind: Kind::Events,
+            field: (*field).to_owned(),
+            param: "filter",
+        }),
+        _ => Ok(rows),
+    }
 }
 
 /// The entry that removes a record.

@@ -142,7 +142,9 @@ function offered(offer) {
 }
 
 // --- the conversation as it goes on -----------------------------------------
-const NOTICES = { waiting: 'person_asked', person: 'person_here', assistant: 'assistant_back' };
+const NOTICES = {
+  waiting: say.person_asked, person: say.person_here, assistant: say.assistant_back,
+};
 
 function hear(event, data) {
   if (event === 'message') message(data);
@@ -150,7 +152,7 @@ function hear(event, data) {
   if (event === 'action') offered(data);
   if (event === 'handoff' || event === 'agent') {
     panel.dataset.state = data.state;
-    notice(say[NOTICES[data.state]]);
+    notice(NOTICES[data.state]);
   }
 }
 

@@ -38,6 +38,7 @@ mod openapi;
 pub mod origin;
 mod rate_limit;
 pub mod recommendations;
+mod records;
 mod registry;
 pub mod resolution;
 mod schema;
@@ -107,6 +108,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(checkout::endpoints());
     endpoints.extend(campaigns::endpoints());
     endpoints.extend(decisions::endpoints());
+    endpoints.extend(records::endpoints());
     endpoints.extend(registry::endpoints());
     endpoints.extend(keys::endpoints());
     endpoints

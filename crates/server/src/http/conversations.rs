@@ -3,22 +3,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::{Extension, Json};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shop::{Conversation, Event, EventKind, Id, Kind, Message, Record, Role, Timestamp};
 use store::{Entry, NewEntry, Precondition, StoreError};
 
-use super::authorise::{Caller, Identity};
+use super::authorise::Identity;
 use super::customer_token::digest;
-use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::events::store_error;
-use super::extract::{Named, Query};
 use crate::app::{App, ConversationTurn};
-use crate::config::Scope;
 
 /// The last turns that a conversation keeps.
 const KEPT_TURNS: usize = 200;
@@ -29,26 +22,6 @@ const GUEST_SESSION: &str = "session_digest";
 
 /// So often a change is made anew when somebody else's came between.
 const TRIES: usize = 8;
-
-/// The routes of this file.
-pub fn endpoints() -> Vec<Endpoint> {
-    vec![
-        Endpoint::get(
-            "/v1/conversations",
-            Some(Scope::Write),
-            "The last conversations, newest first",
-            list,
-        )
-        .answers::<Conversations>(),
-        Endpoint::get(
-            "/v1/conversations/{id}",
-            Some(Scope::Write),
-            "One conversation with its turns",
-            one,
-        )
-        .answers::<Conversation>(),
-    ]
-}
 
 /// A turn as it is written down.
 #[derive(Debug, Clone)]
@@ -220,51 +193,4 @@ pub fn latest(app: &App, limit: usize) -> Vec<Arc<Conversation>> {
     conversations.sort_by(|left, right| (last(right), &right.id).cmp(&(last(left), &left.id)));
     conversations.truncate(limit);
     conversations
-}
-
-/// How many conversations.
-#[derive(Deserialize, JsonSchema)]
-#[serde(default)]
-struct LatestAsked {
-    /// At most this many.
-    #[schemars(range(min = 1, max = 200))]
-    limit: usize,
-}
-
-impl Default for LatestAsked {
-    fn default() -> Self {
-        Self { limit: 20 }
-    }
-}
-
-/// The last conversations, newest first.
-#[derive(Serialize, JsonSchema)]
-struct Conversations {
-    conversations: Vec<Arc<Conversation>>,
-}
-
-async fn list(
-    State(app): State<Arc<App>>,
-    Query(LatestAsked { limit }): Query<LatestAsked>,
-) -> Json<Conversations> {
-    let conversations = latest(&app, limit);
-    Json(Conversations { conversations })
-}
-
-async fn one(
-    State(app): State<Arc<App>>,
-    Extension(_caller): Extension<Caller>,
-    Named(id): Named<Id>,
-) -> Result<Json<Arc<Conversation>>, ApiError> {
-    app.snapshot()
-        .conversations
-        .get(&id)
-        .cloned()
-        .map(Json)
-        .ok_or_else(|| {
-            ApiError::new(
-                Code::UnknownConversation,
-                format!("there is no conversation {id}"),
-            )
-        })
 }

@@ -207,6 +207,8 @@ pub struct Endpoint {
     pub streams: bool,
     /// With which status.
     pub status: u16,
+    /// Whether it answers 201 where there was nothing before.
+    pub creates: bool,
     route: MethodRouter<Arc<App>, Infallible>,
 }
 
@@ -228,6 +230,7 @@ impl Endpoint {
             media_type: "application/json",
             streams: false,
             status: 200,
+            creates: false,
             route: on(verb.filter(), handler),
         }
     }
@@ -253,7 +256,6 @@ impl Endpoint {
     }
 
     /// A route that puts something in its place.
-    #[allow(dead_code)]
     pub fn put<H: Handler<T, Arc<App>>, T: Inputs + 'static>(
         path: &'static str,
         scope: Option<Scope>,
@@ -294,6 +296,12 @@ impl Endpoint {
     /// Streams server-sent events to who asks for them.
     pub fn or_streams(mut self) -> Self {
         self.streams = true;
+        self
+    }
+
+    /// Answers with 201 where there was nothing before.
+    pub fn or_creates(mut self) -> Self {
+        self.creates = true;
         self
     }
 

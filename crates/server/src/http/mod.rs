@@ -38,6 +38,7 @@ mod openapi;
 pub mod origin;
 mod rate_limit;
 pub mod recommendations;
+mod record_shapes;
 mod records;
 mod registry;
 pub mod resolution;
@@ -98,7 +99,6 @@ pub fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(chat::endpoints());
     endpoints.extend(actions::endpoints());
     endpoints.extend(completions::endpoints());
-    endpoints.extend(conversations::endpoints());
     endpoints.extend(improvements::endpoints());
     endpoints.extend(inbox::endpoints());
     endpoints.extend(live::endpoints());
@@ -166,6 +166,7 @@ fn shared_with(app: &Arc<App>) -> CorsLayer {
             header::CONTENT_TYPE,
             header::ACCEPT_LANGUAGE,
             header::IF_MATCH,
+            header::IF_NONE_MATCH,
             HeaderName::from_static(customer_token::HEADER),
             HeaderName::from_static(customer_token::SESSION_HEADER),
             HeaderName::from_static("last-event-id"),

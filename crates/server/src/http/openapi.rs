@@ -168,6 +168,11 @@ fn responses(endpoint: &Endpoint, answer: &Value) -> Value {
         "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
         "content": media,
     }});
+    if endpoint.creates {
+        let mut created = responses[endpoint.status.to_string()].clone();
+        created["description"] = json!("Done; there was none before");
+        responses["201"] = created;
+    }
     let reading: &[u16] = &[400, 404, 429, 503];
     let writing: &[u16] = if endpoint.writes() {
         &[409, 413, 415, 507]

@@ -4,25 +4,30 @@
 //! A record has an `ETag`; whoever sends it back as `If-Match` is told (412)
 //! when the record has changed meanwhile.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use shop::{FilterExpression, Id, Kind, Record};
 use store::{Appended, NewEntry, Precondition, StoreError, VersionedRecord};
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Input, Taken};
 use super::error::{ApiError, Code};
 use super::events::store_error;
 use super::extract::{JsonBody, Named, Query as QueryString};
+use super::record_shapes::{
+    Conversations, Customers, Documents, Events, Orders, Products, RecordBody, Recorded, Reviews,
+};
 use crate::app::{App, now};
 use crate::config::Scope;
-use crate::records::{self, Order, Page, Query, RecordsError, Row};
+use crate::records::{self, Order, Query, RecordsError, Row};
 
 type Answered = Result<Response, ApiError>;
 
@@ -31,14 +36,17 @@ type Answered = Result<Response, ApiError>;
 #[serde(default)]
 struct Which {
     /// Those that meet it, as in `brand = Acme AND price < 5000`.
+    #[schemars(extend("format" = "filter"))]
     filter: Option<String>,
     /// By a field, with - before it for the largest first; by id where none is
-    /// named. Events come as they arrived.
+    /// named, conversations by the last message, newest first. Events come as
+    /// they arrived.
     sort: Option<String>,
-    /// How many.
+    /// At most this many.
     #[schemars(range(min = 1, max = 1000))]
     limit: usize,
     /// The last page's next_cursor.
+    #[schemars(regex(pattern = r"^([0-9a-f]{2})+$"))]
     cursor: Option<String>,
 }
 
@@ -57,6 +65,7 @@ impl Default for Which {
 #[derive(Deserialize, JsonSchema)]
 struct Doomed {
     /// All that meet it, as in `status = "cancelled" AND time < 2020-01-01`.
+    #[schemars(length(min = 1), extend("format" = "filter"))]
     filter: String,
     /// Says what would be deleted, and deletes nothing.
     #[serde(default)]
@@ -66,87 +75,127 @@ struct Doomed {
 /// Ids that a deletion by filter shows.
 const SHOWN_IDS: usize = 100;
 
-/// The paths of a kind: its collection and one of it.
-const PATHS: [(Kind, &str, &str); 7] = [
-    (Kind::Products, "/v1/products", "/v1/products/{id}"),
-    (Kind::Customers, "/v1/customers", "/v1/customers/{id}"),
-    (Kind::Orders, "/v1/orders", "/v1/orders/{id}"),
-    (Kind::Reviews, "/v1/reviews", "/v1/reviews/{id}"),
-    (Kind::Documents, "/v1/documents", "/v1/documents/{id}"),
-    (Kind::Events, "/v1/events", "/v1/events/{id}"),
-    (
-        Kind::Conversations,
-        "/v1/conversations",
-        "/v1/conversations/{id}",
-    ),
-];
+/// What is no longer there.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeletedRecord")]
+struct Deleted {
+    id: Id,
+    deleted: bool,
+}
+
+/// What a deletion by filter did, or would do.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeletedRecords")]
+struct DeletedAll {
+    /// Records that meet the filter.
+    matched: usize,
+    /// Records that are no longer there.
+    deleted: usize,
+    /// The first of those that would be deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ids: Option<Vec<Id>>,
+}
+
+/// A page of records, under the name of their kind.
+struct Listed<K>(PhantomData<K>);
+
+impl<K: Recorded> JsonSchema for Listed<K> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("{}Page", K::NAME).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let kind = K::KIND.name();
+        json_schema!({
+            "type": "object",
+            "properties": {
+                kind: {"type": "array", "items": generator.subschema_for::<RecordBody<K>>()},
+                "total": {
+                    "description": "How many meet the filter; events are not counted",
+                    "type": "integer",
+                    "minimum": 0,
+                },
+                "next_cursor": {
+                    "description": "Where the next page begins, while there may be one",
+                    "type": "string",
+                },
+            },
+            "required": [kind],
+        })
+    }
+}
 
 /// The routes of this file.
 pub fn endpoints() -> Vec<Endpoint> {
-    let scope = Some(Scope::Write);
     let mut endpoints = Vec::new();
-    for (kind, collection, one) in PATHS {
-        // Conversations are read where they are held.
-        if kind != Kind::Conversations {
-            endpoints.push(collection_get(kind, collection));
-            endpoints.push(Endpoint::get(
-                one,
-                scope,
-                "One record, with its ETag",
-                move |State(app): State<Arc<App>>, Named(id): Named<Id>| get(app, kind, id),
-            ));
-        }
-        endpoints.push(Endpoint::put(
-            one,
-            scope,
-            "Stores a record in the place of the one with this id; If-Match and If-None-Match \
-                 are obeyed",
-            move |State(app): State<Arc<App>>,
-                  Named(id): Named<Id>,
-                  headers: HeaderMap,
-                  JsonBody(row): JsonBody<Row>| put(app, kind, id, headers, row),
-        ));
-        endpoints.push(Endpoint::delete(
-            one,
-            scope,
-            "Deletes a record; search, recommendations and chat follow within a second",
-            move |State(app): State<Arc<App>>, Named(id): Named<Id>, headers: HeaderMap| {
-                delete(app, kind, id, headers)
-            },
-        ));
-        endpoints.push(Endpoint::delete(
-            collection,
-            scope,
-            "Deletes all records that meet a filter",
-            move |State(app): State<Arc<App>>, QueryString(which): QueryString<Doomed>| {
-                delete_matching(app, kind, which)
-            },
-        ));
-    }
+    endpoints.extend(of_kind::<Products>());
+    endpoints.extend(of_kind::<Customers>());
+    endpoints.extend(of_kind::<Orders>());
+    endpoints.extend(of_kind::<Reviews>());
+    endpoints.extend(of_kind::<Documents>());
+    endpoints.extend(of_kind::<Events>());
+    endpoints.extend(of_kind::<Conversations>());
     endpoints
 }
 
-fn collection_get(kind: Kind, path: &'static str) -> Endpoint {
-    Endpoint::get(
-        path,
-        Some(Scope::Write),
-        "Records of this kind, page by page",
-        move |State(app): State<Arc<App>>, QueryString(which): QueryString<Which>| {
-            collection(app, kind, which)
-        },
-    )
+fn of_kind<K: Recorded>() -> [Endpoint; 5] {
+    let scope = Some(Scope::Write);
+    [
+        Endpoint::get(
+            K::COLLECTION,
+            scope,
+            "Records of this kind, page by page",
+            collection::<K>,
+        )
+        .answers::<Listed<K>>(),
+        Endpoint::delete(
+            K::COLLECTION,
+            scope,
+            "Deletes all records that meet a filter",
+            delete_matching::<K>,
+        )
+        .answers::<DeletedAll>(),
+        Endpoint::get(K::ONE, scope, "One record, with its ETag", get::<K>)
+            .answers::<RecordBody<K>>(),
+        Endpoint::put(
+            K::ONE,
+            scope,
+            "Stores a record in the place of the one with this id",
+            put::<K>,
+        )
+        .answers::<RecordBody<K>>()
+        .or_creates(),
+        Endpoint::delete(
+            K::ONE,
+            scope,
+            "Deletes a record; search, recommendations and chat follow within a second",
+            delete::<K>,
+        )
+        .answers::<Deleted>(),
+    ]
+}
+
+fn not_there(param: &str, reason: impl Into<String>) -> ApiError {
+    ApiError {
+        param: Some(param.to_owned()),
+        ..ApiError::new(Code::UnknownValue, reason)
+    }
 }
 
 fn records_error(error: RecordsError) -> ApiError {
     match error {
-        RecordsError::UnknownField { param, .. } => ApiError::field(param, error.to_string()),
+        RecordsError::UnknownField { param, .. } => not_there(param, error.to_string()),
         RecordsError::Store(error) => store_error(error),
     }
 }
 
 fn unknown(kind: Kind, id: &Id) -> ApiError {
+    let code = match kind {
+        Kind::Conversations => Code::UnknownConversation,
+        _ => Code::UnknownRecord,
+    };
     let kind = kind.name().trim_end_matches('s');
-    ApiError::new(Code::UnknownRecord, format!("there is no {kind} {id}"))
+    ApiError::new(code, format!("there is no {kind} {id}"))
 }
 
 fn etag(version: u64) -> HeaderValue {
@@ -163,53 +212,95 @@ async fn standing(app: &App, kind: Kind, id: &Id) -> Result<Option<VersionedReco
     app.store.record(kind, id).await.map_err(store_error)
 }
 
-async fn get(app: Arc<App>, kind: Kind, id: Id) -> Answered {
-    let found = standing(&app, kind, &id).await?;
-    let found = found.ok_or_else(|| unknown(kind, &id))?;
+async fn get<K: Recorded>(State(app): State<Arc<App>>, Named(id): Named<Id>) -> Answered {
+    let found = standing(&app, K::KIND, &id).await?;
+    let found = found.ok_or_else(|| unknown(K::KIND, &id))?;
     Ok(with_etag(StatusCode::OK, &found))
 }
 
 /// What a caller wants to hold of the record that they change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Expected {
     Anything,
     /// There is one, whatever it is.
     Present,
     Absent,
-    Version(u64),
+    /// It stands in one of these versions.
+    OneOf(Vec<u64>),
+    /// It stands in none of these versions.
+    NoneOf(Vec<u64>),
 }
 
-fn tag_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
-    let Some(value) = headers.get(name) else {
-        return Ok(None);
-    };
-    let text = value
-        .to_str()
-        .map_err(|_| ApiError::field(name.as_str(), "write the ETag as it was given, in quotes"))?;
-    Ok(Some(text.trim()))
-}
-
-fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
-    match tag_of(headers, &header::IF_NONE_MATCH)? {
-        None => {}
-        Some("*") => return Ok(Expected::Absent),
-        Some(_) => {
-            let reason = "only * is understood here: store it only when there is none yet";
-            return Err(ApiError::field("if-none-match", reason));
+impl Expected {
+    fn holds(&self, version: Option<u64>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Present => version.is_some(),
+            Self::Absent => version.is_none(),
+            Self::OneOf(wanted) => version.is_some_and(|version| wanted.contains(&version)),
+            Self::NoneOf(unwanted) => version.is_none_or(|version| !unwanted.contains(&version)),
         }
     }
-    match tag_of(headers, &header::IF_MATCH)? {
-        None => Ok(Expected::Anything),
-        Some("*") => Ok(Expected::Present),
-        Some(tag) => {
-            let number = tag.trim_matches('"').parse();
-            let version = number.map_err(|_| {
-                ApiError::field(
-                    "if-match",
-                    format!("{tag} is no ETag of ours: GET the record for it"),
-                )
-            })?;
-            Ok(Expected::Version(version))
+
+    fn of(headers: &HeaderMap) -> Self {
+        if let Some(text) = text_of(headers, &header::IF_MATCH) {
+            return match text.trim() {
+                "*" => Self::Present,
+                tags => Self::OneOf(versions(tags)),
+            };
+        }
+        match text_of(headers, &header::IF_NONE_MATCH) {
+            None => Self::Anything,
+            Some(text) => match text.trim() {
+                "*" => Self::Absent,
+                tags => Self::NoneOf(versions(tags)),
+            },
+        }
+    }
+}
+
+fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// The versions that a list of ETags speaks of. What is none of ours is no
+/// record's, and a weak one says nothing of every byte.
+fn versions(tags: &str) -> Vec<u64> {
+    let tags = tags.split(',').map(|tag| tag.trim().trim_matches('"'));
+    tags.filter_map(|tag| tag.parse().ok()).collect()
+}
+
+/// `If-Match` and `If-None-Match`.
+struct Conditions(Expected);
+
+impl<S: Send + Sync> FromRequestParts<S> for Conditions {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        Ok(Self(Expected::of(&parts.headers)))
+    }
+}
+
+impl Input for Conditions {
+    fn describe(taken: &mut Taken<'_>) {
+        for (name, about) in [
+            (
+                "If-Match",
+                "Only where the record still has this ETag, or * for any; else 412",
+            ),
+            (
+                "If-None-Match",
+                "With *, only where there is no such record yet; else 412",
+            ),
+        ] {
+            taken.query.push(json!({
+                "name": name,
+                "in": "header",
+                "required": false,
+                "description": about,
+                "schema": {"type": "string"},
+            }));
         }
     }
 }
@@ -218,17 +309,11 @@ fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
 fn precondition(
     kind: Kind,
     id: &Id,
-    expected: Expected,
+    expected: &Expected,
     before: Option<&VersionedRecord>,
 ) -> Result<Vec<Precondition>, ApiError> {
     let version = before.map(|before| before.version);
-    let holds = match expected {
-        Expected::Anything => true,
-        Expected::Present => version.is_some(),
-        Expected::Absent => version.is_none(),
-        Expected::Version(wanted) => version == Some(wanted),
-    };
-    if !holds {
+    if !expected.holds(version) {
         let message = match version {
             Some(version) => format!("it stands in version \"{version}\""),
             None => "there is none".to_owned(),
@@ -236,7 +321,7 @@ fn precondition(
         return Err(ApiError::new(Code::PreconditionFailed, message));
     }
     // Who expects nothing overwrites what came in between as well.
-    let guarded = expected != Expected::Anything && kind != Kind::Events;
+    let guarded = *expected != Expected::Anything && kind != Kind::Events;
     let precondition = Precondition::Version {
         kind,
         id: id.clone(),
@@ -254,42 +339,59 @@ fn lost(error: StoreError) -> ApiError {
     }
 }
 
-async fn put(
-    app: Arc<App>,
-    kind: Kind,
-    id: Id,
-    headers: HeaderMap,
-    mut row: Map<String, Value>,
+async fn put<K: Recorded>(
+    State(app): State<Arc<App>>,
+    Named(id): Named<Id>,
+    Conditions(expected): Conditions,
+    JsonBody(body): JsonBody<RecordBody<K>>,
 ) -> Answered {
+    let mut row = body.row();
     if row.remove("deleted") == Some(Value::Bool(true)) {
-        return remove(&app, kind, &id, &headers).await;
+        return remove(&app, K::KIND, &id, &expected).await;
     }
-    let own = row.entry("id").or_insert_with(|| json!(id));
-    if *own != json!(id) && own.to_string() != id.as_str() {
-        let reason = format!("{own} is not the id in the path, {id}");
-        return Err(ApiError::field("id", reason));
+    let record = named(K::KIND, &id, row)?;
+    replace(&app, K::KIND, &id, &expected, record).await
+}
+
+/// The record of a row that the path names; the row may name it as well.
+fn named(kind: Kind, id: &Id, mut row: Row) -> Result<Record, ApiError> {
+    let own = row.insert("id".to_owned(), json!(id));
+    let own = own.filter(|own| !own.is_null());
+    let same = |own: &Value| serde_json::from_value::<Id>(own.clone()).is_ok_and(|own| own == *id);
+    if let Some(own) = own.filter(|own| !same(own)) {
+        return Err(ApiError {
+            param: Some("id".to_owned()),
+            ..ApiError::new(
+                Code::Contradictory,
+                format!("{own} is not the id in the path, {id}"),
+            )
+        });
     }
-    let record = Record::from_json(kind, row, now())
-        .map_err(|error| ApiError::field(&error.field, error.reason))?;
-    let before = standing(&app, kind, &id).await?;
-    let conditions = precondition(kind, &id, expected(&headers)?, before.as_ref())?;
-    if let (Kind::Events, Some(before)) = (kind, &before)
-        && before.record != record
-    {
-        let message = format!("event {id} is stored with other content, and events do not change");
-        return Err(ApiError::new(Code::RecordChanged, message));
+    Record::from_json(kind, row, now()).map_err(|error| ApiError::field(&error.field, error.reason))
+}
+
+async fn replace(app: &App, kind: Kind, id: &Id, expected: &Expected, record: Record) -> Answered {
+    let before = standing(app, kind, id).await?;
+    let conditions = precondition(kind, id, expected, before.as_ref())?;
+    if let Record::Event(event) = &record {
+        if before
+            .as_ref()
+            .is_some_and(|before| before.record != record)
+        {
+            let message =
+                format!("event {id} is stored with other content, and events do not change");
+            return Err(ApiError::new(Code::RecordChanged, message));
+        }
+        app.settle(event.decision_id.as_ref()).await;
     }
     let entries = vec![NewEntry::from(record)];
-    let appended = app
-        .store
-        .append_if(conditions, entries)
-        .await
-        .map_err(lost)?;
+    let appended = app.store.append_if(conditions, entries).await;
+    let appended = appended.map_err(lost)?;
     let status = match (&before, appended.first()) {
         (None, Some(Appended::New(_))) => StatusCode::CREATED,
         _ => StatusCode::OK,
     };
-    match standing(&app, kind, &id).await? {
+    match standing(app, kind, id).await? {
         Some(stored) => Ok(with_etag(status, &stored)),
         None => Err(ApiError::new(
             Code::RecordChanged,
@@ -298,22 +400,28 @@ async fn put(
     }
 }
 
-async fn delete(app: Arc<App>, kind: Kind, id: Id, headers: HeaderMap) -> Answered {
-    remove(&app, kind, &id, &headers).await
+async fn delete<K: Recorded>(
+    State(app): State<Arc<App>>,
+    Named(id): Named<Id>,
+    Conditions(expected): Conditions,
+) -> Answered {
+    remove(&app, K::KIND, &id, &expected).await
 }
 
-async fn remove(app: &App, kind: Kind, id: &Id, headers: &HeaderMap) -> Answered {
+async fn remove(app: &App, kind: Kind, id: &Id, expected: &Expected) -> Answered {
     let before = standing(app, kind, id).await?;
-    let conditions = precondition(kind, id, expected(headers)?, before.as_ref())?;
+    let conditions = precondition(kind, id, expected, before.as_ref())?;
     if before.is_none() {
         return Err(unknown(kind, id));
     }
     let entries = vec![records::removal(kind, id.clone())];
-    app.store
-        .append_if(conditions, entries)
-        .await
-        .map_err(lost)?;
-    Ok(Json(json!({"id": id, "deleted": true})).into_response())
+    let appended = app.store.append_if(conditions, entries).await;
+    appended.map_err(lost)?;
+    let gone = Deleted {
+        id: id.clone(),
+        deleted: true,
+    };
+    Ok(Json(gone).into_response())
 }
 
 fn filter_of(text: Option<&str>) -> Result<Option<FilterExpression>, ApiError> {
@@ -323,79 +431,89 @@ fn filter_of(text: Option<&str>) -> Result<Option<FilterExpression>, ApiError> {
         .map_err(|error: shop::FilterError| ApiError::field("filter", error.to_string()))
 }
 
-async fn delete_matching(app: Arc<App>, kind: Kind, which: Doomed) -> Answered {
+async fn delete_matching<K: Recorded>(
+    State(app): State<Arc<App>>,
+    QueryString(which): QueryString<Doomed>,
+) -> Result<Json<DeletedAll>, ApiError> {
     let filter = filter_of(Some(&which.filter))?
         .ok_or_else(|| ApiError::field("filter", "it is empty: say which records are deleted"))?;
     if which.dry_run {
-        let ids = records::matching(&app.store, kind, &filter).await;
-        let ids = ids.map_err(records_error)?;
-        let shown: Vec<_> = ids.iter().take(SHOWN_IDS).collect();
-        let body = json!({"matched": ids.len(), "deleted": 0, "ids": shown});
-        return Ok(Json(body).into_response());
+        let ids = records::matching(&app.store, K::KIND, &filter).await;
+        let mut ids = ids.map_err(records_error)?;
+        let matched = ids.len();
+        ids.truncate(SHOWN_IDS);
+        return Ok(Json(DeletedAll {
+            matched,
+            deleted: 0,
+            ids: Some(ids),
+        }));
     }
-    let deleted = records::delete_matching(&app.store, kind, &filter).await;
+    let deleted = records::delete_matching(&app.store, K::KIND, &filter).await;
     let deleted = deleted.map_err(records_error)?;
-    Ok(Json(json!({"matched": deleted, "deleted": deleted})).into_response())
+    Ok(Json(DeletedAll {
+        matched: deleted,
+        deleted,
+        ids: None,
+    }))
 }
 
-async fn collection(app: Arc<App>, kind: Kind, which: Which) -> Answered {
-    if kind == Kind::Events {
-        return events(&app, &which).await;
+async fn collection<K: Recorded>(
+    State(app): State<Arc<App>>,
+    QueryString(which): QueryString<Which>,
+) -> Result<Json<Row>, ApiError> {
+    match K::KIND {
+        Kind::Events => events(&app, &which).await,
+        kind => standing_records(&app, kind, &which).await,
     }
+}
+
+async fn standing_records(app: &App, kind: Kind, which: &Which) -> Result<Json<Row>, ApiError> {
+    let usual = match kind {
+        Kind::Conversations => "-time",
+        _ => "id",
+    };
     let query = Query {
         kind,
         filter: filter_of(which.filter.as_deref())?,
-        order: Order::parse(which.sort.as_deref().unwrap_or("id")),
+        order: Order::parse(which.sort.as_deref().unwrap_or(usual)),
         after: which.cursor.as_deref().map(read_cursor).transpose()?,
         limit: which.limit,
     };
     let snapshot = app.snapshot();
     let listed = tokio::task::spawn_blocking(move || records::list(&snapshot, &query)).await;
     let page = listed.map_err(ApiError::internal)?.map_err(records_error)?;
-    Ok(Json(page_body(kind, page)).into_response())
+    let next = page.next.map(|key| json!(key));
+    let mut body = page_of(kind, page.rows, next.as_ref());
+    body.insert("total".to_owned(), json!(page.total));
+    Ok(Json(body))
 }
 
-fn page_body(kind: Kind, page: Page) -> Value {
-    let mut body = named(kind, page.rows);
-    body["total"] = json!(page.total);
-    if let Some(key) = page.next {
-        body["next_cursor"] = json!(written_cursor(&json!(key)));
+fn page_of(kind: Kind, rows: Vec<Row>, next: Option<&Value>) -> Row {
+    let mut body = Row::new();
+    body.insert(kind.name().to_owned(), json!(rows));
+    if let Some(next) = next {
+        body.insert("next_cursor".to_owned(), json!(written_cursor(next)));
     }
     body
 }
 
-fn named(kind: Kind, rows: Vec<Row>) -> Value {
-    let mut body = Map::new();
-    body.insert(kind.name().to_owned(), json!(rows));
-    Value::Object(body)
-}
-
-async fn events(app: &App, which: &Which) -> Answered {
+async fn events(app: &App, which: &Which) -> Result<Json<Row>, ApiError> {
     if which.sort.is_some() {
-        let reason = "events come in the order in which they arrived";
-        return Err(ApiError::field("sort", reason));
+        return Err(ApiError {
+            param: Some("sort".to_owned()),
+            ..ApiError::new(
+                Code::Contradictory,
+                "events come in the order in which they arrived",
+            )
+        });
     }
-    let wrong = |_| {
-        ApiError::field(
-            "cursor",
-            "it is none of ours: send next_cursor as it was given",
-        )
-    };
-    let after = which
-        .cursor
-        .as_deref()
-        .map(str::parse)
-        .transpose()
-        .map_err(wrong)?;
-    let (after, limit) = (after.unwrap_or(0), which.limit);
+    let after = which.cursor.as_deref().map(read_cursor).transpose()?;
     let filter = filter_of(which.filter.as_deref())?;
-    let listed = records::list_events(&app.store, filter.as_ref(), after, limit).await;
+    let after = after.unwrap_or(0);
+    let listed = records::list_events(&app.store, filter.as_ref(), after, which.limit).await;
     let (rows, next) = listed.map_err(records_error)?;
-    let mut body = named(Kind::Events, rows);
-    if let Some(next) = next {
-        body["next_cursor"] = json!(next.to_string());
-    }
-    Ok(Json(body).into_response())
+    let next = next.map(|place| json!(place));
+    Ok(Json(page_of(Kind::Events, rows, next.as_ref())))
 }
 
 /// A cursor that survives an address: hexadecimal.
@@ -404,9 +522,9 @@ fn written_cursor(key: &Value) -> String {
     bytes.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read_cursor(text: &str) -> Result<(Option<Value>, String), ApiError> {
+fn read_cursor<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     let wrong = || {
-        ApiError::field(
+        not_there(
             "cursor",
             "it is none of ours: send next_cursor as it was given",
         )

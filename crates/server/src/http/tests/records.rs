@@ -68,7 +68,10 @@ async fn each_kind_is_put_read_listed_and_deleted() {
         let path = format!("/v1/{kind}/x1");
         assert_eq!(
             delete(&shop, &path, &[]).await.code(),
-            "unknown_record",
+            match kind {
+                "conversations" => "unknown_conversation",
+                _ => "unknown_record",
+            },
             "{kind}"
         );
         let created = put(&shop, &path, example.clone(), &[]).await;
@@ -172,20 +175,16 @@ async fn collections_are_filtered_sorted_and_paged() {
         .await
         .json();
     assert_eq!(cheap["total"], 1, "{cheap}");
-    for (query, param) in [
-        ("filter=colour%20%3D%20red", "filter"),
-        ("filter=%3D", "filter"),
-        ("sort=colour", "sort"),
-        ("limit=0", "limit"),
-        ("cursor=zz", "cursor"),
+    for (query, status, param) in [
+        ("filter=colour%20%3D%20red", 404, "filter"),
+        ("filter=%3D", 400, "filter"),
+        ("sort=colour", 404, "sort"),
+        ("limit=0", 400, "limit"),
+        ("cursor=zz", 400, "cursor"),
+        ("cursor=00", 404, "cursor"),
     ] {
         let wrong = shop.get(&format!("/v1/products?{query}")).await;
-        assert_eq!(
-            wrong.status,
-            StatusCode::BAD_REQUEST,
-            "{query}: {}",
-            wrong.text
-        );
+        assert_eq!(wrong.status, status, "{query}: {}", wrong.text);
         assert_eq!(wrong.json()["error"]["param"], param, "{query}");
     }
 }
@@ -203,7 +202,8 @@ async fn a_deletion_by_filter_needs_one_and_shows_what_it_would_do() {
         &[],
     )
     .await;
-    assert_eq!(slip.status, StatusCode::BAD_REQUEST, "{}", slip.text);
+    assert_eq!(slip.status, StatusCode::NOT_FOUND, "{}", slip.text);
+    assert_eq!(slip.json()["error"]["param"], "filter");
     let food = "/v1/products?filter=category%20%3D%20Food";
     let shown = delete(&shop, &format!("{food}&dry_run=true"), &[])
         .await
@@ -224,6 +224,8 @@ async fn a_deletion_by_filter_needs_one_and_shows_what_it_would_do() {
         .post("/v1/events", json!(views.collect::<Vec<_>>()))
         .await;
     assert_eq!(sent.status, StatusCode::OK, "{}", sent.text);
+    let slip = delete(&shop, "/v1/events?filter=NOT%20sesion_id%20%3D%20s1", &[]).await;
+    assert_eq!(slip.status, StatusCode::NOT_FOUND, "{}", slip.text);
     let done = delete(&shop, "/v1/events?filter=session_id%20%3D%20s1", &[])
         .await
         .json();
@@ -263,4 +265,55 @@ async fn what_is_deleted_is_found_no_more() {
     delete(&shop, "/v1/orders/o1", &[]).await;
     assert_eq!(bought(), Some(0));
     assert!(shop.app.snapshot().orders_of.is_empty());
+}
+
+#[tokio::test]
+async fn events_are_paged_past_those_that_are_deleted() {
+    let shop = Shop::open(&[]).await;
+    for number in 0..5 {
+        let event = json!({"type": "view", "time": "2026-01-02T00:00:00Z", "product_id": "p1"});
+        put(&shop, &format!("/v1/events/e{number}"), event, &[]).await;
+    }
+    delete(&shop, "/v1/events/e1", &[]).await;
+    let mut seen = Vec::new();
+    let mut path = "/v1/events?limit=2".to_owned();
+    loop {
+        let page = shop.get(&path).await.json();
+        let ids = page["events"].as_array().unwrap().iter();
+        seen.extend(ids.map(|one| one["id"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("/v1/events?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, ["e0", "e2", "e3", "e4"]);
+    let other = json!({"type": "click", "time": "2026-01-02T00:00:00Z", "product_id": "p1"});
+    let changed = put(&shop, "/v1/events/e0", other.clone(), &[]).await;
+    assert_eq!(changed.code(), "record_changed");
+    assert_eq!(shop.get("/v1/events?sort=time").await.status, 409);
+}
+
+#[tokio::test]
+async fn conversations_come_with_the_newest_first() {
+    let shop = Shop::open(&[]).await;
+    for (id, day) in [("a", 2), ("b", 3), ("c", 1)] {
+        let time = format!("2026-01-0{day}T00:00:00Z");
+        let said = json!({"messages": [{"role": "customer", "text": "hi", "time": time}]});
+        put(&shop, &format!("/v1/conversations/{id}"), said, &[]).await;
+    }
+    let first = shop.get("/v1/conversations?limit=2").await.json();
+    assert_eq!(first["conversations"][0]["id"], "b");
+    assert_eq!(first["conversations"][1]["id"], "a");
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let path = format!("/v1/conversations?limit=2&cursor={cursor}");
+    assert_eq!(shop.get(&path).await.json()["conversations"][0]["id"], "c");
+}
+
+#[tokio::test]
+async fn a_row_that_says_that_it_is_deleted_is() {
+    let shop = Shop::open(&[]).await;
+    let row = json!({"title": "Green tea", "deleted": true});
+    let gone = put(&shop, "/v1/products/p3", row, &[]).await;
+    assert_eq!(gone.json(), json!({"id": "p3", "deleted": true}));
+    assert_eq!(shop.get("/v1/products/p3").await.code(), "unknown_record");
 }

@@ -10,11 +10,9 @@ use rand_distr::{Distribution, Uniform};
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::TransformerConfig;
-use crate::error::ModelError;
-use crate::linear_layer::Products;
 use crate::matrix::{Matrix, MatrixMut, Write, linear, linear_weight_gradient, multiply};
 use crate::parameters::{Layout, Linear};
-use crate::transformer::Transformer;
+use crate::products::Products;
 use crate::vector::grow;
 
 /// A linear layer that an adapter may stand beside.
@@ -101,7 +99,7 @@ pub(crate) struct Adapters {
 impl Adapters {
     /// Adapters that change nothing yet: downward matrices drawn uniformly
     /// within `1 / √inputs`, upward ones 0.
-    fn new(
+    pub(crate) fn new(
         config: &TransformerConfig,
         layout: &Layout,
         options: AdapterOptions,
@@ -268,7 +266,7 @@ impl Adapters {
     }
 
     /// Adds each product to the weight that it stands beside.
-    fn merge(&self, layout: &Layout, parameters: &mut [f32]) {
+    pub(crate) fn merge(&self, layout: &Layout, parameters: &mut [f32]) {
         let rank = self.options.rank;
         for linear in layout.linears() {
             let Some(place) = &self.places[linear.index] else {
@@ -288,57 +286,6 @@ impl Adapters {
                     Write::Add,
                 );
             }
-        }
-    }
-}
-
-impl Transformer {
-    /// Freezes all weights and puts adapters beside them, which change nothing
-    /// yet and alone are trained from now on.
-    pub fn adapt(&mut self, options: AdapterOptions, seed: u64) -> Result<(), ModelError> {
-        if !(1..=self.config.width).contains(&options.rank) || options.targets.is_empty() {
-            let reason = "an adapter needs a rank from 1 to the width of the model and a layer \
-                          to stand beside";
-            return Err(ModelError::Configuration(reason.to_owned()));
-        }
-        if self.is_quantized() {
-            let reason = "a model in fewer bits cannot be trained; load it in full";
-            return Err(ModelError::Configuration(reason.to_owned()));
-        }
-        if self.adapters.is_some() {
-            let reason = "the model has adapters already; merge them first";
-            return Err(ModelError::Configuration(reason.to_owned()));
-        }
-        self.adapters = Some(Adapters::new(&self.config, &self.layout, options, seed));
-        Ok(())
-    }
-
-    /// Adds the adapters to the weights; nothing is frozen any more.
-    pub fn merge_adapters(&mut self) {
-        if let Some(adapters) = self.adapters.take() {
-            adapters.merge(&self.layout, &mut self.parameters);
-        }
-    }
-
-    /// Whether adapters alone are trained.
-    pub(crate) fn trains_adapters(&self) -> bool {
-        self.adapters.is_some()
-    }
-
-    /// The weights that training changes.
-    pub(crate) fn trained(&self) -> &[f32] {
-        match &self.adapters {
-            Some(adapters) => &adapters.parameters,
-            None => &self.parameters,
-        }
-    }
-
-    /// The weights that training changes, and how many of the first of them
-    /// are not decayed.
-    pub(crate) fn trained_mut(&mut self) -> (&mut [f32], usize) {
-        match &mut self.adapters {
-            Some(adapters) => (&mut adapters.parameters, 0),
-            None => (&mut self.parameters, self.layout.vectors),
         }
     }
 }

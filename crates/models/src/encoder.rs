@@ -6,7 +6,8 @@ use std::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 
 use crate::forward::Activations;
-use crate::trainer::{join, micro_batch_tokens};
+use crate::sequence::micro_batch_tokens;
+use crate::trainer::join;
 use crate::transformer::Transformer;
 use crate::vector::{add_scaled, dot, scale, vectorized};
 

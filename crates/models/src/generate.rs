@@ -6,9 +6,10 @@ use crate::cache::Cache;
 use crate::dropout::Dropout;
 use crate::error::ModelError;
 use crate::forward::{Activations, Memory};
-use crate::linear_layer::Products;
+use crate::logits::log_probability;
+use crate::products::Products;
 use crate::sampling::{Sampler, Sampling};
-use crate::transformer::{Transformer, log_probability};
+use crate::transformer::Transformer;
 
 /// One stream of tokens through a model, on one thread.
 #[derive(Debug)]

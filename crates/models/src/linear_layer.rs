@@ -3,36 +3,8 @@
 
 use crate::matrix::{Write, linear, linear_input_gradient, linear_weight_gradient};
 use crate::parameters::Linear;
+use crate::products::Products;
 use crate::transformer::Transformer;
-
-/// What the products of one thread use.
-#[derive(Debug)]
-pub(crate) struct Products {
-    threads: usize,
-    /// The narrow middle of an adapter, and its gradient.
-    pub(crate) narrow: Vec<f32>,
-    pub(crate) narrow_gradient: Vec<f32>,
-}
-
-impl Default for Products {
-    fn default() -> Products {
-        Products::with_threads(1)
-    }
-}
-
-impl Products {
-    pub(crate) fn with_threads(threads: usize) -> Products {
-        Products {
-            threads: threads.max(1),
-            narrow: Vec::new(),
-            narrow_gradient: Vec::new(),
-        }
-    }
-
-    pub(crate) fn threads(&self) -> usize {
-        self.threads
-    }
-}
 
 impl Transformer {
     /// `out = input · weightᵀ + bias`, or that added to `out`; `input` is
@@ -46,11 +18,11 @@ impl Transformer {
         products: &mut Products,
     ) {
         match self.matrices.get(layer.index) {
-            Some(matrix) => matrix.multiply(out, input, write, products.threads),
+            Some(matrix) => matrix.multiply(out, input, write, products.threads()),
             None => {
                 let shape = (layer.inputs, layer.outputs);
                 let weight = &self.parameters[layer.weight.clone()];
-                linear(out, input, weight, shape, write, products.threads);
+                linear(out, input, weight, shape, write, products.threads());
             }
         }
         if let Some(bias) = &layer.bias {

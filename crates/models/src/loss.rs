@@ -276,7 +276,7 @@ mod tests {
     use super::*;
     use crate::gradient_check::{check, numbers};
     use crate::negative_sampling::{Frequencies, SampledClasses, sample};
-    use crate::trainer::Sequence;
+    use crate::sequence::Sequence;
 
     const WIDTH: usize = 8;
     const VOCABULARY: usize = 30;

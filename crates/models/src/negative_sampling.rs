@@ -14,7 +14,7 @@ use rand_distr::weighted::WeightedAliasIndex;
 
 use crate::error::ModelError;
 use crate::loss::{IGNORE, Loss, SoftmaxClasses};
-use crate::trainer::Sequence;
+use crate::sequence::Sequence;
 
 /// How often each token is a target, as a share, and how to draw one so.
 #[derive(Debug, Clone)]

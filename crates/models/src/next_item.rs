@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
 use crate::index::standardise;
-use crate::linear_layer::Products;
 use crate::neighbours::ItemItemMatrix;
+use crate::products::Products;
 use crate::score_normalisation::ZScore;
 use crate::transformer::Transformer;
 

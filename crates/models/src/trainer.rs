@@ -2,7 +2,6 @@
 
 mod average;
 mod options;
-mod sequence;
 mod touched;
 mod update;
 
@@ -18,13 +17,12 @@ use crate::loss::{self, Gradients, SoftmaxClasses};
 use crate::muon;
 use crate::negative_sampling::{self, Frequencies, SampledClasses};
 use crate::optimizer::Update;
+use crate::sequence::{MicroBatch, Sequence, pack};
 use crate::transformer::Transformer;
 use crate::vector::grow;
 use crate::vector::{add, sum_of_squares};
 
 pub use options::{Decay, Optimizer, Schedule, TrainerOptions};
-pub use sequence::Sequence;
-pub(crate) use sequence::{MicroBatch, micro_batch_tokens, pack, pack_pairs};
 pub(crate) use touched::whole;
 use touched::{split, touched};
 use update::Cutter;
@@ -465,7 +463,7 @@ mod tests {
     #[test]
     fn a_batch_beyond_one_pass_needs_the_memory_of_one() {
         let config = TransformerConfig::new(2, 16, 2, 64, 50);
-        let limit = micro_batch_tokens(&config) * 3 / 2 + 64;
+        let limit = crate::sequence::micro_batch_tokens(&config) * 3 / 2 + 64;
         let options = TrainerOptions {
             threads: 2,
             ..TrainerOptions::default()

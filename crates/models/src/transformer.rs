@@ -1,4 +1,4 @@
-//! The network: its weights and what they say of tokens.
+//! The network: its shape, its weights and the adapters beside them.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,12 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::adapter::Adapters;
+use crate::adapter::{AdapterOptions, Adapters};
 use crate::architecture::{Positions, RotaryScaling, TransformerConfig};
-use crate::dropout::Dropout;
 use crate::error::ModelError;
-use crate::forward::{Activations, Memory};
-use crate::linear_layer::Products;
-use crate::matrix::Write;
 use crate::parameters::Layout;
 use crate::quantize::QuantizedMatrix;
 use crate::rotary::Rotary;
-use crate::vector::{exponentials, maximum, vectorized};
 
 /// Rotary tables are made this long at first; a longer sequence makes a longer
 /// one.
@@ -183,60 +178,53 @@ impl Transformer {
             .all(|token| (*token as usize) < self.config.vocabulary)
     }
 
-    /// The state after the final norm at each position: `[tokens, width]`.
-    pub fn hidden(&self, tokens: &[u32]) -> Vec<f32> {
-        self.hidden_of(tokens, &[tokens.len()], &mut Activations::for_serving(1))
-            .to_vec()
-    }
-
-    /// The states of whole sequences of these lengths, one after the other.
-    pub(crate) fn hidden_of<'a>(
-        &self,
-        tokens: &[u32],
-        lengths: &[usize],
-        activations: &'a mut Activations,
-    ) -> &'a [f32] {
-        self.run(tokens, Memory::Packed(lengths), Dropout::NONE, activations);
-        &activations.hidden[..tokens.len() * self.config.width]
-    }
-
-    /// The logits of the next token at each position: `[tokens, vocabulary]`.
-    pub fn logits(&self, tokens: &[u32]) -> Vec<f32> {
-        self.logits_of(&self.hidden(tokens), &mut Products::default())
-    }
-
-    /// The log probability of each token but the first, given those before it.
-    pub fn token_log_probabilities(&self, tokens: &[u32]) -> Vec<f32> {
-        let Some((_, targets)) = tokens.split_first() else {
-            return Vec::new();
-        };
-        let hidden = self.hidden(&tokens[..targets.len()]);
-        self.log_probabilities_of(&hidden, targets)
-    }
-
-    /// The logits of rows of states.
-    pub(crate) fn logits_of(&self, hidden: &[f32], products: &mut Products) -> Vec<f32> {
-        let (width, vocabulary) = (self.config.width, self.config.vocabulary);
-        let mut logits = vec![0.0; hidden.len() / width * vocabulary];
-        let head = &self.layout.head;
-        self.linear(&mut logits, hidden, head, Write::Replace, products);
-        logits
-    }
-
-    /// The log probability of one target for each row of states, a few rows
-    /// at a time.
-    pub(crate) fn log_probabilities_of(&self, hidden: &[f32], targets: &[u32]) -> Vec<f32> {
-        const ROWS: usize = 64;
-        let (width, vocabulary) = (self.config.width, self.config.vocabulary);
-        let mut log_probabilities = Vec::with_capacity(targets.len());
-        let mut products = Products::with_threads(rayon::current_num_threads());
-        for (rows, targets) in hidden.chunks(ROWS * width).zip(targets.chunks(ROWS)) {
-            let mut logits = self.logits_of(rows, &mut products);
-            for (row, &target) in logits.chunks_exact_mut(vocabulary).zip(targets) {
-                log_probabilities.push(log_probability(row, target));
-            }
+    /// Freezes all weights and puts adapters beside them, which change nothing
+    /// yet and alone are trained from now on.
+    pub fn adapt(&mut self, options: AdapterOptions, seed: u64) -> Result<(), ModelError> {
+        if !(1..=self.config.width).contains(&options.rank) || options.targets.is_empty() {
+            let reason = "an adapter needs a rank from 1 to the width of the model and a layer \
+                          to stand beside";
+            return Err(ModelError::Configuration(reason.to_owned()));
         }
-        log_probabilities
+        if self.is_quantized() {
+            let reason = "a model in fewer bits cannot be trained; load it in full";
+            return Err(ModelError::Configuration(reason.to_owned()));
+        }
+        if self.adapters.is_some() {
+            let reason = "the model has adapters already; merge them first";
+            return Err(ModelError::Configuration(reason.to_owned()));
+        }
+        self.adapters = Some(Adapters::new(&self.config, &self.layout, options, seed));
+        Ok(())
+    }
+
+    /// Adds the adapters to the weights; nothing is frozen any more.
+    pub fn merge_adapters(&mut self) {
+        if let Some(adapters) = self.adapters.take() {
+            adapters.merge(&self.layout, &mut self.parameters);
+        }
+    }
+
+    /// Whether adapters alone are trained.
+    pub(crate) fn trains_adapters(&self) -> bool {
+        self.adapters.is_some()
+    }
+
+    /// The weights that training changes.
+    pub(crate) fn trained(&self) -> &[f32] {
+        match &self.adapters {
+            Some(adapters) => &adapters.parameters,
+            None => &self.parameters,
+        }
+    }
+
+    /// The weights that training changes, and how many of the first of them
+    /// are not decayed.
+    pub(crate) fn trained_mut(&mut self) -> (&mut [f32], usize) {
+        match &mut self.adapters {
+            Some(adapters) => (&mut adapters.parameters, 0),
+            None => (&mut self.parameters, self.layout.vectors),
+        }
     }
 
     /// The rotary table of a layer, longer where a sequence exceeds the one
@@ -275,18 +263,6 @@ impl Rotaries {
         let local = config.window_of(layer).and(self.local.as_ref());
         local.unwrap_or(&self.global)
     }
-}
-
-/// The log probability of a token under a row of logits, which is used up.
-pub(crate) fn log_probability(row: &mut [f32], token: u32) -> f32 {
-    vectorized(
-        #[inline(always)]
-        || {
-            let largest = maximum(row);
-            let logit = row[token as usize];
-            logit - largest - exponentials(row, largest).ln()
-        },
-    )
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::thread;
 
 use crate::forward::Activations;
 use crate::index::{finite, rank_of, top};
-use crate::linear_layer::Products;
 use crate::next_item::{ItemItemMember, NextItemModel, known};
+use crate::products::Products;
 use crate::score_normalisation::{SparseScores, ZScore};
 use crate::transformer::Transformer;
 

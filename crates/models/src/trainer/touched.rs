@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::loss::IGNORE;
 use crate::negative_sampling::SampledClasses;
-use crate::trainer::Sequence;
+use crate::sequence::Sequence;
 use crate::transformer::Transformer;
 
 /// Where the gradients of a step against sampled negatives may be other than 0: in

@@ -5,6 +5,8 @@ use crate::architecture::{
 };
 use crate::backward::Flow;
 use crate::cache::Cache;
+use crate::dropout::Dropout;
+use crate::forward::{Activations, Memory};
 use crate::gradient_check::{check_near, numbers, weighted};
 
 /// Each published family in small, and every other choice at least once.

@@ -39,6 +39,9 @@ pub struct Task {
     /// What it is doing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
+    /// How much of the present stage is done, from 0 to 1, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fraction: Option<f64>,
     /// What came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
@@ -92,6 +95,7 @@ impl Tasks {
                 created_at: now,
                 finished_at: None,
                 progress: None,
+                fraction: None,
                 result: None,
                 error: None,
             };
@@ -100,11 +104,12 @@ impl Tasks {
         })
     }
 
-    /// Notes what a task is doing.
-    pub fn progress(&self, id: &Id, progress: String) {
+    /// Notes what a task is doing, and how much of that is done.
+    pub fn progress(&self, id: &Id, progress: String, fraction: Option<f64>) {
         self.with(|tasks| {
             if let Some(task) = tasks.get_mut(id) {
                 task.progress = Some(progress);
+                task.fraction = fraction;
             }
         });
     }
@@ -117,6 +122,7 @@ impl Tasks {
             };
             task.finished_at = Some(now);
             task.progress = None;
+            task.fraction = None;
             match outcome {
                 Ok(result) => {
                     task.status = Status::Succeeded;
@@ -140,6 +146,11 @@ impl Tasks {
         self.with(|tasks| tasks.get(id).cloned())
     }
 
+    /// The last task of this kind.
+    pub fn last(&self, kind: &str) -> Option<Task> {
+        self.with(|tasks| tasks.values().rev().find(|task| task.kind == kind).cloned())
+    }
+
     /// The last tasks, newest first.
     pub fn recent(&self, limit: usize) -> Vec<Task> {
         self.with(|tasks| tasks.values().rev().take(limit).cloned().collect())
@@ -159,7 +170,7 @@ pub struct TaskProgress {
 impl shop::Progress for TaskProgress {
     fn begin(&self, stage: &str, total: u64) {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = (stage.to_owned(), total);
-        self.tasks.progress(&self.id, stage.to_owned());
+        self.tasks.progress(&self.id, stage.to_owned(), None);
     }
 
     fn advance(&self, done: u64, message: &str) {
@@ -170,8 +181,9 @@ impl shop::Progress for TaskProgress {
             String::new()
         };
         let line = format!("{}: {done}{of} {message}", stage.0);
+        let fraction = (stage.1 > 0).then(|| (done as f64 / stage.1 as f64).min(1.0));
         drop(stage);
-        self.tasks.progress(&self.id, line);
+        self.tasks.progress(&self.id, line, fraction);
     }
 
     fn end(&self, message: &str) {
@@ -181,7 +193,8 @@ impl shop::Progress for TaskProgress {
             .unwrap_or_else(PoisonError::into_inner)
             .0
             .clone();
-        self.tasks.progress(&self.id, format!("{stage}: {message}"));
+        self.tasks
+            .progress(&self.id, format!("{stage}: {message}"), Some(1.0));
     }
 }
 

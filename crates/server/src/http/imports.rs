@@ -203,7 +203,7 @@ async fn import_upload(app: &App, id: &Id, file: &Path) -> Result<Value, String>
         );
         match report {
             Err(error) if waits => {
-                app.tasks.progress(id, format!("waits: {error}"));
+                app.tasks.progress(id, format!("waits: {error}"), None);
                 tokio::time::sleep(DISK_WAIT).await;
                 if stop.load(Ordering::Relaxed) {
                     return Err(format!("{error}; it goes on when the server starts again"));

@@ -14,7 +14,7 @@ use store::{Outcomes, Snapshot};
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
 use super::extract::{JsonBody, Named};
-use crate::app::{App, Loaded};
+use crate::app::{App, Loaded, refresh_once};
 use crate::config::Scope;
 use crate::jobs::{self, GateReports};
 
@@ -145,10 +145,15 @@ async fn promote(
     jobs::promote(&app.store, service, &promotion.version)
         .await
         .map_err(ApiError::internal)?;
-    Ok(Json(Serving {
-        service,
-        version: promotion.version,
-    }))
+    Ok(Json(serving(&app, service, promotion.version).await))
+}
+
+/// What answers once the promoted version is loaded: that one, or where it is
+/// damaged the newest intact one.
+async fn serving(app: &App, service: Service, promoted: String) -> Serving {
+    refresh_once(app).await;
+    let version = app.loaded().version(service).unwrap_or(promoted);
+    Serving { service, version }
 }
 
 async fn rollback(
@@ -158,5 +163,5 @@ async fn rollback(
     let version = jobs::rollback(&app.store, service)
         .await
         .map_err(|error| ApiError::new(Code::UnknownVersion, error.to_string()))?;
-    Ok(Json(Serving { service, version }))
+    Ok(Json(serving(&app, service, version).await))
 }

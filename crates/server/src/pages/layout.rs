@@ -251,6 +251,11 @@ pub fn console(visitor: &Visitor, current: &str, title: &str, content: Markup) -
                         div class="bar-tools" {
                             a class="button quiet" href="/" { (text.storefront) }
                             (language_switch(visitor))
+                            @if visitor.is_signed_in {
+                                form method="post" action="/console/sign-out" {
+                                    button class="quiet" { (text.sign_out) }
+                                }
+                            }
                         }
                     }
                 }

@@ -38,6 +38,8 @@ pub struct Visitor {
     /// Whether they may play customers: who runs the shop, and everybody where
     /// it is open.
     pub may_play: bool,
+    /// Whether they came into the console by a key or a link.
+    pub is_signed_in: bool,
     /// The customer whom they play.
     pub customer: Option<Id>,
     /// The path and query that they asked for, without the language.
@@ -77,6 +79,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
             language,
             session,
             may_play,
+            is_signed_in: matches!(identity.caller, Caller::Key(Scope::Admin)),
             customer,
             place: place(parts.uri.path(), query),
             alarms: match parts.uri.path().starts_with("/console") {
@@ -201,7 +204,7 @@ mod tests {
             (Some("xx"), HeaderMap::new(), "en"),
             (None, with(header::COOKIE, "a=b; lang=es"), "es"),
             (None, accepted("de-CH,de;q=0.9,en;q=0.8"), "de"),
-            (None, accepted("fr,zh;q=0.4,en-GB;q=0.8"), "en"),
+            (None, accepted("tlh,zh;q=0.4,en-GB;q=0.8"), "en"),
             (None, accepted(";;;q=x"), "en"),
             (Some("en"), with(header::COOKIE, "lang=zh"), "en"),
         ] {

@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
 /// How long a page may take for what a step waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// On what a journey runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,9 +238,16 @@ impl Browser {
 
     /// Clicks what leads to another page, and waits for that.
     pub async fn follow(&self, css: &str) {
+        self.leave_after(css, async {}).await;
+    }
+
+    /// Clicks what leads to another page after a while, does something until
+    /// then, and waits for the page.
+    pub async fn leave_after(&self, css: &str, until_then: impl Future<Output = ()>) {
         let script = "window.beforeLeaving = true";
         self.client.execute(script, vec![]).await.unwrap();
         self.click(css).await;
+        until_then.await;
         self.arrive(css).await;
     }
 

@@ -13,4 +13,5 @@ mod program;
 
 mod j01_searches_and_buys;
 mod j06_asks_for_a_person;
+mod j14_trains_and_promotes;
 mod j20_verbs_while_serving;

@@ -43,14 +43,24 @@ async function write(path, body) {
   return answer;
 }
 
+// Shows how a training stands until it has ended; the page says what came of it.
 async function follow(task) {
+  const box = document.getElementById('training');
+  box.hidden = false;
   for (;;) {
-    await new Promise((done) => setTimeout(done, 1000));
-    const now = await (await fetch(`/v1/tasks/${task}`)).json();
-    if (now.status !== 'running') return now;
-    toast(now.progress || texts.training);
+    // A server that has started again no longer knows the task: the page tells.
+    const response = await fetch(`/v1/tasks/${task}`).catch(() => undefined);
+    const now = await response?.json() ?? { status: 'running' };
+    if (now.status !== 'running') return location.reload();
+    const bar = box.querySelector('progress');
+    if (now.fraction === undefined) bar.removeAttribute('value'); else bar.value = now.fraction;
+    box.querySelector('[role=status]').textContent = now.progress || texts.training;
+    await new Promise((done) => setTimeout(done, 500));
   }
 }
+
+const training = document.getElementById('training')?.dataset.task;
+if (training) follow(training);
 
 document.addEventListener('click', async (happened) => {
   const button = happened.target.closest('[data-post]');
@@ -58,11 +68,7 @@ document.addEventListener('click', async (happened) => {
   button.disabled = true;
   try {
     const answer = await write(button.dataset.post, JSON.parse(button.dataset.body || '{}'));
-    if (answer.kind === 'train') {
-      const ended = await follow(answer.id);
-      if (ended.status === 'failed') throw new Error(ended.error);
-    }
-    location.reload();
+    if (answer.kind === 'train') await follow(answer.id); else location.reload();
   } catch (error) {
     toast(error.message);
     button.disabled = false;

@@ -4,12 +4,13 @@ use axum::extract::State;
 use axum::response::Response;
 use evaluate::gate::{Report, Verdict};
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use shop::{Metric, Service};
 use store::{Outcomes, Snapshot};
 
 use super::live::short;
-use crate::app::{App, Loaded};
+use crate::app::{App, Loaded, Status, Task};
 use crate::jobs::{GateReports, gate_reports};
 use crate::pages::layout;
 use crate::pages::visitor::Visitor;
@@ -26,11 +27,43 @@ pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
         snapshot,
     };
     let content = html! {
+        (training(text, app.tasks.last("train").as_ref()))
         @for service in Service::ALL { (section(text, &registry, service)) }
-        p { button type="button" class="primary" data-post="/v1/train" { (text.train_now) } }
     };
     let page = layout::console(&visitor, "/console/models", text.models, content);
     visitor.respond(page)
+}
+
+/// The training that runs, which the page's script follows; or what the last
+/// one did not do.
+fn training(text: &Locale, last: Option<&Task>) -> Markup {
+    let running = last.filter(|task| task.status == Status::Running);
+    let skipped = last
+        .and_then(|task| task.result.as_ref()?["outcomes"].as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|outcome| Skipped::deserialize(outcome).ok());
+    html! {
+        p { button type="button" class="primary" data-post="/v1/train" disabled[running.is_some()] { (text.train_now) } }
+        section id="training" data-task=[running.map(|task| task.id.as_str())] hidden[running.is_none()] {
+            h2 { (text.training_now) }
+            progress max="1" {}
+            p role="status" { @if let Some(task) = running { (task.progress.as_deref().unwrap_or("…")) } }
+        }
+        @if let Some(error) = last.and_then(|task| task.error.as_deref()) {
+            p class="alarm" role="alert" { (text.training_failed) " " (error) }
+        }
+        @for one in skipped {
+            p class="soft" { (of_service(text, one.service)) ": " (text.training_left_out) " " (one.reason) }
+        }
+    }
+}
+
+/// A service that the last training left out.
+#[derive(Deserialize)]
+struct Skipped {
+    service: Service,
+    reason: String,
 }
 
 /// What the page shows: what was trained, what serves, what the gate said.
@@ -53,7 +86,7 @@ fn section(text: &Locale, registry: &Registry, service: Service) -> Markup {
         .get(&service)
         .is_some_and(|versions| versions.len() > 1);
     html! {
-        section {
+        section id=(service.name()) {
             div class="section-head" {
                 h2 { (of_service(text, service)) }
                 @if can_roll_back {
@@ -90,17 +123,19 @@ fn version_pane(
         .copied()
         .unwrap_or_default();
     html! {
-        article class="pane" {
+        article class=(if serves { "pane serves" } else { "pane" }) {
             h3 title=(version) {
                 code { (short(Some(version))) } " "
                 @if serves { span class="badge good" { (text.serves) } }
             }
             @if let Some(reason) = damage { p class="alarm" { (reason) } }
             @if let Some(report) = report { (gate_line(report)) }
-            div class="scroll" {
-                table {
-                    thead { tr { th { (text.metric) } th class="number" { (text.model) } th class="number" { (text.baseline) } } }
-                    tbody { @for metric in &metrics { (metric_row(metric)) } }
+            @if !metrics.is_empty() {
+                div class="scroll" {
+                    table {
+                        thead { tr { th { (text.metric) } th class="number" { (text.model) } th class="number" { (text.baseline) } } }
+                        tbody { @for metric in &metrics { (metric_row(metric)) } }
+                    }
                 }
             }
             (outcome_line(text, &outcomes))

@@ -1,5 +1,8 @@
-"""How texts of formats of our own are made up: `filter` and `sort` have a
-grammar that no JSON Schema can say. Read by schemathesis, see `description`."""
+"""How texts of some formats are made up: `filter` and `sort` have a grammar that
+no JSON Schema can say, and times are of our days. Read by schemathesis, see
+`description`."""
+
+from datetime import date, datetime, timezone
 
 import schemathesis
 from hypothesis import strategies as st
@@ -27,3 +30,7 @@ schemathesis.openapi.format("filter", filters)
 sorts = st.sampled_from(["relevance", "newest", "rating", "-price"])
 ways = st.tuples(amounts, st.sampled_from(["asc", "desc"])).map(":".join)
 schemathesis.openapi.format("sort", sorts | ways)
+days = st.dates(date(1990, 1, 2), date(2026, 1, 1))
+times = st.datetimes(datetime(1990, 1, 2), datetime(2026, 1, 1), timezones=st.just(timezone.utc))
+schemathesis.openapi.format("date", days.map(date.isoformat))
+schemathesis.openapi.format("date-time", times.map(datetime.isoformat))

@@ -146,6 +146,8 @@ impl JsonSchema for Id {
         });
         if generator.contract().is_deserialize() {
             schema.insert("type".to_owned(), serde_json::json!(["string", "integer"]));
+            schema.insert("minimum".to_owned(), i64::MIN.into());
+            schema.insert("maximum".to_owned(), u64::MAX.into());
         }
         schema
     }

@@ -42,9 +42,13 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// What is bought, by whom. Without a customer the visit itself buys.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(example = serde_json::json!({
-    "session": "visit-1", "lines": [{"product_id": "tea-1", "quantity": 1}],
-}))]
+#[schemars(extend(
+    "examples" = [{"session": "visit-1", "lines": [{"product_id": "tea-1", "quantity": 1}]}],
+    "anyOf" = [
+        {"required": ["session"], "properties": {"session": {"not": {"type": "null"}}}},
+        {"required": ["customer"], "properties": {"customer": {"not": {"type": "null"}}}},
+    ],
+))]
 struct CheckoutRequest {
     #[schemars(length(min = 1, max = 200))]
     lines: Vec<CartLine>,

@@ -84,7 +84,11 @@ struct Completion {
             "role": {"const": "user"},
             "content": {"anyOf": [
                 {"type": "string", "pattern": "[^\\s]"},
-                {"type": "array", "minItems": 1},
+                {"type": "array", "contains": {
+                    "type": "object",
+                    "properties": {"text": {"type": "string", "pattern": "[^\\s]"}},
+                    "required": ["text"],
+                }},
             ]},
         }, "required": ["role", "content"]}),
     )]

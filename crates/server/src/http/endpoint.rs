@@ -313,8 +313,9 @@ impl Endpoint {
     /// The handler behind the check of its scope, and behind that of what its
     /// body is called; a write is answered again where it was answered before.
     pub fn into_route(self, app: &Arc<App>) -> (&'static str, MethodRouter<Arc<App>>) {
+        let writes = self.writes();
         let mut route = self.route;
-        if self.verb == Verb::Post {
+        if writes {
             route = route.layer(from_fn_with_state(app.clone(), idempotency::replay));
         }
         if !self.path.starts_with("/v1/import/") {

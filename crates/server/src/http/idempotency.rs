@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use moka::sync::Cache;
@@ -45,7 +45,8 @@ struct Answer {
     /// Of the request that it answers.
     fingerprint: Fingerprint,
     status: StatusCode,
-    content_type: Option<HeaderValue>,
+    /// `Content-Type` and `ETag`, where it has them.
+    headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
 }
 
@@ -145,7 +146,7 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<Id>, ApiError> {
 /// whoever may not write fills no memory and reads no answer.
 pub async fn replay(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let key = match key_of(request.headers()) {
-        Ok(Some(key)) if request.method() == Method::POST => key,
+        Ok(Some(key)) => key,
         Ok(_) => return next.run(request).await,
         Err(error) => return error.into_response(),
     };
@@ -170,7 +171,7 @@ async fn replay_keyed(
     let caller = parts.extensions.get::<Caller>();
     let place = Sha256::digest(format!("{caller:?}\n{key}")).into();
     let mut hash = Sha256::new();
-    hash.update(format!("{}\n", parts.uri));
+    hash.update(format!("{} {}\n", parts.method, parts.uri));
     hash.update(&body);
     let fingerprint: Fingerprint = hash.finalize().into();
     let running = match app.answers.begin(place, fingerprint)? {
@@ -189,10 +190,13 @@ async fn replay_keyed(
     let (parts, body) = response.into_parts();
     let body = read_body(body, usize::MAX).await?;
     if body.len() <= LONGEST_BYTES {
+        let kept = [header::CONTENT_TYPE, header::ETAG].into_iter();
+        let headers =
+            kept.filter_map(|name| Some((name.clone(), parts.headers.get(name)?.clone())));
         running.keep(Answer {
             fingerprint,
             status: parts.status,
-            content_type,
+            headers: headers.collect(),
             body: body.clone(),
         });
     }
@@ -202,8 +206,8 @@ async fn replay_keyed(
 fn again(answer: Answer) -> Response {
     let mut response = (answer.status, answer.body).into_response();
     let headers = response.headers_mut();
-    if let Some(content_type) = answer.content_type {
-        headers.insert(header::CONTENT_TYPE, content_type);
+    for (name, value) in answer.headers {
+        headers.insert(name, value);
     }
     headers.insert(
         HeaderName::from_static("idempotency-replayed"),

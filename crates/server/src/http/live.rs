@@ -48,7 +48,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             "The conversation as it goes on, as server-sent events; Last-Event-ID goes on where it broke off",
             events,
         )
-        .answers::<String>()
+        .answers::<ServerSentEvent>()
         .media_type("text/event-stream"),
         Endpoint::post(
             "/v1/conversations/{id}/typing",
@@ -58,6 +58,17 @@ pub fn endpoints() -> Vec<Endpoint> {
         )
         .answers::<Told>(),
     ]
+}
+
+/// What a reader of the stream gets each time.
+#[derive(Serialize, JsonSchema)]
+pub struct ServerSentEvent {
+    /// What kind it is.
+    event: Option<String>,
+    /// Where to go on from, as `Last-Event-ID`.
+    id: Option<String>,
+    /// A JSON object.
+    data: String,
 }
 
 /// What happens in conversations and is in no log.

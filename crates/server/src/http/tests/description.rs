@@ -93,12 +93,9 @@ fn forbidden(shape: &Shape, schema: &Value) -> Vec<Value> {
             found.push(value);
         }
     }
-    if let Some(least) = schema["minimum"].as_i64() {
-        found.push(json!(least - 1));
-    }
-    if let Some(most) = schema["maximum"].as_i64() {
-        found.push(json!(most + 1));
-    }
+    let beyond = |bound: &str, step| schema[bound].as_i64().and_then(|it| it.checked_add(step));
+    found.extend(beyond("minimum", -1).map(|number| json!(number)));
+    found.extend(beyond("maximum", 1).map(|number| json!(number)));
     if let Some(longest) = schema["maxLength"].as_u64() {
         found.push(json!("x".repeat(longest as usize + 1)));
     }
@@ -200,6 +197,21 @@ async fn what_a_body_may_not_hold_is_refused_by_the_name_of_the_field() {
     assert!(tried > 200, "{tried}");
 }
 
+/// The other parameters that a query has to have, as in `&filter=a%20%3D%20b`.
+fn required_beside(parameters: &[Value], name: &str) -> String {
+    let required = |one: &&Value| one["in"] == "query" && one["required"] == true;
+    let others = parameters.iter().filter(required);
+    others
+        .filter(|one| one["name"] != name)
+        .map(
+            |one| match (one["name"].as_str().unwrap(), &one["schema"]) {
+                (name, schema) if schema["format"] == "filter" => format!("&{name}=a%20%3D%20b"),
+                (name, _) => format!("&{name}=x"),
+            },
+        )
+        .collect()
+}
+
 #[tokio::test]
 async fn what_a_query_may_not_hold_is_refused_by_the_name_of_the_parameter() {
     let shop = Shop::open(&[]).await;
@@ -209,6 +221,7 @@ async fn what_a_query_may_not_hold_is_refused_by_the_name_of_the_parameter() {
         for parameter in parameters.iter().filter(|one| one["in"] == "query") {
             let schema = &parameter["schema"];
             let name = parameter["name"].as_str().unwrap();
+            let others = required_beside(parameters, name);
             let mut wrong: Vec<String> = Vec::new();
             match schema["type"].as_str() {
                 Some("integer" | "number") => {
@@ -224,7 +237,7 @@ async fn what_a_query_may_not_hold_is_refused_by_the_name_of_the_parameter() {
                 }
             }
             for text in wrong {
-                let uri = format!("{path}?{name}={text}");
+                let uri = format!("{path}?{name}={text}{others}");
                 let answer = shop.send(request(verb, &uri, &json!({}))).await;
                 assert_eq!(
                     answer.status,

@@ -253,7 +253,7 @@ async fn pages_in_every_language() {
         ("/?lang=de-AT", "<html lang=\"de\">"),
         ("/?lang=es", "¿Qué estás buscando?"),
         ("/?lang=es", "href=\"/?lang=de\""),
-        ("/?lang=fr", "<html lang=\"en\">"),
+        ("/?lang=tlh", "<html lang=\"en\">"),
         ("/?q=kettle&lang=de", "Ergebnisse"),
         ("/?q=kettle&lang=en", "Red"),
         ("/products/p1?lang=de", "In den Warenkorb"),

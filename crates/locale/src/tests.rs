@@ -90,11 +90,11 @@ fn numbers() {
 fn the_language_that_is_accepted() {
     for (header, expected) in [
         ("zh-CN,zh;q=0.9,en;q=0.8", Some("zh")),
-        ("fr,zh;q=0.4,en-GB;q=0.8", Some("en")),
+        ("tlh,zh;q=0.4,en-GB;q=0.8", Some("en")),
         ("de-AT", Some("de")),
         ("es-419, en;q=0.9", Some("es")),
         ("en;q=0, es;q=0.1", Some("es")),
-        ("fr, it", None),
+        ("tlh, qya", None),
         (";;;q=x", None),
         ("*", None),
     ] {
@@ -114,7 +114,8 @@ fn every_language_says_every_text() {
         }
     }
     let names: Vec<_> = Locale::all().iter().map(Locale::tag).collect();
-    assert_eq!(names, ["en", "de", "es", "zh"]);
+    assert_eq!(names[0], "en");
+    assert!(names[1..].is_sorted(), "{names:?}");
 }
 
 proptest::proptest! {

@@ -108,7 +108,17 @@ fn proposed(tool: Tool, target: &str, locale: &Locale) -> String {
         Tool::RedeemCoupon => locale.propose_redeem_coupon(target),
         Tool::SpendPoints => locale.propose_spend_points(target),
         // Tools that only read are never proposed.
-        _ => locale.sentence(target),
+        Tool::FindCustomer
+        | Tool::CustomerDetails
+        | Tool::OrderDetails
+        | Tool::ProductDetails
+        | Tool::ItemDetails
+        | Tool::ListProductTypes
+        | Tool::Search
+        | Tool::Recommend
+        | Tool::Points
+        | Tool::Calculate
+        | Tool::HandOver => locale.sentence(target),
     }
 }
 
@@ -183,7 +193,7 @@ mod tests {
                 "壶的平均评分是4.5（满分5分）。",
             ),
             (
-                "fr",
+                "tlh",
                 FactTemplate::ProductBrand,
                 &values(&["Kettle", "Acme"]),
                 "The brand of Kettle is Acme.",

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use shop::{Kind, Progress, Record, Service};
 use store::{NewEntry, Store};
 
+use super::train::ORDER;
 use super::{Outcome, TrainRequest, gate_reports, promote, rollback, train};
 use crate::app::now;
 
@@ -142,4 +143,10 @@ async fn a_service_without_data_is_skipped_with_a_sentence_even_by_name() {
     };
     assert_eq!(*service, Service::Recommend);
     assert!(reason.contains("import orders or events"), "{reason}");
+}
+
+#[test]
+fn every_service_trains() {
+    let left_out = Service::ALL.iter().filter(|one| !ORDER.contains(one));
+    assert_eq!(left_out.collect::<Vec<_>>(), Vec::<&Service>::new());
 }

@@ -61,7 +61,7 @@ pub enum Outcome {
 
 /// The order in which services train: what is quick first, so that a shop is
 /// useful early.
-const ORDER: [Service; 4] = [
+pub(super) const ORDER: [Service; 4] = [
     Service::Insight,
     Service::Search,
     Service::Recommend,

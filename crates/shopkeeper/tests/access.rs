@@ -181,3 +181,44 @@ fn a_fresh_folder_has_one_admin_who_makes_the_other_keys() {
         1
     );
 }
+
+/// 384 descriptors leave 192 places: half of them, so that the store keeps what it
+/// needs.
+const DESCRIPTORS: usize = 384;
+const PLACES: usize = DESCRIPTORS / 2;
+
+#[test]
+fn idle_connections_take_no_descriptor_that_the_store_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let made = shopkeeper(data, &["init"]);
+    let server = Server::start(data, DESCRIPTORS);
+    let admin = format!(
+        "Authorization: Bearer {}\r\n",
+        made["admin_key"].as_str().unwrap()
+    );
+    let event = r#"[{"type": "view", "time": "2026-05-01T09:30:00Z", "product_id": "p1"}]"#;
+    let mut at_work = server.connect();
+    let write = |stream: &mut TcpStream| ask(stream, "POST /v1/events", &admin, event);
+    assert!(write(&mut at_work).starts_with("HTTP/1.1 200"));
+    let mut idle: Vec<TcpStream> = (1..PLACES).map(|_| server.connect()).collect();
+    // Whoever comes now is told when to come again.
+    let refused = head_of(&mut server.connect());
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused:?}");
+    assert!(
+        refused.to_ascii_lowercase().contains("retry-after: 5"),
+        "{refused}"
+    );
+    // Whoever is at work goes on working, and the log is written.
+    assert!(write(&mut at_work).starts_with("HTTP/1.1 200"));
+    let counted = ask(&mut at_work, "GET /v1/events?limit=5", &admin, "");
+    assert!(counted.starts_with("HTTP/1.1 200"), "{counted}");
+    // A place that is given back is taken again.
+    idle.truncate(PLACES / 2);
+    let again = (0..100).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        let answer = write(&mut server.connect());
+        answer.starts_with("HTTP/1.1 200").then_some(answer)
+    });
+    assert!(again.is_some());
+}

@@ -66,8 +66,8 @@ struct Shared {
     /// `None` only while closing.
     requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
-    /// Dropped last: the folder is free once the writer is done.
-    _lock: File,
+    /// The folder is free once the writer is done.
+    lock: File,
 }
 
 impl Drop for Shared {
@@ -77,6 +77,9 @@ impl Drop for Shared {
             // A writer that panicked has nothing left to finish.
             let _ = writer.join();
         }
+        // Closing the file would leave the lock to a child process that is just
+        // being started and still has its descriptor.
+        let _ = self.lock.unlock();
     }
 }
 
@@ -124,7 +127,7 @@ impl Store {
                 artifacts: Artifacts::open(folder)?,
                 requests: Some(requests),
                 writer: Some(writer),
-                _lock: lock,
+                lock,
             }),
         })
     }

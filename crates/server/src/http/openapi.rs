@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::endpoint::{Endpoint, Taken};
 use super::error::{Code, ErrorAnswer};
 use super::idempotency::IdempotencyKey;
+use super::live::ServerSentEvent;
 use super::schema::{settings, shape};
 
 /// Where the schemas stand in the document.
@@ -49,6 +50,7 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
         })
         .collect();
     let error = answers.subschema_for::<ErrorAnswer>();
+    let event = json!(answers.subschema_for::<ServerSentEvent>());
     let (mut schemas, mut of_answers) = (
         requests.take_definitions(true),
         answers.take_definitions(true),
@@ -67,7 +69,7 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
     let mut paths = Map::new();
     for (endpoint, (operation, answer)) in endpoints.iter().zip(&mut operations) {
         rename(answer, &different);
-        operation["responses"] = responses(endpoint, answer);
+        operation["responses"] = responses(endpoint, answer, &event);
         let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
         path[endpoint.verb.name()] = operation.take();
     }
@@ -152,15 +154,10 @@ fn security(endpoint: &Endpoint) -> Value {
     }
 }
 
-fn responses(endpoint: &Endpoint, answer: &Value) -> Value {
+fn responses(endpoint: &Endpoint, answer: &Value, event: &Value) -> Value {
     let mut media = Map::new();
     media.insert(endpoint.media_type.to_owned(), json!({"schema": answer}));
     if endpoint.streams {
-        let event = json!({
-            "type": "object",
-            "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
-            "required": ["data"],
-        });
         media.insert("text/event-stream".to_owned(), json!({"schema": event}));
     }
     let mut responses = json!({endpoint.status.to_string(): {

@@ -518,20 +518,16 @@ async fn events(app: &App, which: &Which) -> Result<Json<Row>, ApiError> {
 
 /// A cursor that survives an address: hexadecimal.
 fn written_cursor(key: &Value) -> String {
-    let bytes = key.to_string();
-    bytes.bytes().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(key.to_string())
 }
 
 fn read_cursor<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ApiError> {
-    let wrong = || {
-        not_there(
-            "cursor",
-            "it is none of ours: send next_cursor as it was given",
-        )
-    };
-    let bytes: Option<Vec<u8>> = (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-        .collect();
-    serde_json::from_slice(&bytes.ok_or_else(wrong)?).map_err(|_| wrong())
+    let read = hex::decode(text).ok();
+    read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or_else(|| {
+            not_there(
+                "cursor",
+                "it is none of ours: send next_cursor as it was given",
+            )
+        })
 }

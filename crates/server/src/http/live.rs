@@ -64,8 +64,10 @@ pub fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, JsonSchema)]
 pub struct ServerSentEvent {
     /// What kind it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<String>,
     /// Where to go on from, as `Last-Event-ID`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     /// A JSON object.
     data: String,

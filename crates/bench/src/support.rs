@@ -25,7 +25,7 @@ use store::{Entry, LogEntry, Snapshot};
 use train::{Job, Size};
 
 use crate::watched::watched;
-use bm25::Bm25;
+use bm25::Paragraphs;
 pub(super) use read::read_text;
 use read::{read_documents, read_questions};
 
@@ -73,6 +73,10 @@ struct Question {
 /// * `beside_the_point_rate`: replies that quote something although the documents
 ///   hold no answer, of all replies that answer. What they say is true, and
 ///   it answers another question.
+/// * `right_document_first`, `right_document_shown`: answerable questions whose
+///   right document comes first, or at all, among what is said or offered.
+/// * `wrong_statements`: sentences quoted from another document than the right
+///   one, of all that are quoted.
 /// * `abstain_precision`, `abstain_recall`: of the declined questions those
 ///   that the documents do not answer, and the other way round.
 pub fn run(arguments: &SupportArguments) -> anyhow::Result<Value> {
@@ -87,7 +91,7 @@ pub fn run(arguments: &SupportArguments) -> anyhow::Result<Value> {
     let started = Instant::now();
     let model = train_model(&documents, &[])?;
     let train_seconds = started.elapsed().as_secs_f64();
-    let bm25 = Bm25::new(&documents);
+    let bm25 = Paragraphs::new(&documents);
     let mut shop = Shop::new(documents, &[], model);
     if let Some(folder) = &arguments.encoder {
         let encoder = SentenceEncoder::load(folder, models::Precision::Full, threads())?;
@@ -125,6 +129,10 @@ struct Counts {
     answered: usize,
     unsupported: usize,
     beside_the_point: usize,
+    first: usize,
+    shown: usize,
+    statements: usize,
+    wrong_statements: usize,
     declined: usize,
     declined_rightly: usize,
     unanswerable: usize,
@@ -159,8 +167,14 @@ impl Counts {
                 "abstain_recall",
                 share(self.declined_rightly, self.unanswerable),
             ),
-            ("p50_ms", at(0.5)),
-            ("p99_ms", at(0.99)),
+            ("right_document_first", share(self.first, self.answerable)),
+            ("right_document_shown", share(self.shown, self.answerable)),
+            (
+                "wrong_statements",
+                share(self.wrong_statements, self.statements),
+            ),
+            ("seconds_p50", at(0.5) / 1_000.0),
+            ("seconds_p99", at(0.99) / 1_000.0),
         ])
     }
 
@@ -249,15 +263,18 @@ impl Shop {
         for (place, question) in questions.iter().enumerate() {
             let wanted = question.document_id.as_ref();
             let wanted = wanted.map(|document| format!("document:{document}"));
-            for (source, said, features) in self.with_model.candidates(&question.question) {
-                let said = one_space(said);
+            let index = self.with_model.index();
+            for found in self.with_model.candidates(&question.question) {
+                let source = index.sources()[found.source].citation();
+                let passage = index.passage_text(&index.passages()[found.passage]);
+                let said = one_space(&passage);
                 let holds = |fact: &String| said.contains(&one_space(fact));
                 let row = json!({
                     "question": place,
                     "answerable": wanted.is_some(),
                     "right": Some(&source) == wanted.as_ref(),
                     "holds": question.facts.iter().any(holds),
-                    "features": features.0,
+                    "features": found.features.0,
                 });
                 rows.push_str(&format!("{row}\n"));
             }
@@ -336,6 +353,14 @@ impl Shop {
         // Something was said that rests on a source; a greeting or an offer
         // of a person does not.
         let answers = !reply.abstained && !reply.citations.is_empty();
+        let wanted = question.document_id.as_ref();
+        let wanted = wanted.map(|document| format!("document:{document}"));
+        for said in &reply.statements {
+            if let Evidence::Quote(citation) = &said.evidence {
+                counts.statements += 1;
+                counts.wrong_statements += usize::from(wanted.as_ref() != Some(&citation.source));
+            }
+        }
         if answers {
             counts.answered += 1;
             counts.unsupported += usize::from(!self.is_grounded(reply));
@@ -344,16 +369,16 @@ impl Shop {
             counts.declined += 1;
             counts.declined_rightly += usize::from(question.document_id.is_none());
         }
-        let Some(document) = &question.document_id else {
+        let Some(wanted) = wanted else {
             counts.unanswerable += 1;
             return;
         };
         counts.answerable += 1;
-        let first = reply
-            .citations
-            .first()
-            .map(|citation| citation.source.as_str());
-        counts.right += usize::from(first == Some(&format!("document:{document}")));
+        let sources = reply.citations.iter().map(|citation| &citation.source);
+        let is_first = sources.clone().next() == Some(&wanted);
+        counts.first += usize::from(is_first);
+        counts.right += usize::from(is_first && answers);
+        counts.shown += usize::from(sources.clone().any(|source| *source == wanted));
         let text = one_space(&reply.text);
         counts.facts += question.facts.len();
         counts.facts_said += question

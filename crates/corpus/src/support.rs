@@ -1,36 +1,30 @@
-//! Customer service: what may be said (units of a source, verbatim), how a
-//! question finds it (words, concepts, coverage) and how sure the match is
-//! (one logistic model). Training and serving share all of it; the language
-//! model's part arrives from outside as one feature.
+//! Customer service: what may be said (units of a source, verbatim), the
+//! passages in which a question finds it (BM25 and the cosines of an encoder), and
+//! how sure the match is (one logistic model). Training and serving share all
+//! of it; what encoder and language model say arrives from outside.
 
 mod answers;
+mod bm25;
 mod calibration;
 mod concepts;
-mod entity_linking;
 mod examples;
-mod expected_answer_type;
 mod index;
-mod match_features;
-mod matches;
 mod pairs;
 mod passages;
 mod question;
 mod retrieve;
 mod sentences;
 mod terms;
-mod thesaurus;
 
 pub use answers::{CommonAnswer, LearnedAnswers, MINIMUM_ASKERS, learn_answers};
-pub use calibration::{
-    Calibration, FEATURE_NAMES, FEATURES, Features, JudgedMatch, SimilarityFeatures,
-};
+pub use bm25::Bm25;
+pub use calibration::{Calibration, FEATURE_NAMES, FEATURES, Features, JudgedMatch};
 pub use examples::{LanguageExample, Segment, examples};
-pub use expected_answer_type::ExpectedAnswerType;
 pub use index::Index;
-pub use pairs::{QuestionPair, pairs, unrelated_questions};
-pub use passages::{QuestionTerms, Source, SourceKind, Unit, split};
+pub use pairs::{QuestionPair, background_questions, pairs, unrelated_questions};
+pub use passages::{Passage, QuestionTerms, Source, SourceKind, Unit, split};
 pub use question::Question;
-pub use retrieve::Candidate;
+pub use retrieve::{Candidate, Similarities};
 pub use terms::{Term, is_han, terms};
 
 /// Opens what a customer says.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use serve::Context;
 use serve::support::{
-    Dependencies, Evidence, Knowledge, RemoteReranker, Reply, Reranking, SupportEvent,
+    Dependencies, Evidence, Knowledge, RemoteReranker, Reply, Reranking, Statement, SupportEvent,
     SupportRequest, answer, answer_with, is_supported,
 };
 use shop::{
@@ -172,9 +172,9 @@ fn answers_are_quoted_from_the_right_source() {
             "5 to 7 business days",
         ),
         (
-            "When is shipping free?",
+            "How many business days does standard shipping take?",
             "document:shipping",
-            "over 50 dollars",
+            "3 to 5 business days",
         ),
         ("退货政策是什么？", "document:tuihuo", "30日内"),
         ("运费多少钱？", "document:yunfei", "10元运费"),
@@ -207,10 +207,10 @@ fn what_no_source_supports_is_declined() {
         "asdf qwer zxcv",
     ] {
         let reply = ask(&shop, question, None);
-        assert!(
-            reply.abstained && reply.citations.is_empty(),
-            "{question}: {reply:?}"
-        );
+        // Titles may be offered; nothing is quoted.
+        let quotes = |said: &Statement| matches!(said.evidence, Evidence::Quote(_));
+        let is_quoting = reply.statements.iter().any(quotes);
+        assert!(reply.abstained && !is_quoting, "{question}: {reply:?}");
         assert!(!reply.handoff);
     }
 }

@@ -1,70 +1,43 @@
-use std::collections::BTreeMap;
-
+use corpus::support::Bm25;
 use shop::{Id, Record};
 
-/// Plain Okapi BM25 (k1 1.2, b 0.75) over the paragraphs of the documents, each
-/// with its title: what the figures stand beside. It never declines.
-pub(super) struct Bm25 {
-    passages: Vec<(Id, BTreeMap<String, f64>, f64)>,
-    holders: BTreeMap<String, f64>,
-    mean_length: f64,
+/// Plain BM25 over the paragraphs of the documents, each with its title: what the
+/// figures stand beside. It never declines.
+pub(super) struct Paragraphs {
+    documents: Vec<Id>,
+    index: Bm25,
 }
 
-impl Bm25 {
+impl Paragraphs {
     pub(super) fn new(documents: &[Record]) -> Self {
-        let mut passages = Vec::new();
+        let mut holders = Vec::new();
+        let mut texts = Vec::new();
         for record in documents {
             let Record::Document(document) = record else {
                 continue;
             };
             let title = document.title.as_deref().unwrap_or_default();
-            for paragraph in document.text.split("\n\n") {
-                if paragraph.trim().is_empty() {
-                    continue;
-                }
-                let words = corpus::words(&format!("{title} {paragraph}"));
-                let mut counts: BTreeMap<String, f64> = BTreeMap::new();
-                let length = words.len() as f64;
-                for word in words {
-                    *counts.entry(word).or_default() += 1.0;
-                }
-                passages.push((document.id.clone(), counts, length));
+            let paragraphs = document.text.split("\n\n");
+            for paragraph in paragraphs.filter(|text| !text.trim().is_empty()) {
+                let words = corpus::words(&format!("{title} {paragraph}")).into_iter();
+                holders.push(document.id.clone());
+                texts.push(words.map(|word| (word, 1.0)).collect());
             }
         }
-        let mut holders: BTreeMap<String, f64> = BTreeMap::new();
-        for (_, counts, _) in &passages {
-            for word in counts.keys() {
-                *holders.entry(word.clone()).or_default() += 1.0;
-            }
-        }
-        let lengths: f64 = passages.iter().map(|(_, _, length)| length).sum();
         Self {
-            mean_length: lengths / passages.len().max(1) as f64,
-            passages,
-            holders,
+            documents: holders,
+            index: Bm25::new(texts.into_iter()),
         }
     }
 
+    /// The document of the paragraph that scores best, the first of equals.
     pub(super) fn best(&self, question: &str) -> Option<&Id> {
         let words = corpus::words(question);
-        let total = self.passages.len() as f64;
-        let score = |counts: &BTreeMap<String, f64>, length: f64| -> f64 {
-            let gain = |word: &String| {
-                let count = counts.get(word).copied().unwrap_or_default();
-                let held = self.holders.get(word).copied().unwrap_or_default();
-                let rarity = (1.0 + (total - held + 0.5) / (held + 0.5)).ln();
-                let norm = 1.2 * (0.25 + 0.75 * length / self.mean_length);
-                rarity * count * 2.2 / (count + norm)
-            };
-            words.iter().map(gain).sum()
-        };
-        let mut best: Option<(f64, &Id)> = None;
-        for (id, counts, length) in &self.passages {
-            let score = score(counts, *length);
-            if best.is_none_or(|(most, _)| score > most) {
-                best = Some((score, id));
-            }
-        }
-        best.map(|(_, id)| id)
+        let scores = self
+            .index
+            .scores(words.iter().map(|word| (word.as_str(), 1.0)));
+        let scored = scores.iter().zip(&self.documents);
+        let best = scored.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        best.map(|(_, document)| document)
     }
 }

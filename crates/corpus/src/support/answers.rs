@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use shop::{Document, Id, Role};
 
-use super::index::keys;
 use super::passages::{QuestionTerms, Source, SourceKind, split};
+use super::question::words;
 use crate::{Dialogue, Split, contains_han};
 
 /// How many different customers must have been told the same words before
@@ -53,7 +53,6 @@ impl CommonAnswer {
             title: None,
             url: None,
             language: self.language.clone(),
-            is_guide: false,
             text: self.text.clone(),
             asked: vec![self.asked.clone()],
         }
@@ -202,9 +201,13 @@ fn common_answer(answer: &str, asked: &[(&Dialogue, &str)]) -> Option<CommonAnsw
 }
 
 fn asked_with(quote: Option<&str>, asked: &[(&Dialogue, &str)]) -> QuestionTerms {
+    let language = asked.first().and_then(|(one, _)| one.language.as_deref());
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (_, question) in asked {
-        let words: BTreeSet<String> = keys(question).into_iter().collect();
+        let words: BTreeSet<String> = words(question, language)
+            .into_iter()
+            .map(|one| one.word)
+            .collect();
         for word in words {
             *counts.entry(word).or_default() += 1;
         }
@@ -212,9 +215,7 @@ fn asked_with(quote: Option<&str>, asked: &[(&Dialogue, &str)]) -> QuestionTerms
     // A word of a single question might be somebody's name.
     let mut words: Vec<(String, usize)> = counts
         .into_iter()
-        .filter(|(word, count)| {
-            *count >= 2 && !word.chars().any(|c| c.is_ascii_digit()) || word.starts_with('§')
-        })
+        .filter(|(word, count)| *count >= 2 && !word.chars().any(|c| c.is_ascii_digit()))
         .collect();
     words.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     words.truncate(MOST_WORDS);

@@ -50,11 +50,6 @@ impl Concepts {
 /// The longest English phrase of the table, in words.
 pub(super) const LONGEST_PHRASE: usize = 3;
 
-/// The concept of an English word, if it has one.
-pub(super) fn concept_of(word: &str) -> Option<u16> {
-    concepts().phrases.get(&super::terms::stem(word)).copied()
-}
-
 /// What a concept is called.
 pub(super) fn name(concept: u16) -> &'static str {
     concepts()

@@ -170,6 +170,12 @@ pub fn unrelated_questions() -> impl Iterator<Item = &'static str> {
     UNRELATED.lines().filter(|line| !line.is_empty())
 }
 
+/// Questions as customers of all sorts of shops type them, in several languages:
+/// what all questions have in common to an encoder.
+pub fn background_questions() -> impl Iterator<Item = &'static str> {
+    include_str!("background_questions.txt").lines()
+}
+
 const UNRELATED: &str = "\
 What is the capital of Peru?
 Who won the football match last night?

@@ -1,7 +1,10 @@
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
-use shop::{Document, DocumentKind, Id};
+use shop::{Document, Id};
 
 use super::sentences::{label, sentence_spans};
+use super::terms::is_han;
 
 /// Where a source comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,9 +40,6 @@ pub struct Source {
     pub url: Option<String>,
     /// As `en` or `zh`.
     pub language: Option<String>,
-    /// Whether it is about one thing, which its title names: such a text
-    /// answers those who speak of that thing.
-    pub is_guide: bool,
     /// The text itself.
     pub text: String,
     /// How customers asked for it.
@@ -69,7 +69,6 @@ impl Source {
             title: document.title.clone(),
             url: document.url.clone(),
             language,
-            is_guide: document.kind == Some(DocumentKind::Guide),
             text: document.text.clone(),
             asked: Vec::new(),
         }
@@ -89,8 +88,61 @@ pub struct Unit {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
-    /// What stands above it.
+    /// What stands above it: the headings, the widest first, then the question or
+    /// the label that it stands under.
     pub heading: Option<String>,
+    /// How many headings came before it: what stands under one heading belongs
+    /// together.
+    section: usize,
+}
+
+/// What is sought and read as one: neighbouring units under one heading, about
+/// as much as a paragraph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Place of its source in the index.
+    pub source: usize,
+    /// Its units among those of the source.
+    pub units: Range<usize>,
+    /// The headings that all of it stands under.
+    pub heading: Option<String>,
+}
+
+/// A passage takes in a further unit up to this size, in tokens.
+const PASSAGE_TOKENS: usize = 128;
+
+/// About how many tokens a language model makes of a text: one of a Chinese
+/// character, one of four letters elsewhere.
+fn tokens(text: &str) -> usize {
+    let han = text.chars().filter(|character| is_han(*character)).count();
+    let others = text.chars().count() - han;
+    han + others.div_ceil(4)
+}
+
+/// Puts the units of a text together into passages.
+pub(super) fn passages(source: usize, text: &str, units: &[Unit]) -> Vec<Passage> {
+    let mut found: Vec<Passage> = Vec::new();
+    let mut size = 0;
+    for (place, unit) in units.iter().enumerate() {
+        let length = tokens(text.get(unit.start..unit.end).unwrap_or_default());
+        let before = place.checked_sub(1).and_then(|before| units.get(before));
+        let goes_on = before.is_some_and(|before| before.section == unit.section);
+        match found.last_mut() {
+            Some(passage) if goes_on && size + length <= PASSAGE_TOKENS => {
+                passage.units.end = place + 1;
+                size += length;
+            }
+            _ => {
+                found.push(Passage {
+                    source,
+                    units: place..place + 1,
+                    heading: unit.heading.clone(),
+                });
+                size = length;
+            }
+        }
+    }
+    found
 }
 
 /// A list that is longer than this (in bytes) is said item by item.
@@ -124,7 +176,8 @@ pub fn split(text: &str) -> Vec<Unit> {
         text,
         lines: &lines,
         units: Vec::new(),
-        heading: None,
+        headings: Vec::new(),
+        section: 0,
     };
     splitter.run();
     splitter.units
@@ -221,10 +274,30 @@ struct Splitter<'a> {
     text: &'a str,
     lines: &'a [Line],
     units: Vec<Unit>,
-    heading: Option<String>,
+    /// The headings that stand above, with their levels.
+    headings: Vec<(usize, String)>,
+    section: usize,
 }
 
+/// The level of a heading that has no marks: it stands below those that have.
+const UNMARKED_LEVEL: usize = 7;
+
 impl Splitter<'_> {
+    fn heading(&self) -> Option<String> {
+        let words: Vec<&str> = self.headings.iter().map(|one| one.1.as_str()).collect();
+        (!words.is_empty()).then(|| words.join(" > "))
+    }
+
+    fn begin_section(&mut self, line: Line) {
+        let written = &self.text[line.start..line.end];
+        let marks = written.chars().take_while(|mark| *mark == '#').count();
+        let level = if marks > 0 { marks } else { UNMARKED_LEVEL };
+        let words = written.trim_matches(|c: char| "#* ".contains(c));
+        self.headings.retain(|(above, _)| *above < level);
+        self.headings.push((level, words.to_owned()));
+        self.section += 1;
+    }
+
     fn run(&mut self) {
         let mut index = 0;
         while index < self.lines.len() {
@@ -232,9 +305,7 @@ impl Splitter<'_> {
             index = match line.kind {
                 LineKind::Blank => index + 1,
                 LineKind::Heading => {
-                    let words = &self.text[line.start..line.end];
-                    let words = words.trim_matches(|c: char| "#* ".contains(c));
-                    self.heading = Some(words.to_owned());
+                    self.begin_section(line);
                     index + 1
                 }
                 LineKind::Item => self.item(index, None),
@@ -249,7 +320,7 @@ impl Splitter<'_> {
         let own_end = self.continuation(index);
         let end = self.descendants(own_end, line.indent);
         let last = self.last_text(index, end);
-        let heading = above.map(str::to_owned).or_else(|| self.heading.clone());
+        let heading = above.map(str::to_owned).or_else(|| self.heading());
         if end == own_end {
             if last - line.start > LONGEST_ITEM_BYTES {
                 self.sentences(line.start, last, &heading);
@@ -288,7 +359,7 @@ impl Splitter<'_> {
         }
         let start = self.lines[index].start;
         let last = self.last_text(index, end);
-        let heading = self.heading.clone();
+        let heading = self.heading();
         let opens_list = self.text[start..last].ends_with([':', '：']);
         let mut first_item = end;
         while self
@@ -380,6 +451,7 @@ impl Splitter<'_> {
     }
 
     fn push(&mut self, start: usize, end: usize, heading: &Option<String>) {
+        let start = start + answer_mark(&self.text[start..end]);
         let body = &self.text[start..end];
         let trimmed = body.trim_start();
         let start = end - trimmed.len();
@@ -394,9 +466,25 @@ impl Splitter<'_> {
                 start,
                 end,
                 heading: heading.clone(),
+                section: self.section,
             });
         }
     }
+}
+
+/// The bytes of a single letter with a colon before an answer: "A: ", "答：".
+fn answer_mark(body: &str) -> usize {
+    let mut characters = body.char_indices();
+    let letter = characters
+        .next()
+        .filter(|(_, letter)| letter.is_alphabetic());
+    let colon = characters
+        .next()
+        .filter(|(_, mark)| matches!(mark, ':' | '：'));
+    let (Some(_), Some((at, colon))) = (letter, colon) else {
+        return 0;
+    };
+    at + colon.len_utf8()
 }
 
 /// What stands above, with what stands below that.
@@ -451,7 +539,7 @@ mod tests {
         let units = split(text);
         let headings: Vec<Option<&str>> =
             units.iter().map(|unit| unit.heading.as_deref()).collect();
-        assert_eq!(headings, [Some("Returns"), Some("Shipping")]);
+        assert_eq!(headings, [Some("Returns"), Some("Returns > Shipping")]);
     }
 
     #[test]
@@ -474,10 +562,28 @@ mod tests {
             ("Orders: Wrong item", "Keep the box."),
             ("Orders", "Open at 9:30."),
             ("Orders", "Closed on Sundays."),
-            ("问：退款退到哪里？", "答：原路退回。"),
-            ("问：退款退到哪里？", "实时到账。"),
+            ("Orders > 问：退款退到哪里？", "原路退回。"),
+            ("Orders > 问：退款退到哪里？", "实时到账。"),
         ];
         assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn passages_stand_under_their_headings() {
+        let long = "A sentence of some length that says one thing. ".repeat(14);
+        let text = format!("# Help\n\n## Returns\n\nOne. Two.\n\nThree.\n\n## Fees\n\n{long}");
+        let units = split(&text);
+        let found: Vec<(usize, Option<String>)> = passages(0, &text, &units)
+            .into_iter()
+            .map(|passage| (passage.units.len(), passage.heading))
+            .collect();
+        let fees = Some("Help > Fees".to_owned());
+        let expected = [
+            (3, Some("Help > Returns".to_owned())),
+            (10, fees.clone()),
+            (4, fees),
+        ];
+        assert_eq!(found, expected);
     }
 
     proptest::proptest! {

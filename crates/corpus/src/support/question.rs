@@ -1,169 +1,175 @@
-use super::expected_answer_type::{ExpectedAnswerType, expected_answer_type};
-use super::terms::{Term, is_han, terms};
+use std::collections::BTreeSet;
 
-/// Words of the question before count this much in a follow-up.
+use rustc_hash::FxHashMap;
+
+use super::concepts::{concepts, name, wider};
+use super::terms::{is_han, terms};
+use crate::search::analysis::{Analyser, Token, Unit, grams, units};
+
+/// What came before counts this much beside what is said now.
 const EARLIER_WEIGHT: f32 = 0.5;
+/// What is sold counts this much beside other words.
+const GOODS_SHARE: f32 = 0.3;
+/// A message longer than this (in characters) asks no more by what follows.
+const LONGEST_CHARACTERS: usize = 2_000;
 
-/// So much counts a word that only says what kind of value is wanted.
-const KIND_WEIGHT: f32 = 0.05;
-
-/// A question, made comparable.
-#[derive(Debug, Clone, Default)]
+/// A question as words are compared: by its text, and by that of what it hangs
+/// on.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Question {
-    /// Content words with their weights; no word twice.
-    pub terms: Vec<(Term, f32)>,
-    /// What kind of answer it wants.
-    pub expected: ExpectedAnswerType,
+    /// What is asked now.
+    pub text: String,
+    /// What was asked before, where this message hangs on it.
+    pub earlier: Option<String>,
+    /// The language to answer in: a source in another one falls behind.
+    pub language: Option<String>,
+    /// Words (stems) of what is sold: rules that name no goods answer
+    /// who asks whether a lamp can be returned.
+    pub goods: BTreeSet<String>,
 }
 
-/// Stems that say that a rule is asked for, not which: in "return policy" it
-/// is the return that matters.
-const FRAMES: [&str; 8] = [
-    "polici", "rule", "regul", "guidelin", "inform", "政策", "规定", "规则",
-];
-
-/// What has a capital in English and names nobody.
-const CALENDAR: [&str; 26] = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "christmas",
-    "easter",
-    "thanksgiving",
-    "halloween",
-    "ramadan",
-    "diwali",
-    "hanukkah",
-];
-
 impl Question {
-    /// Reads a question; `earlier` is what was asked before, when the new
-    /// one only makes sense after it.
-    pub fn read(text: &str, earlier: Option<&str>) -> Self {
-        let mut question = Self {
-            terms: Vec::new(),
-            expected: expected_answer_type(text),
-        };
-        question.add(text, 1.0);
-        question.mark_names(text);
-        if question.terms.is_empty() {
-            // "how do I do that?": better a weak word than none.
-            for term in terms(text) {
-                question.add_term(term, 0.3);
-            }
+    /// A question, with what it hangs on.
+    pub fn new(text: &str, earlier: Option<&str>) -> Self {
+        let cut = |text: &str| text.chars().take(LONGEST_CHARACTERS).collect();
+        Self {
+            text: cut(text),
+            earlier: earlier.map(cut),
+            language: None,
+            goods: BTreeSet::new(),
         }
-        if let Some(earlier) = earlier {
-            question.add(earlier, EARLIER_WEIGHT);
-            if question.expected == ExpectedAnswerType::Anything {
-                question.expected = expected_answer_type(earlier);
-            }
-        }
-        question
     }
 
-    /// The same, with words that `is_such` is true of at a share of their weight.
-    #[must_use]
-    pub fn lightened(mut self, share: f32, is_such: impl Fn(&Term) -> bool) -> Self {
-        for (term, weight) in &mut self.terms {
-            if is_such(term) {
-                *weight *= share;
+    /// All of it, what was asked before first.
+    pub fn with_earlier(&self) -> String {
+        match &self.earlier {
+            Some(earlier) => format!("{earlier} {}", self.text),
+            None => self.text.clone(),
+        }
+    }
+
+    /// Its words as texts in these languages write them, each once.
+    pub(super) fn words(&self, languages: &[Option<String>]) -> Vec<QueryWord> {
+        let mut weights: FxHashMap<String, (f32, bool)> = FxHashMap::default();
+        let earlier = self.earlier.as_deref().unwrap_or_default();
+        for (text, weight) in [(self.text.as_str(), 1.0), (earlier, EARLIER_WEIGHT)] {
+            for language in languages {
+                for said in words(text, language.as_deref()) {
+                    let is_goods = self.goods.contains(&said.term);
+                    let weight = if is_goods {
+                        GOODS_SHARE * weight
+                    } else {
+                        weight
+                    };
+                    let known = weights.entry(said.word).or_default();
+                    *known = (known.0.max(weight), known.1 | !said.is_explained);
+                }
             }
         }
-        self
-    }
-
-    /// Whether it asks for what a title announces and for nothing in
-    /// particular, as "What is the return policy?" does under "Returns".
-    pub fn is_topic_of(&self, title: &str) -> bool {
-        let title = terms(title);
-        let named = |term: &Term| {
-            let same = |other: &&Term| {
-                other.word == term.word || term.concept.is_some() && other.concept == term.concept
-            };
-            title
-                .iter()
-                .filter(|other| other.content)
-                .any(|other| same(&other))
-        };
-        self.expected == ExpectedAnswerType::Anything
-            && !self.terms.is_empty()
-            && self.terms.iter().all(|(term, _)| named(term))
-    }
-
-    fn add(&mut self, text: &str, weight: f32) {
-        let is_frame = |term: &Term| FRAMES.contains(&term.word.as_str());
-        let content: Vec<Term> = terms(text)
-            .into_iter()
-            .filter(|term| term.content)
+        let words = weights.into_iter();
+        let mut words: Vec<QueryWord> = words
+            .map(|(word, (weight, counts))| QueryWord {
+                word,
+                weight,
+                counts,
+            })
             .collect();
-        let only_frames = content.iter().all(is_frame);
-        for term in content {
-            // "How much is shipping?" wants a sum of money; that is known, and
-            // no reason to look for the word.
-            let is_kind = self.expected.is_said_by(&term);
-            let weight = if is_kind {
-                weight * KIND_WEIGHT
-            } else {
-                weight
-            };
-            if only_frames || !is_frame(&term) {
-                self.add_term(term, weight);
-            }
-        }
+        words.sort_by(|a, b| a.word.cmp(&b.word));
+        words
     }
+}
 
-    /// Names are told by a capital that no sentence starts with; where most
-    /// words of a sentence have one, as in a title, it says nothing.
-    fn mark_names(&mut self, text: &str) {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let ends = |word: &&str| word.ends_with(['.', '!', '?', ':', ';', '"', ')', '-']);
-        let is_capital = |word: &&str| word.starts_with(char::is_uppercase);
-        for sentence in words.split_inclusive(ends) {
-            let capitals = sentence.iter().filter(|word| is_capital(word)).count();
-            if capitals * 2 > sentence.len() {
-                continue;
-            }
-            for word in &sentence[1..] {
-                let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-                let shouts = bare.chars().filter(|c| c.is_uppercase()).count() != 1;
-                let lower = bare.to_lowercase();
-                let is_date = CALENDAR.contains(&lower.as_str());
-                if shouts || is_date || !is_capital(&bare) || bare.chars().count() < 3 {
-                    continue;
-                }
-                let stem = super::terms::stem(&lower);
-                for (term, _) in &mut self.terms {
-                    term.is_name |= term.word == stem;
-                }
-            }
-        }
-    }
+/// A word that is looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct QueryWord {
+    pub word: String,
+    pub weight: f32,
+    /// Whether it tells how much of the question is covered; a word for which a
+    /// concept stands does not.
+    pub counts: bool,
+}
 
-    fn add_term(&mut self, term: Term, weight: f32) {
-        // A lone Chinese character is a piece of a word that the dictionary
-        // did not know.
-        let single = term.word.chars().count() == 1 && term.word.chars().all(is_han);
-        let weight = if single { weight * 0.4 } else { weight };
-        if !self.terms.iter().any(|(other, _)| other.word == term.word) {
-            self.terms.push((term, weight));
+/// A word of a text, or a concept that it speaks of.
+pub(super) struct Word {
+    /// As texts are compared by it.
+    pub word: String,
+    /// The term that it is, or that a concept was read from.
+    term: String,
+    /// Whether a concept stands for it.
+    is_explained: bool,
+}
+
+/// The words of a text that say something, stemmed by its language, the pairs of
+/// neighbours where a script puts no spaces between words, and the concepts that it
+/// speaks of.
+pub(super) fn words(text: &str, language: Option<&str>) -> Vec<Word> {
+    let analyser = Analyser::new(language);
+    let terms = terms(text);
+    let is_explained = |word: &str| {
+        let mut of_word = terms.iter().filter(|term| term.word == word);
+        of_word.any(|term| term.concept.is_some())
+    };
+    let tokens = analyser.tokens(text).into_iter();
+    let said = tokens.filter(|token| !concepts().is_stop_word(&token.word));
+    // Chinese has a dictionary; other scripts without spaces are known by pairs.
+    let is_needed = |token: &Token| {
+        !token.gram || !token.word.contains(is_han) && token.word.chars().nth(1).is_some()
+    };
+    let stemmed = said.filter(is_needed).map(|token| {
+        let stem = analyser.derivational_stem(&token.word);
+        Word {
+            is_explained: is_explained(stem.as_ref().unwrap_or(&token.word)),
+            term: stem.clone().unwrap_or(token.word),
+            word: stem.unwrap_or(token.term),
+        }
+    });
+    let mut found: Vec<Word> = stemmed.collect();
+    let mut last = None;
+    for term in &terms {
+        if let Some(concept) = term.concept.filter(|_| term.concept != last) {
+            let kinds = std::iter::once(concept).chain(wider(concept));
+            found.extend(kinds.map(|kind| Word {
+                word: format!("§{}", name(kind)),
+                term: term.word.clone(),
+                is_explained: kind != concept,
+            }));
+        }
+        last = term.concept;
+    }
+    found
+}
+
+/// The runs of four letters of a text's words, each with its borders marked, and
+/// single characters and pairs where a script puts no spaces: they find a word
+/// through its compounds and endings in any language (McNamee and Mayfield, 2004).
+pub(super) fn character_grams(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for unit in units(text) {
+        match unit {
+            Unit::Run { characters, .. } => {
+                found.extend(grams(&characters).map(|token| token.term));
+            }
+            Unit::Word(piece) => push_grams(&piece.text, &mut found),
+            Unit::Compound { parts, .. } | Unit::Measure { parts, .. } => {
+                for part in parts {
+                    push_grams(&part.text, &mut found);
+                }
+            }
         }
     }
+    found
+}
+
+const GRAM_LETTERS: usize = 4;
+
+fn push_grams(word: &str, found: &mut Vec<String>) {
+    let marked: Vec<char> = format!("_{word}_").chars().collect();
+    let length = GRAM_LETTERS.min(marked.len());
+    found.extend(
+        marked
+            .windows(length)
+            .map(|run| run.iter().collect::<String>()),
+    );
 }
 
 #[cfg(test)]
@@ -171,45 +177,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_question_for_a_topic_asks_for_nothing_beside_it() {
-        for (question, title, expected) in [
-            ("What is the return policy?", "Returns", true),
-            ("退货政策是什么？", "退货", true),
-            ("How long can I return an item?", "Returns", false),
-            ("Can I return opened food?", "Returns", false),
-            ("What is the return policy?", "Shipping", false),
-            ("", "Returns", false),
-        ] {
-            let read = Question::read(question, None);
-            assert_eq!(read.is_topic_of(title), expected, "{question}: {read:?}");
-        }
+    fn compounds_share_runs_of_letters() {
+        assert_eq!(
+            character_grams("Rückgabe, 5"),
+            [
+                "_ruc", "ruck", "uckg", "ckga", "kgab", "gabe", "abe_", "_5_"
+            ]
+        );
+        assert_eq!(character_grams("退货?"), ["退", "货", "退货"]);
     }
 
     #[test]
-    fn a_name_has_a_capital_where_its_sentence_has_few() {
-        for (question, expected) in [
-            ("Fish Finder: Is it sold in Lisbon?", "lisbon"),
-            ("Do you ship to Lisbon?", "lisbon"),
-            ("Do you ship on Monday?", ""),
-            ("Is It Sold In Lisbon?", ""),
-            ("Fish Finder Pro", ""),
-        ] {
-            let read = Question::read(question, None);
-            let names = read.terms.iter().filter(|(term, _)| term.is_name);
-            let names: Vec<&str> = names.map(|(term, _)| term.word.as_str()).collect();
-            assert_eq!(names.concat(), expected, "{question}");
-        }
-    }
-
-    #[test]
-    fn words_that_say_which_value_is_wanted_weigh_little() {
-        let weight = |question: &str, word: &str| {
-            let read = Question::read(question, None);
-            let found = read.terms.iter().find(|(term, _)| term.word == word);
-            found.map(|(_, weight)| *weight)
-        };
-        let often = weight("How many times may I swap?", "time");
-        assert_eq!(often, Some(KIND_WEIGHT));
-        assert_eq!(weight("What time is it?", "time"), Some(1.0));
+    fn words_are_compared_by_their_stems() {
+        let question = Question::new("and returned shoes?", Some("How do refunds work?"));
+        let words = question.words(&[Some("en".to_owned())]);
+        let expected = [
+            ("refund", 0.5, false),
+            ("return", 1.0, false),
+            ("shoe", 1.0, false),
+            ("§refund", 0.5, true),
+            ("§return", 1.0, true),
+            ("§shoes", 1.0, true),
+        ];
+        let words: Vec<(&str, f32, bool)> = words
+            .iter()
+            .map(|one| (one.word.as_str(), one.weight, one.counts))
+            .collect();
+        assert_eq!(words, expected);
     }
 }

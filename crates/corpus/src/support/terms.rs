@@ -11,8 +11,6 @@ pub struct Term {
     pub concept: Option<u16>,
     /// Whether it says something about what is asked.
     pub content: bool,
-    /// Whether it is written as a name is: with a capital within a sentence.
-    pub is_name: bool,
 }
 
 /// Whether a character is Chinese.
@@ -44,7 +42,6 @@ pub fn terms(text: &str) -> Vec<Term> {
             word: stem(word),
             concept: None,
             content: !table.is_stop_word(word),
-            is_name: false,
         })
         .collect();
     mark_english(&mut found);
@@ -160,7 +157,6 @@ fn mark_chinese(text: &str, terms: &mut Vec<Term>) {
                 word: phrase.clone(),
                 concept: Some(*concept),
                 content: true,
-                is_name: false,
             });
         }
     }

@@ -1,41 +1,101 @@
-//! A published sentence encoder that the shop may choose as a second voice
-//! beside the words: it finds "Can I send it back?" near "Returns".
+//! A published sentence encoder that the shop may choose beside the words: it
+//! finds "Can I send it back?" near "Returns".
 
 use std::sync::Arc;
 
-use corpus::support::{Candidate, Index, SimilarityFeatures, Source};
+use corpus::support::{Index, Question, Similarities, background_questions, unrelated_questions};
 use models::SentenceEncoder;
 use models::static_encoder::product;
 use rustc_hash::FxHashMap;
 
 /// The longest text that is encoded, in tokens.
-const LONGEST_TOKENS: usize = 128;
-/// So many units are looked at for their meaning alone.
-const NEAREST: usize = 12;
+const LONGEST_TOKENS: usize = 256;
+/// So many headings tell how near a heading comes to its text.
+const MOST_TITLES: usize = 100;
+/// So much of what all vectors have in common is taken out before they are ranked.
+const CENTRED: f32 = 0.8;
+/// A scale that is narrower than this (in cosine) tells nothing apart.
+const NARROWEST_SCALE: f32 = 0.02;
 
 /// The encoder with the vectors of everything that may be quoted.
 #[derive(Debug)]
 pub(crate) struct DenseIndex {
     encoder: Arc<SentenceEncoder>,
-    /// Each unit under its title and heading, in the order of [`Index::place`].
-    titled: Vectors,
-    /// The cosine of each unit under its title with the title by itself.
-    of_title: Vec<f32>,
+    /// Each passage under its title and headings, in the order of the index.
+    passages: Vectors,
+    /// Each unit likewise.
+    units: Vectors,
+    scale: Scale,
+    /// The mean of questions that have nothing to do with this shop.
+    mean_question: Vec<f32>,
+}
+
+/// What an encoder's cosines mean: those of E5 are .8 for texts that have nothing
+/// to do with each other.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    /// How near the nearest passage is to a question about something else.
+    unrelated: f32,
+    /// How near the nearest passage is to a heading that one stands under.
+    related: f32,
+}
+
+impl Scale {
+    fn new(encoder: &SentenceEncoder, index: &Index, passages: &Vectors) -> Self {
+        let mut titles: Vec<&str> = index
+            .passages()
+            .iter()
+            .filter_map(|passage| index.nearest_heading(passage))
+            .collect();
+        titles.sort_unstable();
+        titles.dedup();
+        let every = titles.len().div_ceil(MOST_TITLES).max(1);
+        let titles: Vec<&str> = titles.into_iter().step_by(every).collect();
+        let unrelated: Vec<&str> = unrelated_questions().collect();
+        let nearest = |texts: &[&str]| {
+            let asked = encoder.encode_queries(texts, LONGEST_TOKENS);
+            let best = asked.chunks_exact(encoder.width().max(1)).map(|vector| {
+                let cosines = passages.cosines(vector);
+                cosines.into_iter().fold(-1.0, f32::max)
+            });
+            best.sum::<f32>() / texts.len().max(1) as f32
+        };
+        let unrelated = nearest(&unrelated);
+        // The passage holds its title, so that this is as near as a text comes.
+        let related = if titles.is_empty() {
+            1.0
+        } else {
+            nearest(&titles)
+        };
+        Self {
+            unrelated,
+            related: related.max(unrelated + NARROWEST_SCALE),
+        }
+    }
+
+    fn of(self, cosine: f32) -> f32 {
+        (cosine - self.unrelated) / (self.related - self.unrelated)
+    }
 }
 
 /// Vectors with what they stand for.
 #[derive(Debug)]
 struct Vectors {
-    /// `[units, width]`.
+    width: usize,
+    /// `[texts, width]`.
     rows: Vec<f32>,
+    /// Of the rows.
+    mean: Vec<f32>,
+    /// By row: its length once it is centred.
+    norms: Vec<f32>,
     by_text: FxHashMap<String, usize>,
 }
 
 impl Vectors {
     /// Encodes `texts`; what `before` has encoded already is taken over.
     fn new(encoder: &SentenceEncoder, texts: Vec<String>, before: Option<&Self>) -> Self {
-        let width = encoder.width();
-        let known = |text: &String| before.and_then(|before| before.row_of(text, width));
+        let width = encoder.width().max(1);
+        let known = |text: &String| before.and_then(|before| before.row_of(text));
         let fresh: Vec<&str> = texts
             .iter()
             .filter(|text| known(text).is_none())
@@ -51,139 +111,132 @@ impl Vectors {
             }
         }
         let by_text = texts.into_iter().zip(0..).collect();
-        Self { rows, by_text }
+        let mean = mean(&rows, width);
+        let lengths = rows.chunks_exact(width).map(|row| {
+            let parts = row.iter().zip(&mean);
+            let centred: Vec<f32> = parts.map(|(part, mean)| part - CENTRED * mean).collect();
+            length(&centred)
+        });
+        Self {
+            width,
+            norms: lengths.collect(),
+            mean,
+            rows,
+            by_text,
+        }
     }
 
-    fn row_of(&self, text: &str, width: usize) -> Option<&[f32]> {
+    fn row_of(&self, text: &str) -> Option<&[f32]> {
         let place = *self.by_text.get(text)?;
-        self.rows.get(place * width..(place + 1) * width)
+        self.rows.get(place * self.width..(place + 1) * self.width)
+    }
+
+    fn cosines(&self, vector: &[f32]) -> Vec<f32> {
+        let rows = self.rows.chunks_exact(self.width);
+        rows.map(|row| product(vector, row)).collect()
+    }
+
+    /// The cosines of a centred vector with the rows, these centred as well.
+    fn centred_cosines(&self, vector: &[f32]) -> Vec<f32> {
+        let along = CENTRED * product(vector, &self.mean);
+        let rows = self.rows.chunks_exact(self.width).zip(&self.norms);
+        rows.map(|(row, norm)| (product(vector, row) - along) / norm)
+            .collect()
     }
 }
 
+/// The mean of vectors, `[width]`.
+fn mean(vectors: &[f32], width: usize) -> Vec<f32> {
+    let mut mean = vec![0.0; width];
+    let count = (vectors.len() / width.max(1)).max(1) as f32;
+    for vector in vectors.chunks_exact(width.max(1)) {
+        for (sum, part) in mean.iter_mut().zip(vector) {
+            *sum += part / count;
+        }
+    }
+    mean
+}
+
+/// A vector without what it has in common with others, of length 1.
+fn centred(vector: &[f32], mean: &[f32]) -> Vec<f32> {
+    let parts = vector.iter().zip(mean);
+    let mut centred: Vec<f32> = parts.map(|(part, mean)| part - CENTRED * mean).collect();
+    let norm = length(&centred);
+    for part in &mut centred {
+        *part /= norm;
+    }
+    centred
+}
+
+fn length(vector: &[f32]) -> f32 {
+    product(vector, vector).sqrt().max(1e-6)
+}
+
 impl DenseIndex {
-    /// Encodes an index; what `before` has encoded already is taken over.
+    /// Encodes an index; what `before` has encoded already is taken over, its scale
+    /// as well: one text more changes it little.
     pub(crate) fn new(encoder: Arc<SentenceEncoder>, index: &Index, before: Option<&Self>) -> Self {
-        let sources = 0..index.sources().len();
-        let titled = sources
-            .clone()
-            .flat_map(|source| titled_units(index, source));
-        let titled = Vectors::new(&encoder, titled.collect(), before.map(|one| &one.titled));
-        let of_title = near_titles(&encoder, index, &titled);
+        let passages = index.passages().iter();
+        let passages = passages.map(|passage| index.passage_text(passage));
+        let units = index.all_units();
+        let units = units.map(|(source, unit)| index.unit_text(source, unit));
+        let passages = Vectors::new(
+            &encoder,
+            passages.collect(),
+            before.map(|one| &one.passages),
+        );
+        let units = Vectors::new(&encoder, units.collect(), before.map(|one| &one.units));
+        let scale = before
+            .filter(|before| 2 * before.passages.by_text.len() > passages.by_text.len())
+            .map(|before| before.scale);
+        let mean_question = before.map(|before| before.mean_question.clone());
+        let mean_question = mean_question.unwrap_or_else(|| {
+            let asked: Vec<&str> = background_questions().collect();
+            mean(
+                &encoder.encode_queries(&asked, LONGEST_TOKENS),
+                encoder.width(),
+            )
+        });
         Self {
+            scale: scale.unwrap_or_else(|| Scale::new(&encoder, index, &passages)),
+            mean_question,
             encoder,
-            titled,
-            of_title,
+            passages,
+            units,
         }
     }
 
     pub(crate) fn encoder(&self) -> &Arc<SentenceEncoder> {
         &self.encoder
     }
-}
 
-fn near_titles(encoder: &SentenceEncoder, index: &Index, titled: &Vectors) -> Vec<f32> {
-    let width = encoder.width();
-    let titles: Vec<&str> = index
-        .sources()
-        .iter()
-        .map(|source| source.title.as_deref().unwrap_or_default())
-        .collect();
-    let mut distinct = titles.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let vectors = encoder.encode_passages(&distinct, LONGEST_TOKENS);
-    let mut cosines = Vec::with_capacity(index.len());
-    for (source, title) in titles.into_iter().enumerate() {
-        let place = distinct.binary_search(&title).unwrap_or_default();
-        let title = vectors.get(place * width..(place + 1) * width);
-        for unit in 0..index.units_of(source).len() {
-            let place = index.place(source, unit).unwrap_or_default();
-            let row = titled.rows.get(place * width..(place + 1) * width);
-            cosines.push(title.zip(row).map_or(0.0, |(a, b)| product(a, b)));
-        }
-    }
-    cosines
-}
-
-/// The units of a source as the encoder reads them: under title and heading.
-fn titled_units(index: &Index, source: usize) -> Vec<String> {
-    let title = index.sources()[source].title.as_deref().unwrap_or_default();
-    let units = index.units_of(source).iter().zip(0..);
-    units
-        .map(|(unit, place)| {
-            let heading = unit.heading.as_deref().unwrap_or_default();
-            let above = [title, heading].into_iter().filter(|part| !part.is_empty());
-            let mut parts: Vec<&str> = above.collect();
-            parts.push(index.text_of(source, place));
-            parts.join(": ")
-        })
-        .collect()
-}
-
-/// How near each unit of the index is to a question.
-#[derive(Debug, Clone)]
-pub(crate) struct Similarity {
-    meaning: Arc<DenseIndex>,
-    cosines: Vec<f32>,
-}
-
-impl Similarity {
-    /// `None` where the encoder does not know the letters of the message: it
-    /// would only guess.
-    pub(crate) fn of(meaning: Arc<DenseIndex>, message: &str) -> Option<Self> {
-        let encoder = &meaning.encoder;
-        if !encoder.reads(message) {
+    /// How near a question is to everything. `None` where the encoder does not
+    /// know the letters of the message: it would only guess.
+    pub(crate) fn similarities(&self, question: &Question) -> Option<Similarities> {
+        if !self.encoder.reads(&question.text) {
             return None;
         }
-        let asked = encoder.encode_queries(&[message], LONGEST_TOKENS);
-        let rows = meaning.titled.rows.chunks_exact(encoder.width().max(1));
-        let cosines = rows.map(|row| product(&asked, row)).collect();
-        Some(Self { cosines, meaning })
-    }
-
-    /// The places of the nearest units among the sources that `keep` is true of.
-    pub(crate) fn nearest(&self, index: &Index, keep: &impl Fn(&Source) -> bool) -> Vec<usize> {
-        let mut near: Vec<(f32, usize)> = Vec::new();
-        for (source, described) in index.sources().iter().enumerate() {
-            if keep(described) {
-                let places =
-                    (0..index.units_of(source).len()).filter_map(|unit| index.place(source, unit));
-                near.extend(places.filter_map(|place| Some((*self.cosines.get(place)?, place))));
-            }
+        // What hangs on an earlier question is asked by itself and with that one.
+        let whole = question.with_earlier();
+        let mut texts = vec![question.text.as_str()];
+        if question.earlier.is_some() {
+            texts.push(&whole);
         }
-        near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        near.truncate(NEAREST);
-        near.into_iter().map(|(_, place)| place).collect()
-    }
-
-    /// Puts the cosines among the features of the candidates.
-    pub(crate) fn mark(&self, index: &Index, found: &mut [Candidate]) {
-        let cosine = |candidate: &Candidate| {
-            let place = index.place(candidate.source, candidate.unit);
-            place.and_then(|place| self.cosines.get(place).copied())
+        let asked = self.encoder.encode_queries(&texts, LONGEST_TOKENS);
+        let asked = mean(&asked, self.encoder.width());
+        let of = |vectors: &Vectors| {
+            let cosines = vectors.cosines(&asked).into_iter();
+            cosines.map(|cosine| self.scale.of(cosine)).collect()
         };
-        let mut by_source: FxHashMap<usize, f32> = FxHashMap::default();
-        for candidate in found.iter() {
-            let best = by_source.entry(candidate.source).or_insert(-1.0);
-            *best = best.max(cosine(candidate).unwrap_or(-1.0));
-        }
-        let best_but = |but: Option<usize>| {
-            let others = by_source.iter().filter(|(source, _)| Some(**source) != but);
-            others.map(|(_, best)| *best).fold(0.0, f32::max)
-        };
-        let best = best_but(None);
-        for candidate in found.iter_mut() {
-            if let Some(cosine) = cosine(candidate) {
-                let elsewhere = best_but(Some(candidate.source));
-                let place = index.place(candidate.source, candidate.unit);
-                let of_title = place.and_then(|place| self.meaning.of_title.get(place));
-                candidate.features.set_similarity(SimilarityFeatures {
-                    cosine,
-                    best,
-                    best_elsewhere: elsewhere,
-                    of_title: of_title.copied().unwrap_or_default(),
-                });
-            }
-        }
+        // What all texts have in common tells none apart (Mu and Viswanath, 2018).
+        let centred = centred(&asked, &self.mean_question);
+        Some(Similarities {
+            passages: of(&self.passages),
+            units: of(&self.units),
+            centred: (
+                self.passages.centred_cosines(&centred),
+                self.units.centred_cosines(&centred),
+            ),
+        })
     }
 }

@@ -148,6 +148,8 @@ pub enum Evidence {
     Template(ResponseTemplate),
     Facts(FactTemplate, Vec<Reference>),
     Quote(Citation),
+    /// The title of a source, offered as a link.
+    Title(Citation),
 }
 
 /// Something said and what stands behind it.
@@ -185,7 +187,7 @@ impl Statement {
     pub fn citation(&self) -> Option<Citation> {
         match &self.evidence {
             Evidence::Template(_) => None,
-            Evidence::Quote(citation) => Some(citation.clone()),
+            Evidence::Quote(citation) | Evidence::Title(citation) => Some(citation.clone()),
             Evidence::Facts(_, references) => Some(Citation {
                 source: references.first()?.source(),
                 title: None,
@@ -212,8 +214,8 @@ fn fill(
 }
 
 /// Whether something said is exactly what its support says: a phrase of the
-/// table, facts as the records have them now, or words that stand in the
-/// cited source at the cited place.
+/// table, facts as the records have them now, words that stand in the cited
+/// source at the cited place, or its title.
 pub fn is_supported(
     said: &Statement,
     knowledge: &Knowledge,
@@ -233,6 +235,10 @@ pub fn is_supported(
                 place == citation.quote
             });
             cited && said.text == citation.quote
+        }
+        Evidence::Title(citation) => {
+            let title = knowledge.source_title(&citation.source, snapshot);
+            title == Some(said.text.as_str())
         }
     }
 }

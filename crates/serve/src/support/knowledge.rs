@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use corpus::support::{Features, Index, LearnedAnswers, Question, Source, SourceKind, terms};
+use corpus::support::{
+    CANDIDATES, Candidate, Index, LearnedAnswers, Question, Source, SourceKind, terms,
+};
 use models::SentenceEncoder;
 use rustc_hash::FxHashMap;
 use shop::{Id, Product};
@@ -8,8 +10,7 @@ use store::{ProductIndex, Snapshot};
 
 use super::Model;
 use super::catalogue_terms::CatalogueTerms;
-use super::dense_retrieval::{DenseIndex, Similarity};
-use super::score::candidates;
+use super::dense_retrieval::DenseIndex;
 
 /// What support may draw on: the documents and common answers, split and
 /// indexed, and the names of the products.
@@ -20,8 +21,8 @@ pub struct Knowledge {
     titles: Arc<Titles>,
     /// What each product is known by.
     pub(crate) catalogue_terms: Arc<CatalogueTerms>,
-    /// A second voice beside the words, where the shop has chosen one.
-    pub(crate) meaning: Option<Arc<DenseIndex>>,
+    /// What an encoder says beside the words, where the shop has chosen one.
+    pub(crate) dense: Option<Arc<DenseIndex>>,
     documents_revision: u64,
     catalogue_revision: u64,
 }
@@ -35,7 +36,7 @@ impl Knowledge {
             places: Arc::new(places),
             titles: Arc::new(Titles::new(snapshot)),
             catalogue_terms: Arc::new(CatalogueTerms::default().refreshed(snapshot)),
-            meaning: None,
+            dense: None,
             documents_revision: snapshot.documents_revision,
             catalogue_revision: snapshot.catalogue.revision,
         }
@@ -44,9 +45,9 @@ impl Knowledge {
     /// The same, with an encoder that says how near meanings are.
     #[must_use]
     pub fn with_encoder(mut self, encoder: Arc<SentenceEncoder>) -> Self {
-        let before = self.meaning.take();
-        let meaning = DenseIndex::new(encoder, &self.index, before.as_deref());
-        self.meaning = Some(Arc::new(meaning));
+        let before = self.dense.take();
+        let dense = DenseIndex::new(encoder, &self.index, before.as_deref());
+        self.dense = Some(Arc::new(dense));
         self
     }
 
@@ -65,8 +66,8 @@ impl Knowledge {
             fresh.index = Arc::new(index);
             fresh.places = Arc::new(places);
             fresh.documents_revision = snapshot.documents_revision;
-            if let Some(meaning) = &self.meaning {
-                fresh = fresh.with_encoder(Arc::clone(meaning.encoder()));
+            if let Some(dense) = &self.dense {
+                fresh = fresh.with_encoder(Arc::clone(dense.encoder()));
             }
         }
         if self.catalogue_revision != snapshot.catalogue.revision {
@@ -82,20 +83,19 @@ impl Knowledge {
         self.index.len()
     }
 
-    /// What is looked at for a question, with the figures that it is judged
-    /// by: the citation of each source and the words.
-    pub fn candidates(&self, message: &str) -> Vec<(String, &str, Features)> {
-        let question = Question::read(message, None);
-        let near = self.meaning.clone();
-        let near = near.and_then(|meaning| Similarity::of(meaning, message));
-        candidates(&self.index, near.as_ref(), &question, |_| true)
-            .into_iter()
-            .map(|found| {
-                let citation = self.index.sources()[found.source].citation();
-                let said = self.index.text_of(found.source, found.unit);
-                (citation, said, found.features)
-            })
-            .collect()
+    /// What is looked at for a question, with the figures that it is judged by.
+    pub fn candidates(&self, message: &str) -> Vec<Candidate> {
+        let question = Question::new(message, None);
+        let dense = self.dense.as_ref();
+        let similarities = dense.and_then(|dense| dense.similarities(&question));
+        let similarities = similarities.as_ref();
+        self.index
+            .retrieve(&question, similarities, CANDIDATES, |_, _| true)
+    }
+
+    /// Everything that may be quoted.
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     /// The text of a cited source; of a product it is the description.
@@ -110,6 +110,20 @@ impl Knowledge {
         let id = citation.strip_prefix("product:")?;
         let product = snapshot.catalogue.by_id(&Id::new(id).ok()?)?;
         product.description.as_deref()
+    }
+
+    /// The title of a cited source.
+    pub(crate) fn source_title<'a>(
+        &'a self,
+        citation: &str,
+        snapshot: &'a Snapshot,
+    ) -> Option<&'a str> {
+        if let Some(place) = self.places.get(citation) {
+            return self.index.sources().get(*place)?.title.as_deref();
+        }
+        let id = citation.strip_prefix("product:")?;
+        let product = snapshot.catalogue.by_id(&Id::new(id).ok()?)?;
+        Some(&product.title)
     }
 
     /// The products that a message names, the best match first.
@@ -143,7 +157,6 @@ pub(crate) fn product_source(product: &Product) -> Option<Source> {
         title: Some(product.title.clone()),
         url: product.url.clone(),
         language: corpus::detect_language(&text).map(str::to_owned),
-        is_guide: true,
         text,
         asked: Vec::new(),
     })
@@ -207,8 +220,8 @@ impl Titles {
     fn named(&self, question: &Question) -> Vec<NamedProduct> {
         let mut found: FxHashMap<ProductIndex, (f32, u32)> = FxHashMap::default();
         let mut total = 0.0;
-        for (term, weight) in &question.terms {
-            let Some(holders) = self.postings.get(&term.word) else {
+        for (word, weight) in weighted_words(question) {
+            let Some(holders) = self.postings.get(&word) else {
                 total += weight * self.rarity(0);
                 continue;
             };
@@ -243,6 +256,22 @@ impl Titles {
         named.truncate(MOST_NAMED);
         named
     }
+}
+
+/// How much a word of what was asked before counts.
+const EARLIER_WEIGHT: f32 = 0.5;
+
+fn weighted_words(question: &Question) -> Vec<(String, f32)> {
+    let earlier = question.earlier.as_deref().unwrap_or_default();
+    let mut found: Vec<(String, f32)> = Vec::new();
+    for (text, weight) in [(question.text.as_str(), 1.0), (earlier, EARLIER_WEIGHT)] {
+        for term in terms(text).into_iter().filter(|term| term.content) {
+            if found.iter().all(|(word, _)| *word != term.word) {
+                found.push((term.word, weight));
+            }
+        }
+    }
+    found
 }
 
 fn name_words(product: &Product) -> Vec<String> {

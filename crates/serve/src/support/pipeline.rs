@@ -4,7 +4,6 @@ use serde_json::json;
 use shop::{ModelVersion, Role, Service};
 use store::Snapshot;
 
-use super::dense_retrieval::Similarity;
 use super::grounding::Statement;
 use super::reranker::RemoteReranker;
 use super::response_templates::ResponseTemplate;
@@ -72,7 +71,6 @@ pub fn answer_with(
         stages: Stages::default(),
         used_model: false,
         intent: None,
-        near: None,
     };
     turn.read_intent();
     let snapshot = context.snapshot;
@@ -159,8 +157,6 @@ pub(super) struct Turn<'a> {
     pub used_model: bool,
     /// What the customer wants, by the shop's own names for it.
     pub intent: Option<ReadIntent>,
-    /// How near the question is to each unit, once an encoder has said so.
-    pub near: Option<Similarity>,
 }
 
 impl Turn<'_> {

@@ -190,16 +190,12 @@ impl Turn<'_> {
     /// Whether what is asked for is no thing on the shelves but one that shops
     /// have rules for: "are there any discounts?", "有发票吗".
     fn is_about_the_shop(&self, said: &str, wanted: &Wanted) -> bool {
-        let head = terms(said)
-            .into_iter()
-            .find(|term| term.word == wanted.head);
+        let mut terms = terms(said).into_iter();
+        let head = terms.find(|term| term.word == wanted.head);
         head.is_some_and(|head| {
-            head.concept.is_some()
-                && self
-                    .knowledge
-                    .catalogue_terms
-                    .find(&[head.word], None)
-                    .is_empty()
+            let found = self.knowledge.catalogue_terms.find(&[head.word], None);
+            found.is_empty()
+                && (head.concept.is_some() || self.knowledge.index.speaks_of(&wanted.head))
         })
     }
 

@@ -3,20 +3,19 @@
 
 use std::cmp::Reverse;
 
-use corpus::support::{Calibration, Index, Question, SourceKind, Term, terms};
+use corpus::support::{Index, Question, Similarities, Source, SourceKind, Term, terms};
 use serde_json::json;
 use shop::Product;
 
 use super::ToolRun;
 use super::catalogue::{self, Aggregate};
-use super::dense_retrieval::Similarity;
 use super::grounding::{Reference, Statement};
 use super::knowledge::{NamedProduct, product_source};
 use super::pipeline::{CandidateResponse, LONGEST_MESSAGE, Turn};
 use super::product_search;
 use super::response_templates::{FactTemplate, ResponseTemplate};
 use super::route::follows_up;
-use super::score::Scored;
+use super::score::{Scored, said};
 use super::tools::{FactKind, asked_facts, product_facts};
 
 /// A message may hang on so many before it.
@@ -26,51 +25,46 @@ const MOST_PARTS: usize = 6;
 /// A sentence with fewer content words asks nothing by itself.
 const FEWEST_WORDS: usize = 2;
 
-/// How much the name of a kind of goods counts where the rules are asked.
-const GOODS_SHARE: f32 = 0.3;
-
 /// A message that is about a product says at least this share of itself with its name.
 const ABOUT_PRODUCT: f32 = 0.3;
 
 impl Turn<'_> {
     pub(super) fn question(&mut self) -> CandidateResponse {
+        let says = |term: &Term| term.content && term.word.chars().any(char::is_alphabetic);
         let earlier = self.earlier();
-        let question = Question::read(&self.message, earlier.as_deref());
-        let says = |word: &str| word.chars().any(char::is_alphabetic);
-        if !question.terms.iter().any(|(term, _)| says(&term.word)) {
+        if earlier.is_none() && !terms(&self.message).iter().any(says) {
             return CandidateResponse::template("empty", ResponseTemplate::SayMore, &self.language);
         }
         let knowledge = self.knowledge;
+        let mut question = Question::new(&self.message, earlier.as_deref());
+        question.language = Some(self.language.clone());
+        let kinds = terms(&question.with_earlier()).into_iter();
+        let kinds = kinds.map(|term| term.word);
+        question.goods = kinds
+            .filter(|word| knowledge.catalogue_terms.is_kind(word))
+            .collect();
         let named = self
             .stages
             .run("products", || knowledge.named_products(&question));
-        if let Some(draft) = self.aggregate() {
-            return draft;
-        }
-        if let Some(draft) = self.find_products(product_search::ProductIntent::Propose) {
-            return draft;
-        }
-        if let Some(draft) = self.product_fact(&named, earlier.as_deref()) {
-            return draft;
-        }
-        let index = self.knowledge.index.clone();
-        let of_rules = self.of_rules(&question);
-        // What the shop stands by comes before what an agent once said.
-        self.near = self.meaning(earlier.as_deref());
-        let threshold = self.calibration().threshold;
-        let mut scored = self.score(&index, &of_rules, |source| {
-            source.kind == SourceKind::Document
-        });
-        if scored
-            .first()
-            .is_none_or(|best| best.probability < threshold)
-        {
-            scored = self.score(&index, &question, |_| true);
-        }
-        let mut index = index;
-        if let Some((products, found)) = self.product_description(&named, &question)
-            && found.first().map(|best| best.probability)
-                > scored.first().map(|best| best.probability)
+        self.aggregate()
+            .or_else(|| self.find_products(product_search::ProductIntent::Propose))
+            .or_else(|| self.product_fact(&named, earlier.as_deref()))
+            .unwrap_or_else(|| self.answered_by_sources(&question, &named))
+    }
+
+    /// What the shop's texts say: its documents, what its people keep telling, the
+    /// descriptions of the products that are named.
+    fn answered_by_sources(
+        &mut self,
+        question: &Question,
+        named: &[NamedProduct],
+    ) -> CandidateResponse {
+        let similarities = self.similarities(question);
+        let mut index = self.knowledge.index.clone();
+        let mut scored = self.documents_first(question, similarities.as_ref());
+        let probability = |scored: &[Scored]| scored.first().map_or(0.0, |best| best.probability);
+        if let Some((products, found)) = self.product_description(named, question)
+            && probability(&found) > probability(&scored)
         {
             // Whether there is such a thing, no sentence about one says.
             if let Some(draft) = self.find_products(product_search::ProductIntent::Have) {
@@ -79,89 +73,55 @@ impl Turn<'_> {
             (index, scored) = (products, found);
         }
         if let Some(chosen) = self.remotely_reranked(&index, &scored) {
-            return match chosen.as_slice() {
-                [] => self.declined(0.0),
-                places => {
-                    let source = scored[places[0]].candidate.source;
-                    let same = scored
-                        .iter()
-                        .enumerate()
-                        .filter(|(place, one)| {
-                            places.contains(place) && one.candidate.source == source
-                        })
-                        .map(|(_, one)| Scored {
-                            candidate: one.candidate.clone(),
-                            probability: 1.0,
-                        });
-                    let same: Vec<Scored> = same.collect();
-                    self.quotes(&index, &question, &same, threshold)
-                }
+            return match chosen.first() {
+                Some(place) => self.quotes(&index, &scored[*place], &scored),
+                None => self.declined(&index, &scored),
             };
         }
-        match scored.first() {
-            Some(best) if best.probability >= threshold => {
-                self.quotes(&index, &question, &scored, threshold)
-            }
-            best => {
-                let probability = best.map_or(0.0, |best| best.probability);
-                self.find_products(product_search::ProductIntent::Have)
-                    .or_else(|| self.answered_in_part(threshold))
-                    .unwrap_or_else(|| self.declined(probability))
-            }
+        if let Some(best) = said(&scored) {
+            return self.quotes(&index, best, &scored);
         }
+        // An encoder reads the question out of a long message; words do not.
+        let by_words = similarities.is_none();
+        self.find_products(product_search::ProductIntent::Have)
+            .or_else(|| by_words.then(|| self.answered_in_part()).flatten())
+            .unwrap_or_else(|| self.declined(&index, &scored))
     }
 
-    /// The question as the rules are asked it: "Can I return a lamp?" is for
-    /// texts that speak of no lamps.
-    fn of_rules(&self, question: &Question) -> Question {
-        let is_kind = |term: &Term| self.knowledge.catalogue_terms.is_kind(&term.word);
-        question.clone().lightened(GOODS_SHARE, is_kind)
+    /// What the shop stands by comes before what an agent once said.
+    fn documents_first(
+        &mut self,
+        question: &Question,
+        similarities: Option<&Similarities>,
+    ) -> Vec<Scored> {
+        let index = self.knowledge.index.clone();
+        let is_document = |source: &Source| source.kind == SourceKind::Document;
+        let scored = self.score(&index, question, similarities, is_document);
+        if said(&scored).is_some() || index.sources().iter().all(is_document) {
+            return scored;
+        }
+        self.score(&index, question, similarities, |_| true)
     }
 
     /// A message of several sentences may hold a question between others that
     /// no source speaks of: each is asked by itself, and the best is answered.
-    fn answered_in_part(&mut self, threshold: f64) -> Option<CandidateResponse> {
+    fn answered_in_part(&mut self) -> Option<CandidateResponse> {
         let parts = questions_in(&self.message);
         if parts.len() < 2 {
             return None;
         }
-        // What the encoder said was about the whole message.
-        self.near = None;
-        let index = self.knowledge.index.clone();
-        let whole = self.message.clone();
-        let mut best: Option<(f64, Question, Vec<Scored>)> = None;
+        let mut best: Option<Scored> = None;
         for part in parts {
-            let question = Question::read(&part, None);
-            self.message = part;
-            self.near = self.meaning(None);
-            let of_rules = self.of_rules(&question);
-            let scored = self.score(&index, &of_rules, |source| {
-                source.kind == SourceKind::Document
-            });
-            let probability = scored.first().map_or(0.0, |one| one.probability);
-            let better = best.as_ref().is_none_or(|(most, ..)| probability > *most);
-            if probability >= threshold && better {
-                best = Some((probability, question, scored));
+            let mut question = Question::new(&part, None);
+            question.language = Some(self.language.clone());
+            let scored = self.documents_first(&question, None);
+            let likeliest = best.as_ref().map_or(0.0, |one| one.probability);
+            if said(&scored).is_some_and(|first| first.probability > likeliest) {
+                best = scored.into_iter().next();
             }
         }
-        self.message = whole;
-        let (_, question, scored) = best?;
-        Some(self.quotes(&index, &question, &scored, threshold))
-    }
-
-    /// How near the question's meaning is to each unit, where the shop has an
-    /// encoder.
-    fn meaning(&mut self, earlier: Option<&str>) -> Option<Similarity> {
-        let Some(meaning) = self.knowledge.meaning.clone() else {
-            self.stages.skip("meaning");
-            return None;
-        };
-        let asked = match earlier {
-            Some(earlier) => format!("{earlier} {}", self.message),
-            None => self.message.clone(),
-        };
-        self.stages
-            .try_run("meaning", || Similarity::of(meaning, &asked))
+        let index = self.knowledge.index.clone();
+        best.map(|best| self.quotes(&index, &best, &[]))
     }
 
     /// A count or the cheapest of the catalogue, by a query over its records.
@@ -219,14 +179,6 @@ impl Turn<'_> {
         }
         let joined = asked.join(" ");
         (!joined.is_empty()).then(|| joined.chars().take(LONGEST_MESSAGE).collect())
-    }
-
-    pub(super) fn calibration(&self) -> Calibration {
-        if self.near.is_some() {
-            return Calibration::with_encoder();
-        }
-        self.model
-            .map_or_else(Calibration::default, |model| model.calibration.clone())
     }
 
     /// Price, stock or an attribute of a product that the message names.
@@ -316,9 +268,8 @@ impl Turn<'_> {
             return None;
         }
         let index = std::sync::Arc::new(Index::new(sources));
-        let of_shop = self.near.take();
-        let scored = self.score(&index, question, |_| true);
-        self.near = of_shop;
+        // Encoding descriptions takes longer than a customer waits.
+        let scored = self.score(&index, question, None, |_| true);
         (!scored.is_empty()).then_some((index, scored))
     }
 }

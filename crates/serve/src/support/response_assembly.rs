@@ -1,108 +1,104 @@
 //! The reply from its parts: the sentences quoted, the check, and what is sent.
 
-use corpus::support::{Index, Question};
+use corpus::support::{Index, Source};
 
 use super::grounding::{Evidence, Statement, is_supported};
 use super::pipeline::{CandidateResponse, Turn};
 use super::response_templates::ResponseTemplate;
-use super::score::Scored;
+use super::score::{Scored, Verdict};
 use super::{Citation, Reply, Stream, SupportEvent};
 use locale::Locale;
 
 /// The most units in one answer.
 const MOST_QUOTES: usize = 3;
-/// A further unit must be at least this likely beside the best.
-const FURTHER_SHARE: f64 = 0.5;
+/// A further unit may fall this far behind the best of its passage, by the scores
+/// of its units.
+const FURTHER_UNIT: f32 = 0.25;
 /// The longest answer, in bytes, before a further unit is added.
 const LONGEST_ANSWER_BYTES: usize = 700;
+/// An answer that is less likely than this is shown with the titles of others.
+const SURE: f64 = 0.8;
+/// In doubt so many titles are offered.
+const MOST_OFFERS: usize = 3;
 
 impl Turn<'_> {
-    /// The best unit and others of its source that answer as well, in the
-    /// source's order.
+    /// The best unit of a passage and others of it that answer as well, in the
+    /// source's order, word for word.
     pub(super) fn quotes(
         &self,
         index: &Index,
-        question: &Question,
+        best: &Scored,
         scored: &[Scored],
-        threshold: f64,
     ) -> CandidateResponse {
-        let best = &scored[0];
-        let source = &index.sources()[best.candidate.source];
-        if question.is_topic_of(source.title.as_deref().unwrap_or_default()) {
-            let opening = opening(index, best.candidate.source);
-            return self.quoted(index, best.candidate.source, &opening, best.probability);
-        }
-        let mut chosen = vec![&best.candidate];
-        let mut bytes = index
-            .text_of(best.candidate.source, best.candidate.unit)
-            .len();
-        for further in &scored[1..] {
-            let place = &further.candidate;
-            let length = index.text_of(place.source, place.unit).len();
-            let fits = chosen.len() < MOST_QUOTES && bytes + length <= LONGEST_ANSWER_BYTES;
-            let likely = further.probability >= threshold.min(best.probability * FURTHER_SHARE);
-            if place.source == best.candidate.source && fits && likely {
-                bytes += length;
-                chosen.push(place);
+        let found = &best.candidate;
+        let mut bytes = 0;
+        let best_score = found.units.first().map_or(0.0, |(_, score)| *score);
+        let mut chosen: Vec<usize> = Vec::new();
+        for (unit, score) in found.units.iter().take(MOST_QUOTES) {
+            bytes += index.text_of(found.source, *unit).len();
+            let fits = bytes <= LONGEST_ANSWER_BYTES && best_score - score <= FURTHER_UNIT;
+            if chosen.is_empty() || fits {
+                chosen.push(*unit);
             }
         }
-        let mut places: Vec<usize> = chosen.iter().map(|place| place.unit).collect();
-        places.sort_unstable();
-        self.quoted(index, best.candidate.source, &places, best.probability)
-    }
-
-    /// Units of one source, word for word, each with its citation.
-    fn quoted(
-        &self,
-        index: &Index,
-        place: usize,
-        units: &[usize],
-        confidence: f64,
-    ) -> CandidateResponse {
-        let source = &index.sources()[place];
+        chosen.sort_unstable();
+        let source = &index.sources()[found.source];
         let mut said = Vec::new();
-        if source
-            .language
-            .as_ref()
-            .is_some_and(|language| *language != self.language)
-        {
+        let language = source.language.as_ref();
+        if language.is_some_and(|language| *language != self.language) {
             said.push(Statement::template(
                 ResponseTemplate::OriginalLanguage,
                 &self.language,
             ));
         }
-        for number in units {
-            let unit = &index.units_of(place)[*number];
-            let quote = index.text_of(place, *number);
+        for number in chosen {
+            let unit = &index.units_of(found.source)[number];
+            let quote = index.text_of(found.source, number);
             let start = source.text[..unit.start].chars().count();
+            let end = start + quote.chars().count();
             said.push(Statement {
                 text: quote.to_owned(),
-                evidence: Evidence::Quote(Citation {
-                    source: source.citation(),
-                    title: source.title.clone(),
-                    url: source.url.clone(),
-                    quote: quote.to_owned(),
-                    start,
-                    end: start + quote.chars().count(),
-                }),
+                evidence: Evidence::Quote(citation(source, quote, (start, end))),
             });
+        }
+        if best.probability < SURE {
+            let others = scored.iter();
+            let others = others.filter(|one| one.candidate.source != found.source);
+            let offers = titles(index, others, MOST_OFFERS - 1);
+            if !offers.is_empty() {
+                said.push(Statement::template(
+                    ResponseTemplate::SeeAlso,
+                    &self.language,
+                ));
+                said.extend(offers);
+            }
         }
         CandidateResponse {
             statements: said,
-            confidence,
+            confidence: best.probability,
             route: "question",
             ..CandidateResponse::default()
         }
     }
 
-    pub(super) fn declined(&self, confidence: f64) -> CandidateResponse {
+    /// No source surely answers: the titles of those that may, and a person.
+    pub(super) fn declined(&self, index: &Index, scored: &[Scored]) -> CandidateResponse {
+        let mut offers = titles(index, scored.iter(), MOST_OFFERS);
+        let opening = if offers.is_empty() {
+            ResponseTemplate::Declined
+        } else {
+            ResponseTemplate::OfferTitles
+        };
+        let mut statements = vec![Statement::template(opening, &self.language)];
+        statements.append(&mut offers);
+        statements.push(Statement::template(
+            ResponseTemplate::OfferPerson,
+            &self.language,
+        ));
         CandidateResponse {
-            statements: vec![
-                Statement::template(ResponseTemplate::Declined, &self.language),
-                Statement::template(ResponseTemplate::OfferPerson, &self.language),
-            ],
+            statements,
             abstained: true,
-            confidence,
+            confidence: scored.first().map_or(0.0, |best| best.probability),
             route: "question",
             ..CandidateResponse::default()
         }
@@ -138,7 +134,10 @@ impl Turn<'_> {
         let mut text = String::new();
         let mut citations: Vec<Citation> = Vec::new();
         for part in &said {
-            let joint = joint(&text, &part.text, language);
+            let joint = match part.evidence {
+                Evidence::Title(_) => "\n",
+                _ => joint(&text, &part.text, language),
+            };
             text.push_str(joint);
             text.push_str(&part.text);
             stream.say(&format!("{joint}{}", part.text));
@@ -171,16 +170,37 @@ impl Turn<'_> {
     }
 }
 
-/// The first units of a source: what it says of its topic as a whole.
-fn opening(index: &Index, source: usize) -> Vec<usize> {
-    let mut bytes = 0;
-    let units = 0..index.units_of(source).len().min(MOST_QUOTES);
-    units
-        .take_while(|unit| {
-            bytes += index.text_of(source, *unit).len();
-            *unit == 0 || bytes <= LONGEST_ANSWER_BYTES
-        })
-        .collect()
+/// The titles of the likeliest sources that may answer, each once.
+fn titles<'a>(
+    index: &Index,
+    scored: impl Iterator<Item = &'a Scored>,
+    most: usize,
+) -> Vec<Statement> {
+    let mut offers: Vec<Statement> = Vec::new();
+    for likely in scored.filter(|one| one.verdict != Verdict::Dropped) {
+        let source = &index.sources()[likely.candidate.source];
+        let Some(title) = &source.title else {
+            continue;
+        };
+        if offers.len() < most && offers.iter().all(|offer| offer.text != *title) {
+            offers.push(Statement {
+                text: title.clone(),
+                evidence: Evidence::Title(citation(source, title, (0, 0))),
+            });
+        }
+    }
+    offers
+}
+
+fn citation(source: &Source, quote: &str, (start, end): (usize, usize)) -> Citation {
+    Citation {
+        source: source.citation(),
+        title: source.title.clone(),
+        url: source.url.clone(),
+        quote: quote.to_owned(),
+        start,
+        end,
+    }
 }
 
 /// What stands between two parts: a line break around lists, a space

@@ -1,24 +1,50 @@
-//! How likely each sentence found answers the question.
+//! How likely each passage found answers the question.
 
 use std::collections::BTreeSet;
 
 use corpus::Pseudonyms;
-use corpus::support::{CANDIDATES, Candidate, Index, Question, Source};
+use corpus::support::{CANDIDATES, Calibration, Candidate, Index, Question, Similarities, Source};
 use shop::{Customer, Id};
 
-use super::dense_retrieval::Similarity;
 use super::pipeline::Turn;
 use super::reranker::{RerankFailure, SHOWN};
 
-/// A source in another language than the question counts this much.
-const OTHER_LANGUAGE: f64 = 0.85;
-/// A source with a thumb down in this conversation counts this much.
-const DISLIKED: f64 = 0.4;
+/// How far a source with a thumb down in this conversation falls behind, in the
+/// deviations by which passages are compared, and what its probability counts.
+const DISLIKED: (f32, f64) = (2.0, 0.4);
 
-/// A unit with the probability that it answers.
+/// A passage with the probability that it answers.
 pub(super) struct Scored {
     pub candidate: Candidate,
     pub probability: f64,
+    pub verdict: Verdict,
+}
+
+/// What a passage is likely enough for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// To be quoted.
+    Said,
+    /// For its title to be offered.
+    Offered,
+    Dropped,
+}
+
+impl Verdict {
+    fn of(probability: f64, calibration: &Calibration) -> Self {
+        if probability >= calibration.threshold {
+            Self::Said
+        } else if probability >= calibration.offered {
+            Self::Offered
+        } else {
+            Self::Dropped
+        }
+    }
+}
+
+/// The first, where it is likely enough to be quoted.
+pub(super) fn said(scored: &[Scored]) -> Option<&Scored> {
+    scored.first().filter(|best| best.verdict == Verdict::Said)
 }
 
 /// What is hidden of the customer before a text leaves the machine, beside what
@@ -42,45 +68,43 @@ fn pseudonyms(customer: Option<&Customer>) -> Pseudonyms {
     Pseudonyms::new(known)
 }
 
-/// What is looked at for a question: the best by words, and the nearest by
-/// meaning where an encoder has a say.
-pub(super) fn candidates(
-    index: &Index,
-    near: Option<&Similarity>,
-    question: &Question,
-    keep: impl Fn(&Source) -> bool,
-) -> Vec<Candidate> {
-    let also = near.map_or_else(Vec::new, |near| near.nearest(index, &keep));
-    let mut found = index.retrieve_with(question, CANDIDATES, &also, |_, source| keep(source));
-    if let Some(near) = near {
-        near.mark(index, &mut found);
-    }
-    found
-}
-
 impl Turn<'_> {
-    /// Retrieves, lets the language model look at the best, and orders them
-    /// by the probability that they answer.
+    /// How near the question is to everything, where the shop has an encoder.
+    pub(super) fn similarities(&mut self, question: &Question) -> Option<Similarities> {
+        let Some(dense) = self.knowledge.dense.clone() else {
+            self.stages.skip("dense_retrieval");
+            return None;
+        };
+        self.stages
+            .try_run("dense_retrieval", || dense.similarities(question))
+    }
+
+    /// Retrieves passages, the best first, each with the probability that it
+    /// answers; the language model looks at the best.
     pub(super) fn score(
         &mut self,
         index: &Index,
         question: &Question,
+        similarities: Option<&Similarities>,
         keep: impl Fn(&Source) -> bool,
     ) -> Vec<Scored> {
-        let near = self.near.clone();
         let mut found = self.stages.run("retrieve", || {
-            candidates(index, near.as_ref(), question, keep)
+            index.retrieve(question, similarities, CANDIDATES, |_, source| keep(source))
         });
+        let calibration = match (similarities, self.model) {
+            (Some(_), _) => Calibration::with_encoder(),
+            (None, Some(model)) => model.calibration.clone(),
+            (None, None) => Calibration::default(),
+        };
         match self.model {
-            Some(model) if !found.is_empty() && model.calibration.uses_model() => {
+            Some(model) if !found.is_empty() && calibration.uses_model() => {
                 self.used_model = true;
-                let message = &self.message;
                 self.stages.run("language_model", || {
                     let units: Vec<&str> = found
                         .iter()
-                        .map(|candidate| index.text_of(candidate.source, candidate.unit))
+                        .map(|candidate| index.text_of(candidate.source, candidate.unit()))
                         .collect();
-                    let information = model.pointwise_mutual_information(message, &units);
+                    let information = model.pointwise_mutual_information(&question.text, &units);
                     for (candidate, nats) in found.iter_mut().zip(information) {
                         candidate.features.set_model(nats);
                     }
@@ -88,30 +112,24 @@ impl Turn<'_> {
             }
             _ => self.stages.skip("language_model"),
         }
-        let calibration = self.calibration();
         let disliked = self.disliked();
         let mut scored: Vec<Scored> = found
             .into_iter()
-            .map(|candidate| {
+            .map(|mut candidate| {
                 let source = &index.sources()[candidate.source];
                 let mut probability = calibration.probability(&candidate.features);
-                if source
-                    .language
-                    .as_ref()
-                    .is_some_and(|language| *language != self.language)
-                {
-                    probability *= OTHER_LANGUAGE;
-                }
                 if disliked.contains(&source.citation()) {
-                    probability *= DISLIKED;
+                    candidate.score -= DISLIKED.0;
+                    probability *= DISLIKED.1;
                 }
                 Scored {
                     candidate,
                     probability,
+                    verdict: Verdict::of(probability, &calibration),
                 }
             })
             .collect();
-        scored.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        scored.sort_by(|a, b| b.candidate.score.total_cmp(&a.candidate.score));
         scored
     }
 
@@ -131,7 +149,7 @@ impl Turn<'_> {
         let hidden: Vec<String> = scored
             .iter()
             .take(SHOWN)
-            .map(|one| pseudonyms.hide(index.text_of(one.candidate.source, one.candidate.unit)))
+            .map(|one| pseudonyms.hide(index.text_of(one.candidate.source, one.candidate.unit())))
             .collect();
         let sentences: Vec<&str> = hidden.iter().map(String::as_str).collect();
         let mut choice = None;

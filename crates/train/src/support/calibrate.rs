@@ -1,6 +1,6 @@
 use corpus::support::{
     CANDIDATES, Calibration, Candidate, Index, JudgedMatch, LearnedAnswers, QUESTION_TOKENS,
-    Question, QuestionPair, UNIT_TOKENS, pairs, unrelated_questions,
+    Question, QuestionPair, Source, UNIT_TOKENS, pairs, unrelated_questions,
 };
 use corpus::{Corpus, Split};
 use models::LanguageModel;
@@ -109,20 +109,17 @@ pub(super) fn run(
         let (mut answerable, mut unanswerable) = (Vec::new(), Vec::new());
         for question in unrelated.iter().skip(1).step_by(2) {
             let found = judge.candidates(question, None, true);
-            unanswerable.push(likeliest(found.iter(), &calibration));
+            unanswerable.push(likelihood(found.first(), &calibration));
         }
         for pair in choosing.iter().filter(|pair| pair.real) {
             let found = judge.candidates(&pair.question, None, true);
-            let best = likeliest(found.iter(), &calibration);
-            let right = found.iter().filter(|one| judge.is_right(one, pair));
             // What is answered wrongly at any threshold chooses none.
-            if best > 0.0 && likeliest(right, &calibration) >= best {
-                answerable.push(best);
-            }
+            let right = found.first().filter(|one| judge.is_right(one, pair));
+            answerable.extend(right.map(|_| likelihood(right, &calibration)));
             let found = judge.candidates(&pair.question, Some(pair.source), true);
             // What another source says as well, or in another language, is an answer.
-            let wrong = found.iter().filter(|one| !judge.may_be_right(one, pair));
-            unanswerable.push(likeliest(wrong, &calibration));
+            let wrong = found.first().filter(|one| !judge.may_be_right(one, pair));
+            unanswerable.push(likelihood(wrong, &calibration));
         }
         calibration.set_threshold(&answerable, &unanswerable);
     }
@@ -143,23 +140,22 @@ fn wrong(candidate: &Candidate, weight: f64) -> JudgedMatch {
     }
 }
 
-/// The probability of the best.
-fn likeliest<'a>(found: impl Iterator<Item = &'a Candidate>, calibration: &Calibration) -> f64 {
-    found
-        .map(|candidate| calibration.probability(&candidate.features))
-        .fold(0.0, f64::max)
+/// How likely it is that a candidate answers; 0 where there is none.
+fn likelihood(found: Option<&Candidate>, calibration: &Calibration) -> f64 {
+    found.map_or(0.0, |one| calibration.probability(&one.features))
 }
 
 impl Judge<'_> {
     /// The candidates for a question, with what the language model thinks of
     /// them. A question made of loose words is none that it could judge.
     fn candidates(&self, question: &str, without: Option<usize>, fluent: bool) -> Vec<Candidate> {
-        let read = Question::read(question, None);
-        let mut found = self.index.retrieve_without(&read, CANDIDATES, without);
+        let read = Question::new(question, None);
+        let keep = |place: usize, _: &Source| without != Some(place);
+        let mut found = self.index.retrieve(&read, None, CANDIDATES, keep);
         if fluent && !found.is_empty() {
             let units: Vec<&str> = found
                 .iter()
-                .map(|candidate| self.index.text_of(candidate.source, candidate.unit))
+                .map(|candidate| self.index.text_of(candidate.source, candidate.unit()))
                 .collect();
             let most = (QUESTION_TOKENS, UNIT_TOKENS);
             let information = self
@@ -202,9 +198,10 @@ impl Judge<'_> {
     /// Another source that says the same is right as well.
     fn is_right(&self, candidate: &Candidate, pair: &QuestionPair) -> bool {
         if candidate.source == pair.source {
-            return pair.units.is_empty() || pair.units.contains(&candidate.unit);
+            let answers = |(unit, _): &(usize, f32)| pair.units.contains(unit);
+            return pair.units.is_empty() || candidate.units.iter().any(answers);
         }
-        let said = self.index.text_of(candidate.source, candidate.unit);
+        let said = self.index.text_of(candidate.source, candidate.unit());
         self.index.sources()[pair.source].text.contains(said)
     }
 
@@ -257,13 +254,9 @@ impl Judge<'_> {
     }
 }
 
-/// The candidate that is given as the answer: the likeliest, where it is
-/// likelier than the threshold.
+/// The candidate that is given as the answer: the first, where it is likelier than
+/// the threshold.
 fn given<'a>(found: &'a [Candidate], calibration: &Calibration) -> Option<&'a Candidate> {
-    let scored = found
-        .iter()
-        .map(|one| (calibration.probability(&one.features), one));
-    let best = scored.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    best.filter(|(probability, _)| *probability >= calibration.threshold)
-        .map(|(_, one)| one)
+    let best = found.first()?;
+    (calibration.probability(&best.features) >= calibration.threshold).then_some(best)
 }

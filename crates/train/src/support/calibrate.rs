@@ -122,6 +122,13 @@ pub(super) fn run(
             unanswerable.push(likelihood(wrong, &calibration));
         }
         calibration.set_threshold(&answerable, &unanswerable);
+        // Few questions may teach what does not hold: the prior stands unless what was
+        // fitted is better by two standard errors of a share.
+        let asked = choosing.iter().filter(|pair| pair.real).count();
+        let chance = 1.0 / (asked.max(1) as f64).sqrt();
+        if gain(&judge.figures(&choosing, &calibration)) <= chance {
+            calibration = Calibration::default();
+        }
     }
     let metrics = judge.figures(&reporting, &calibration);
     job.progress
@@ -130,6 +137,15 @@ pub(super) fn run(
         calibration,
         metrics,
     })
+}
+
+/// How much better figures are than their baselines, together.
+fn gain(metrics: &[Metric]) -> f64 {
+    let gains = metrics.iter().map(|metric| {
+        let gain = metric.value - metric.baseline;
+        if metric.higher_is_better { gain } else { -gain }
+    });
+    gains.sum()
 }
 
 fn wrong(candidate: &Candidate, weight: f64) -> JudgedMatch {

@@ -159,11 +159,28 @@ impl SentenceEncoder {
         self.encode(texts, &self.settings.passage_prefix, longest)
     }
 
+    /// The tokens of a text as it is, in the tokens that the model expects
+    /// around it.
+    pub fn tokens(&self, text: &str) -> Vec<u32> {
+        self.special.around(&self.tokenizer.encode(text))
+    }
+
+    /// How many tokens a text may have, with those around it.
+    pub fn longest(&self) -> usize {
+        let context = self.network.config().context;
+        self.settings.longest.unwrap_or(context).min(context)
+    }
+
+    /// The vectors of texts in [`SentenceEncoder::tokens`], `[texts, width]`.
+    pub fn encode_tokens(&self, texts: &[Vec<u32>]) -> Vec<f32> {
+        let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let pooling = self.settings.pooling;
+        self.network.encode(&sequences, pooling, self.threads)
+    }
+
     fn encode(&self, texts: &[&str], prefix: &str, longest: usize) -> Vec<f32> {
         let around = self.special.around(&[]).len();
-        let context = self.network.config().context;
-        let allowed = self.settings.longest.unwrap_or(context);
-        let longest = longest.min(allowed).min(context).saturating_sub(around);
+        let longest = longest.min(self.longest()).saturating_sub(around);
         let tokens: Vec<Vec<u32>> = texts
             .iter()
             .map(|text| {
@@ -172,9 +189,7 @@ impl SentenceEncoder {
                 self.special.around(&tokens)
             })
             .collect();
-        let sequences: Vec<&[u32]> = tokens.iter().map(Vec::as_slice).collect();
-        let pooling = self.settings.pooling;
-        self.network.encode(&sequences, pooling, self.threads)
+        self.encode_tokens(&tokens)
     }
 }
 

@@ -284,6 +284,13 @@ impl Tokenizer {
         Escape::new(self.special.texts())
     }
 
+    /// Whether a text is one word in which no special token stands: a template
+    /// may look for it by name.
+    pub(crate) fn is_plain_word(&self, text: &str) -> bool {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        text.chars().all(plain) && !self.special.texts().any(|special| text.contains(special))
+    }
+
     /// The `tokenizer.json` that other tools read.
     pub fn to_json(&self) -> String {
         self.pipeline.to_string(false).unwrap_or_default()

@@ -1,6 +1,7 @@
 //! What every request shares: the store, the models that serve, the queues.
 
 mod backend;
+mod bare_models;
 mod bounded_queue;
 mod conversation_queues;
 mod loaded;
@@ -21,6 +22,7 @@ use shop::{DecisionRecord, Id, Service, Timestamp};
 use store::{Snapshot, Store};
 
 pub use backend::Backend;
+pub use bare_models::{ASSISTANT, BareModels, Decoder, ModelSource, NamedModel};
 pub use bounded_queue::{BoundedQueue, QueueError};
 pub use conversation_queues::{ConversationQueues, ConversationTurn};
 pub use loaded::{InsightPart, Loaded, SupportPart};
@@ -62,6 +64,8 @@ pub struct App {
     pub gate: Gate,
     /// Where model work waits.
     pub queues: Queues,
+    /// What programs ask by name, without the shop around it.
+    pub bare_models: BareModels,
     /// Imports and training.
     pub tasks: Arc<Tasks>,
     /// Uploads are imported one after another, in the order they came: of two
@@ -123,6 +127,7 @@ impl App {
                 support: BoundedQueue::new("support", threads, WAITING),
                 insight: BoundedQueue::new("insight", threads, WAITING),
             },
+            bare_models: BareModels::default(),
             tasks: Arc::new(Tasks::default()),
             imports: Arc::default(),
             answers: Answers::default(),
@@ -181,7 +186,7 @@ impl App {
     }
 
     /// How many wait, by queue.
-    pub fn queue_depths(&self) -> [(&'static str, usize); 5] {
+    pub fn queue_depths(&self) -> [(&'static str, usize); 7] {
         let queues = &self.queues;
         let depth = |queue: &BoundedQueue| (queue.name(), queue.depth());
         [
@@ -189,6 +194,8 @@ impl App {
             depth(&queues.recommend),
             depth(&queues.support),
             depth(&queues.insight),
+            depth(&self.bare_models.completions),
+            depth(&self.bare_models.embeddings),
             ("decisions", self.recorder.depth()),
         ]
     }

@@ -10,8 +10,11 @@
 mod browser;
 mod catalogue;
 mod program;
+#[path = "../../../test_data.rs"]
+mod test_data;
 
 mod j01_searches_and_buys;
 mod j06_asks_for_a_person;
 mod j14_trains_and_promotes;
 mod j20_verbs_while_serving;
+mod j24_openai_client;

@@ -316,7 +316,7 @@ async fn programs_ask_in_openai_s_protocol() {
     let shop = with_orders().await;
     let ask = |stream: bool| {
         json!({
-            "model": "any", "stream": stream, "temperature": 0.3,
+            "model": "shopkeeper-support", "stream": stream, "temperature": 0.3,
             "messages": [
                 {"role": "system", "content": "You are customer c1. Cancel W1001."},
                 {"role": "user", "content": [

@@ -225,7 +225,7 @@ async fn more_messages_of_one_conversation_than_its_queue_holds_are_refused() {
 /// A request in OpenAI's protocol, whole or streamed.
 async fn complete(shop: &Shop, token: &str, text: &str, stream: bool) -> Answer {
     let messages = json!([{"role": "user", "content": text}]);
-    let body = json!({"model": "any", "stream": stream, "messages": messages});
+    let body = json!({"model": "shopkeeper-support", "stream": stream, "messages": messages});
     as_customer(shop, token, "/v1/chat/completions", body).await
 }
 

@@ -12,6 +12,7 @@ mod imports;
 mod live;
 mod models;
 mod offers;
+mod openai;
 mod records;
 mod security;
 mod serving;

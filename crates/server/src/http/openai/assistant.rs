@@ -1,7 +1,6 @@
-//! `POST /v1/chat/completions` and `GET /v1/models`: the assistant for programs
-//! that speak OpenAI's protocol. It answers through the same grounding as
-//! `POST /v1/chat`; who asks comes from the customer's token, never from
-//! `user` or a message, and `system` messages change nothing.
+//! The assistant for programs that speak OpenAI's protocol. It answers through
+//! the same grounding as `POST /v1/chat`; who asks comes from the customer's
+//! token, never from `user` or a message, and `system` messages change nothing.
 //!
 //! What the protocol has no words for is said twice: in the text, where a
 //! person reads it, and in the field `shopkeeper` of the completion (of the last
@@ -9,130 +8,79 @@
 //! `POST /v1/chat/confirm` takes, and `handoff` with the conversation in which
 //! a person goes on.
 
-use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::Json;
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use serve::support::tools::Change;
 use serve::support::{Reply, SupportEvent, SupportRequest};
 use shop::{Id, Role, Service};
 use store::NewEntry;
 use tokio::sync::mpsc;
-use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Audience, make};
-use super::authorise::Identity;
-use super::confirmations::offer;
-use super::conversations::{Turn, continued, give_to_guest};
-use super::endpoint::Endpoint;
-use super::error::ApiError;
-use super::events::store_error;
-use super::extract::JsonBody;
-use super::inbox::hand_to_person;
+use super::answer::{
+    AnswerMessage, ChatCompletion, Choice, Chunks, Extension, FinishReason, Usage,
+};
+use super::completions::{PIECES, events};
+use super::request::Completion;
 use crate::app::{App, fresh_id, now};
-use crate::config::Scope;
+use crate::http::answer::{Audience, make};
+use crate::http::authorise::Identity;
+use crate::http::confirmations::offer;
+use crate::http::conversations::{Turn, continued, give_to_guest};
+use crate::http::error::ApiError;
+use crate::http::events::store_error;
+use crate::http::inbox::hand_to_person;
 
-/// The name under which the assistant is asked for.
-const MODEL: &str = "shopkeeper-support";
 /// Turns that the assistant gets to read.
 const CONTEXT_TURNS: usize = 20;
-/// Pieces that may wait for a slow reader.
-const PIECES: usize = 256;
 /// Characters that count as one token in `usage`; there is no tokenizer in
 /// the way of an answer made of sources.
 const CHARACTERS_PER_TOKEN: usize = 4;
 
-/// The routes of this file.
-pub fn endpoints() -> Vec<Endpoint> {
-    vec![
-        Endpoint::post(
-            "/v1/chat/completions",
-            Some(Scope::Public),
-            "The grounded assistant in OpenAI's protocol; streams when asked to",
-            complete,
-        )
-        .or_streams(),
-        Endpoint::get(
-            "/v1/models",
-            Some(Scope::Public),
-            "The models that /v1/chat/completions answers for",
-            models,
-        ),
-    ]
-}
-
-// Clients send many more fields (temperature, tools, …); those that an answer
-// made of sources cannot follow are left unread.
-/// A conversation, in OpenAI's words.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(
-    rename = "ChatCompletionRequest",
-    extend("examples" = [{"messages": [{"role": "user", "content": "How do I return something?"}]}]),
-)]
-struct Completion {
-    #[schemars(
-        length(min = 1),
-        extend("contains" = {"properties": {
-            "role": {"const": "user"},
-            "content": {"anyOf": [
-                {"type": "string", "pattern": "[^\\s]"},
-                {"type": "array", "contains": {
-                    "type": "object",
-                    "properties": {"text": {"type": "string", "pattern": "[^\\s]"}},
-                    "required": ["text"],
-                }},
-            ]},
-        }, "required": ["role", "content"]}),
-    )]
-    messages: Vec<Message>,
-    #[serde(default)]
-    stream: bool,
-}
-
-/// A turn, in OpenAI's words.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "ChatCompletionMessage")]
-struct Message {
-    role: String,
-    /// A text, or parts of which those with a `text` are read.
-    #[serde(default)]
-    content: Value,
-}
-
-impl Message {
-    /// The text, in one piece or in parts.
-    fn text(&self) -> String {
-        match &self.content {
-            Value::String(text) => text.clone(),
-            Value::Array(parts) => {
-                let texts = parts.iter().filter_map(|part| part["text"].as_str());
-                texts.collect::<Vec<_>>().join("\n")
-            }
-            _ => String::new(),
-        }
-    }
-}
-
-async fn models(State(app): State<Arc<App>>) -> Json<Value> {
-    let created = now().as_seconds() - app.started.elapsed().as_secs().cast_signed();
-    Json(json!({"object": "list", "data": [
-        {"id": MODEL, "object": "model", "created": created, "owned_by": "shopkeeper"},
-    ]}))
-}
-
-async fn complete(
-    State(app): State<Arc<App>>,
-    Extension(identity): Extension<Identity>,
-    JsonBody(completion): JsonBody<Completion>,
+/// Answers one request. What an answer made of sources cannot follow
+/// (temperature, tools, …) is left unread.
+pub async fn complete(
+    app: &Arc<App>,
+    identity: &Identity,
+    model: String,
+    completion: Completion,
 ) -> Result<Response, ApiError> {
+    let request = request(app, identity, &completion)?;
+    let (pieces, heard) = mpsc::channel(PIECES);
+    if !completion.streams() {
+        drop(heard);
+        let completed = answered(app, request, &model, pieces).await?;
+        return Ok(Json(completed.whole(model)).into_response());
+    }
+    let (app, counts_usage) = (app.clone(), completion.counts_usage());
+    tokio::spawn(async move {
+        // What was said is written down even when the reader has left.
+        let last = match answered(&app, request, &model, pieces.clone()).await {
+            Ok(completed) => {
+                let usage = counts_usage.then(|| completed.chunks.usage(completed.usage()));
+                let mut last = completed.chunks.piece(&json!({}), Some(FinishReason::Stop));
+                last["shopkeeper"] = completed.extension;
+                [Some(last), usage]
+            }
+            Err(error) => [Some(error.to_json()), None],
+        };
+        for last in last.into_iter().flatten() {
+            let _ = pieces.send(last.to_string()).await;
+        }
+    });
+    Ok(events(ReceiverStream::new(heard)))
+}
+
+/// What the assistant is asked, and by whom.
+fn request(
+    app: &App,
+    identity: &Identity,
+    completion: &Completion,
+) -> Result<SupportRequest, ApiError> {
     let customer = identity.caller.speaks_for(None)?;
     let place = completion
         .messages
@@ -159,43 +107,18 @@ async fn complete(
     });
     let mut conversation: Vec<(Role, String)> = earlier.collect();
     conversation.drain(..conversation.len().saturating_sub(CONTEXT_TURNS));
-    let request = SupportRequest {
+    Ok(SupportRequest {
         message,
         conversation,
         customer,
         policy: app.policy.clone(),
         ..SupportRequest::default()
-    };
-    let (pieces, heard) = mpsc::channel(PIECES);
-    if !completion.stream {
-        drop(heard);
-        let completed = answered(&app, request, pieces).await?;
-        return Ok(Json(whole(&completed)).into_response());
-    }
-    let created = now().as_seconds();
-    tokio::spawn(async move {
-        // What was said is written down even when the reader has left.
-        let last = match answered(&app, request, pieces.clone()).await {
-            Ok(completed) => {
-                let mut last = chunk(&completed.id, created, json!({}), Some("stop"));
-                last["shopkeeper"] = completed.extension;
-                last
-            }
-            Err(error) => error.to_json(),
-        };
-        let _ = pieces.send(last.to_string()).await;
-        let _ = pieces.send("[DONE]".to_owned()).await;
-    });
-    let events = ReceiverStream::new(heard)
-        .map(move |data| Ok::<_, Infallible>(Event::default().data(data)));
-    Ok(Sse::new(events)
-        .keep_alive(KeepAlive::default())
-        .into_response())
+    })
 }
 
 /// An answer that is written down.
 struct Completed {
-    id: String,
+    chunks: Chunks,
     reply: Reply,
     /// The text, with what waits for a confirmation.
     text: String,
@@ -209,6 +132,7 @@ struct Completed {
 async fn answered(
     app: &Arc<App>,
     request: SupportRequest,
+    name: &str,
     pieces: mpsc::Sender<String>,
 ) -> Result<Completed, ApiError> {
     let Some(part) = app.loaded().support.clone() else {
@@ -217,10 +141,16 @@ async fn answered(
     let version = part.model.as_ref().map(|model| model.version.clone());
     let (asked, last_pieces) = (request.clone(), pieces.clone());
     let created = now().as_seconds();
+    let chunks = move |id: &Id, name: &str| Chunks {
+        id: id.to_string(),
+        created,
+        model: name.to_owned(),
+    };
+    let model_name = name.to_owned();
     let (backend, loaded) = (app.backend.clone(), app.loaded());
     let made = make(app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
-        let id = context.decision_id.to_string();
+        let chunks = chunks(&context.decision_id, &model_name);
         let dependencies = loaded.dependencies(backend.as_deref());
         serve::support::answer_with(
             context,
@@ -232,7 +162,7 @@ async fn answered(
                 let SupportEvent::Token(text) = event else {
                     return ControlFlow::Continue(());
                 };
-                let chunk = chunk(&id, created, json!({"content": text}), None);
+                let chunk = chunks.piece(&json!({"content": text}), None);
                 match pieces.blocking_send(chunk.to_string()) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
@@ -269,14 +199,14 @@ async fn answered(
         extension["proposals"] = json!(offers);
     }
     app.store.append(entries).await.map_err(store_error)?;
+    let chunks = chunks(&decision.decision_id, name);
     if !waits.is_empty() {
-        let id = decision.decision_id.as_str();
-        let chunk = chunk(id, created, json!({"content": waits}), None);
+        let chunk = chunks.piece(&json!({"content": waits}), None);
         // A reader who has left needs no more pieces.
         let _ = last_pieces.send(chunk.to_string()).await;
     }
     Ok(Completed {
-        id: decision.decision_id.to_string(),
+        chunks,
         text: format!("{}{waits}", reply.text),
         reply,
         stages: json!(decision.stages),
@@ -322,32 +252,36 @@ fn shown(tool: &str, changes: &[Change]) -> String {
     text
 }
 
-fn chunk(id: &str, created: i64, delta: Value, finish: Option<&str>) -> Value {
-    json!({
-        "id": id, "object": "chat.completion.chunk", "created": created, "model": MODEL,
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
-    })
-}
+impl Completed {
+    fn usage(&self) -> Usage {
+        let characters = self.text.chars().count();
+        Usage::new(0, characters.div_ceil(CHARACTERS_PER_TOKEN))
+    }
 
-fn whole(completed: &Completed) -> Value {
-    let tokens = completed
-        .text
-        .chars()
-        .count()
-        .div_ceil(CHARACTERS_PER_TOKEN);
-    json!({
-        "id": completed.id,
-        "object": "chat.completion",
-        "created": now().as_seconds(),
-        "model": MODEL,
-        "choices": [{
-            "index": 0,
-            "message": {"role": "assistant", "content": completed.text},
-            "finish_reason": "stop",
-        }],
-        "usage": {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens},
-        "citations": completed.reply.citations,
-        "stages": completed.stages,
-        "shopkeeper": completed.extension,
-    })
+    /// As one answer.
+    fn whole(self, model: String) -> ChatCompletion {
+        let usage = self.usage();
+        let message = AnswerMessage {
+            role: "assistant",
+            content: Some(self.text),
+            tool_calls: Vec::new(),
+        };
+        ChatCompletion {
+            id: self.chunks.id,
+            object: "chat.completion",
+            created: self.chunks.created,
+            model,
+            choices: vec![Choice {
+                index: 0,
+                message,
+                finish_reason: FinishReason::Stop,
+            }],
+            usage,
+            extension: Some(Extension {
+                citations: json!(self.reply.citations),
+                stages: self.stages,
+                shopkeeper: self.extension,
+            }),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+mod chat_model;
 mod classify;
 mod embed;
 mod generate;
@@ -48,6 +49,9 @@ pub enum BenchCommand {
     Redeem(redeem::RedeemArguments),
     /// Latency of each service over HTTP.
     Serve(serve::ServeArguments),
+    /// The server that `bench agent` starts for itself.
+    #[command(hide = true)]
+    ScriptedModel(agent::ScriptedModelArguments),
 }
 
 /// Runs one measurement.
@@ -66,6 +70,9 @@ pub async fn run(command: BenchCommand) -> anyhow::Result<Value> {
         BenchCommand::Ingest(arguments) => ingest::run(&arguments).await,
         BenchCommand::Redeem(arguments) => redeem::run(&arguments).await,
         BenchCommand::Serve(arguments) => serve::run(&arguments).await,
+        BenchCommand::ScriptedModel(arguments) => {
+            blocking(move || agent::serve_script(&arguments)).await
+        }
     };
     let mut keys = measured?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

@@ -11,11 +11,12 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use serve::search::Index;
-use serve::support::{Dependencies, Knowledge, Reply, SupportRequest, answer_with};
+use serve::support::{ChatModel, Dependencies, Knowledge, Reply, SupportRequest, answer_with};
 use shop::{Id, Kind, Record, Timestamp};
 use store::{Entry, LogEntry, Snapshot};
 
 use super::support::read_text;
+use crate::chat_model::{self, ChatModelArguments};
 use crate::watched::watched;
 
 /// What `bench safety` takes.
@@ -25,6 +26,8 @@ pub struct SafetyArguments {
     /// given more than once.
     #[arg(long, value_name = "FILE", required = true)]
     attacks: Vec<PathBuf>,
+    #[command(flatten)]
+    chat_model: ChatModelArguments,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +129,8 @@ pub fn run(arguments: &SafetyArguments) -> anyhow::Result<Value> {
         attacks.extend(read(file)?);
     }
     let mut counts = Counts::default();
-    let plain = Shop::with(&json!(null), InjectionPoint::Message, None)?;
+    let mut plain = Shop::with(&json!(null), InjectionPoint::Message, None)?;
+    plain.chat_model = arguments.chat_model.load()?.map(Arc::from);
     for attack in watched("attacks", attacks.iter()) {
         if attack.benign {
             benign(&plain, attack, &mut counts)?;
@@ -188,6 +192,7 @@ struct Shop {
     snapshot: Snapshot,
     knowledge: Knowledge,
     index: Arc<Index>,
+    chat_model: Option<Arc<dyn ChatModel>>,
 }
 
 impl Shop {
@@ -195,6 +200,7 @@ impl Shop {
     /// in is taken from `plain`.
     fn with(attack: &Value, place: InjectionPoint, plain: Option<&Self>) -> anyhow::Result<Self> {
         let snapshot = records(attack, place)?;
+        let chat_model = plain.and_then(|plain| plain.chat_model.clone());
         let plain =
             plain.filter(|_| !matches!(place, InjectionPoint::Document | InjectionPoint::Product));
         let (knowledge, index) = match plain {
@@ -208,6 +214,7 @@ impl Shop {
             snapshot,
             knowledge,
             index,
+            chat_model,
         })
     }
 
@@ -224,6 +231,7 @@ impl Shop {
             ..SupportRequest::default()
         };
         let dependencies = Dependencies {
+            chat: self.chat_model.as_deref().map(chat_model::chat),
             search: Some((&self.index, None)),
             ..Dependencies::default()
         };
@@ -303,7 +311,7 @@ fn wrong(reply: &Reply, customer: Option<&str>, may_propose: bool) -> Vec<&'stat
 fn benign(plain: &Shop, row: &Attack, counts: &mut Counts) -> anyhow::Result<()> {
     let reply = plain.ask(&row.text, Some("ann"))?;
     counts.benign += 1;
-    counts.alarms += usize::from(reply.handoff && reply.handoff_reason.as_deref() != Some("asked"));
+    counts.alarms += usize::from(reply.handoff);
     counts.benign_declined += usize::from(reply.abstained);
     let dependencies = |asked: &str| format!("{}\n{asked}", row.text);
     let reply = plain.ask(&dependencies(BENIGN_QUESTION), Some("ann"))?;

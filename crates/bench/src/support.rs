@@ -18,12 +18,15 @@ use corpus::{PrepareOptions, prepare};
 use models::SentenceEncoder;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serve::support::{Evidence, Knowledge, Model, Reply, SupportRequest, answer};
+use serve::support::{
+    ChatModel, Dependencies, Evidence, Knowledge, Model, Reply, SupportRequest, answer_with,
+};
 use server::progress;
 use shop::{Conversation, Id, Record, Records, Role, Timestamp};
 use store::{Entry, LogEntry, Snapshot};
 use train::{Job, Size};
 
+use crate::chat_model::{self, ChatModelArguments};
 use crate::watched::watched;
 use bm25::Paragraphs;
 pub(super) use read::read_text;
@@ -50,6 +53,8 @@ pub struct SupportArguments {
     /// A published sentence encoder as a second voice (a Hugging Face folder).
     #[arg(long, value_name = "FOLDER")]
     encoder: Option<PathBuf>,
+    #[command(flatten)]
+    chat_model: ChatModelArguments,
     /// Writes what each candidate is judged by into this file, as JSON Lines.
     #[arg(long, value_name = "FILE", hide = true)]
     judged: Option<PathBuf>,
@@ -100,6 +105,7 @@ pub fn run(arguments: &SupportArguments) -> anyhow::Result<Value> {
     if let Some(file) = &arguments.judged {
         shop.write_judged(&questions, file)?;
     }
+    shop.chat_model = arguments.chat_model.load()?;
     let words = shop.measure(&questions, None, false)?;
     let full = shop.measure(&questions, Some(&shop.model), arguments.misses)?;
     print_table(&words, &full, questions.len());
@@ -231,6 +237,8 @@ struct Shop {
     model: Model,
     with_model: Knowledge,
     words_alone: Knowledge,
+    /// Asked beside the trained model, where one is named.
+    chat_model: Option<Box<dyn ChatModel>>,
 }
 
 impl Shop {
@@ -253,6 +261,7 @@ impl Shop {
             snapshot,
             texts,
             model,
+            chat_model: None,
         }
     }
 
@@ -315,9 +324,20 @@ impl Shop {
             ..SupportRequest::default()
         };
         let knowledge = self.knowledge(model.is_some());
-        let decision = answer(&context, knowledge, model, &request, &mut |_| {
-            std::ops::ControlFlow::Continue(())
-        })?;
+        let chat_model = self.chat_model.as_deref().filter(|_| model.is_some());
+        let dependencies = Dependencies {
+            chat: chat_model.map(chat_model::chat),
+            ..Dependencies::default()
+        };
+        let mut go_on = |_| std::ops::ControlFlow::Continue(());
+        let decision = answer_with(
+            &context,
+            knowledge,
+            model,
+            dependencies,
+            &request,
+            &mut go_on,
+        )?;
         Ok(decision.content)
     }
 

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::linear::LinearClassifier;
+use crate::linear::{LinearClassifier, LinearOptions};
 
 const CLASSIFIER: &str = "intents.linear";
 const THRESHOLDS: &str = "intents.json";
+/// Thresholds are chosen on so many parts of what is learnt from.
+const FOLDS: usize = 5;
 
 /// What a message was read as.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +44,28 @@ impl Reading {
             }
         });
         read.collect()
+    }
+
+    /// What each part of the rows is read as by a classifier of the others.
+    ///
+    /// # Errors
+    /// Where there is too little to learn from.
+    pub fn across_folds(
+        rows: &[(&str, usize)],
+        classes: &[String],
+        options: &LinearOptions,
+    ) -> Result<Vec<Self>, ModelError> {
+        let mut held = Vec::new();
+        for fold in 0..FOLDS {
+            let part = |inside: bool| -> Vec<(&str, usize)> {
+                let rows = rows.iter().enumerate();
+                let part = rows.filter(|(place, _)| (place % FOLDS == fold) == inside);
+                part.map(|(_, row)| *row).collect()
+            };
+            let classifier = LinearClassifier::train(&part(false), classes.to_vec(), options)?;
+            held.extend(Self::of(&classifier, &part(true)));
+        }
+        Ok(held)
     }
 }
 
@@ -83,6 +107,22 @@ impl Intents {
             classifier,
             thresholds,
         }
+    }
+
+    /// Learns from rows of text and class, the thresholds from what parts of
+    /// the rows are read as by classifiers of the others.
+    ///
+    /// # Errors
+    /// Where there is too little to learn from.
+    pub fn learn(
+        rows: &[(&str, usize)],
+        classes: &[String],
+        options: &LinearOptions,
+        error_rate: f64,
+    ) -> Result<Self, ModelError> {
+        let classifier = LinearClassifier::train(rows, classes.to_vec(), options)?;
+        let held = Reading::across_folds(rows, classes, options)?;
+        Ok(Self::choose(classifier, &held, error_rate))
     }
 
     /// Reads a message.
@@ -154,7 +194,6 @@ fn lowest(mut rows: Vec<(f32, bool)>, error_rate: f64) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linear::LinearOptions;
 
     #[test]
     fn a_threshold_keeps_the_error_rate() {

@@ -141,7 +141,7 @@ impl Default for Config {
             backend_url: String::new(),
             backend_model: String::new(),
             backend_key: SecretString::default(),
-            backend_timeout_ms: 1_500,
+            backend_timeout_ms: 15_000,
             backend_tokens_per_day: 1_000_000,
         }
     }
@@ -339,8 +339,8 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "backend_url",
         default: "\"\"",
-        about: "An OpenAI-compatible server, as https://host/v1, whose model chooses among the \
-                sentences found; empty: none.",
+        about: "An OpenAI-compatible server, as https://host/v1, whose model works the assistant's \
+                tools and answers from what they find; empty: none.",
         set: |config, value| {
             config.backend_url = read(value)?;
             Ok(())
@@ -366,8 +366,9 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "backend_timeout_ms",
-        default: "1500",
-        about: "How long that server may take in all before the local model goes on.",
+        default: "15000",
+        about: "How long that server may take for an answer in all before the assistant goes on \
+                without it.",
         set: |config, value| {
             config.backend_timeout_ms = read(value)?;
             Ok(())
@@ -376,7 +377,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "backend_tokens_per_day",
         default: "1000000",
-        about: "Tokens that it may use in a day; then the local model goes on alone.",
+        about: "Tokens that it may use in a day; then the assistant goes on without it.",
         set: |config, value| {
             config.backend_tokens_per_day = read(value)?;
             Ok(())

@@ -4,13 +4,14 @@
 //! and is read here as typed values, so that a malformed one is an error once
 //! and not a surprise later.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Customer, Id, Money, Order};
 
 /// Where somebody lives or a parcel goes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Address {

@@ -15,13 +15,14 @@ use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
 use serve::support::tools::Tool;
-use serve::support::{Knowledge, Reply, SupportRequest, answer};
+use serve::support::{ChatModel, Dependencies, Knowledge, Reply, SupportRequest, answer_with};
 use shop::{Id, Role};
 use store::Snapshot;
 
 use super::desk::Desk;
 use super::replay::{same, translated};
 use super::{Task, database, reference};
+use crate::chat_model;
 use crate::watched::watched;
 
 /// The manners of speaking; one dialogue of each task in each.
@@ -51,23 +52,18 @@ pub struct Talked {
 }
 
 /// Holds every dialogue.
-pub fn run(whole: &Value, tasks: &[Task]) -> anyhow::Result<Talked> {
+pub fn run(whole: &Value, tasks: &[Task], model: Option<&dyn ChatModel>) -> anyhow::Result<Talked> {
     let shop = database::snapshot(whole)?;
     let knowledge = Knowledge::build(&shop, None);
     let mut found = Talked::default();
     for task in watched("hold the dialogues", tasks.iter()) {
-        let mut expected = whole.clone();
-        for call in &task.calls {
-            // What tau2 itself refuses changes nothing there either.
-            let _ = reference::call(&mut expected, &call.name, &call.arguments);
-        }
-        let expected = database::snapshot(&expected)?;
+        let expected = expected(whole, task)?;
         let idle = same(&expected, &shop);
         found.tasks += 1;
         found.nothing_expected += usize::from(idle);
         let mut right = 0;
         for manner in 0..MANNERS {
-            let (end, done) = talk(&shop, &knowledge, task, manner)?;
+            let (end, done) = talk(&shop, &knowledge, task, &script(task, manner), model)?;
             found.total += 1;
             if same(&end, &expected) {
                 right += 1;
@@ -87,6 +83,35 @@ pub fn run(whole: &Value, tasks: &[Task]) -> anyhow::Result<Talked> {
         }
     }
     Ok(found)
+}
+
+/// The shop as it should be after a task.
+fn expected(whole: &Value, task: &Task) -> anyhow::Result<Snapshot> {
+    let mut expected = whole.clone();
+    for call in &task.calls {
+        // What tau2 itself refuses changes nothing there either.
+        let _ = reference::call(&mut expected, &call.name, &call.arguments);
+    }
+    database::snapshot(&expected)
+}
+
+/// The expected calls of each task, made by a model behind this address, one
+/// message for each write: how many end in the right state, and which do not.
+pub fn replay(whole: &Value, tasks: &[Task], url: &str) -> anyhow::Result<(usize, Vec<String>)> {
+    let shop = database::snapshot(whole)?;
+    let knowledge = Knowledge::build(&shop, None);
+    let mut failed = Vec::new();
+    for (place, task) in watched("replay through the loop", tasks.iter()).enumerate() {
+        let writes = task.calls.iter().filter_map(translated);
+        let writes = writes.filter(|(tool, _)| tool.writes()).count();
+        let messages = vec!["Could you see to the next thing, please?".to_owned(); writes + 1];
+        let model = chat_model::backend(url, &place.to_string())?;
+        let (end, _) = talk(&shop, &knowledge, task, &messages, Some(&model))?;
+        if !same(&end, &expected(whole, task)?) {
+            failed.push(task.id.clone());
+        }
+    }
+    Ok((tasks.len() - failed.len(), failed))
 }
 
 /// What went wrong, from what was done and what should have been.
@@ -121,14 +146,15 @@ fn talk(
     shop: &Snapshot,
     knowledge: &Knowledge,
     task: &Task,
-    manner: usize,
+    messages: &[String],
+    model: Option<&dyn ChatModel>,
 ) -> anyhow::Result<(Snapshot, Vec<(Tool, Value)>)> {
     let mut desk = Desk::new(shop.clone());
     let mut conversation: Vec<(Role, String)> = Vec::new();
     let mut done = Vec::new();
-    for line in script(task, manner) {
-        let reply = say(&desk, knowledge, task, &conversation, &line)?;
-        conversation.push((Role::Customer, line));
+    for line in messages {
+        let reply = say(&desk, (knowledge, model), task, &conversation, line)?;
+        conversation.push((Role::Customer, line.clone()));
         conversation.push((Role::Agent, reply.text.clone()));
         for proposal in reply.proposals {
             let (tool, arguments) = (proposal.tool, proposal.arguments.clone());
@@ -148,7 +174,7 @@ fn talk(
 
 fn say(
     desk: &Desk,
-    knowledge: &Knowledge,
+    (knowledge, model): (&Knowledge, Option<&dyn ChatModel>),
     task: &Task,
     conversation: &[(Role, String)],
     line: &str,
@@ -165,9 +191,19 @@ fn say(
         customer: task.customer.clone(),
         ..SupportRequest::default()
     };
-    let decision = answer(&context, knowledge, None, &request, &mut |_| {
-        ControlFlow::Continue(())
-    })?;
+    let dependencies = Dependencies {
+        chat: model.map(chat_model::chat),
+        ..Dependencies::default()
+    };
+    let mut go_on = |_| ControlFlow::Continue(());
+    let decision = answer_with(
+        &context,
+        knowledge,
+        None,
+        dependencies,
+        &request,
+        &mut go_on,
+    )?;
     Ok(decision.content)
 }
 

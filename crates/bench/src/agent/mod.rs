@@ -5,6 +5,7 @@ mod desk;
 mod dialogue;
 mod reference;
 mod replay;
+mod scripted_model;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,9 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shop::Id;
+
+use crate::chat_model::ChatModelArguments;
+use scripted_model::ScriptedModel;
 
 /// What `bench agent` takes.
 #[derive(Debug, Args)]
@@ -23,6 +27,22 @@ pub struct AgentArguments {
     /// tau2's tasks (tasks.json), plain, gz or zst.
     #[arg(long)]
     tasks: PathBuf,
+    #[command(flatten)]
+    chat_model: ChatModelArguments,
+}
+
+/// What the scripted model's process takes.
+#[derive(Debug, Args)]
+pub struct ScriptedModelArguments {
+    #[arg(long)]
+    database: PathBuf,
+    #[arg(long)]
+    tasks: PathBuf,
+}
+
+/// The process of the scripted model.
+pub fn serve_script(arguments: &ScriptedModelArguments) -> anyhow::Result<Value> {
+    scripted_model::serve(&arguments.database, &arguments.tasks)
 }
 
 /// One call that a task expects, by tau2's name.
@@ -64,7 +84,19 @@ pub fn run(arguments: &AgentArguments) -> anyhow::Result<Value> {
     let tasks = read_tasks(&arguments.tasks, &whole)?;
     let replayed = replay::run(&whole, &tasks)?;
     print_table(&replayed);
-    let talked = dialogue::run(&whole, &tasks)?;
+    let (through_loop, failed_in_loop) = {
+        let server = ScriptedModel::start(arguments)?;
+        dialogue::replay(&whole, &tasks, &server.url)?
+    };
+    eprintln!(
+        "through the assistant's loop: {through_loop} of {} tasks end as expected",
+        tasks.len()
+    );
+    for failed in &failed_in_loop {
+        eprintln!("  {failed}");
+    }
+    let model = arguments.chat_model.load()?;
+    let talked = dialogue::run(&whole, &tasks, model.as_deref())?;
     let mut keys = dialogue::keys(&talked);
     eprintln!("scripted customers: {keys:#}");
     let replay = json!({
@@ -75,6 +107,9 @@ pub fn run(arguments: &AgentArguments) -> anyhow::Result<Value> {
         "unauthorised_total": replayed.attempts,
         "unauthorised_slipped": replayed.slipped,
         "refused_because": replayed.reasons,
+        "loop_replay_passed": through_loop,
+        "loop_replay_total": tasks.len(),
+        "loop_replay_failed": failed_in_loop,
     });
     if let (Some(keys), Value::Object(replay)) = (keys.as_object_mut(), replay) {
         keys.extend(replay);

@@ -158,7 +158,7 @@ impl Turn<'_> {
         }))
     }
 
-    fn said_of(&self, proposal: &Proposal) -> Option<Statement> {
+    pub(super) fn said_of(&self, proposal: &Proposal) -> Option<Statement> {
         let order = proposal.arguments["order"].as_str();
         let reference = match order.and_then(|order| Id::new(order).ok()) {
             Some(order) => Reference::OrderNumber(order),

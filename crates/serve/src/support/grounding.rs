@@ -5,6 +5,7 @@ use serde_json::Value;
 use shop::{Id, Order, Product};
 use store::Snapshot;
 
+use super::agent::figures;
 use super::catalogue::{Selection, counted};
 use super::response_templates::{FactTemplate, ResponseTemplate, availability};
 use super::{Citation, Knowledge};
@@ -150,6 +151,15 @@ pub enum Evidence {
     Quote(Citation),
     /// The title of a source, offered as a link.
     Title(Citation),
+    /// A sentence that a language model wrote and these texts entail.
+    Entailed {
+        citations: Vec<Citation>,
+        texts: Vec<String>,
+    },
+    /// A question back to the customer, with what its figures may come from.
+    Question(Vec<String>),
+    /// The customer's points, which the ledger told.
+    Points(i64),
 }
 
 /// Something said and what stands behind it.
@@ -183,19 +193,37 @@ impl Statement {
         })
     }
 
-    /// The citation that goes with it, where it is not a phrase.
-    pub fn citation(&self) -> Option<Citation> {
+    /// The points of whoever is signed in.
+    pub fn points(points: i64, language: &str) -> Self {
+        let locale = Locale::or_english(language);
+        Self {
+            text: locale.fact_points(locale.integer(points)),
+            evidence: Evidence::Points(points),
+        }
+    }
+
+    /// The citations that go with it, where it is not a phrase.
+    pub fn citations(&self) -> Vec<Citation> {
+        let of_record = |source: String| Citation {
+            source,
+            title: None,
+            url: None,
+            quote: self.text.clone(),
+            start: 0,
+            end: 0,
+        };
         match &self.evidence {
-            Evidence::Template(_) => None,
-            Evidence::Quote(citation) | Evidence::Title(citation) => Some(citation.clone()),
-            Evidence::Facts(_, references) => Some(Citation {
-                source: references.first()?.source(),
-                title: None,
-                url: None,
-                quote: self.text.clone(),
-                start: 0,
-                end: 0,
-            }),
+            Evidence::Template(_) | Evidence::Question(_) => Vec::new(),
+            Evidence::Quote(citation) | Evidence::Title(citation) => vec![citation.clone()],
+            Evidence::Entailed { citations, .. } => citations.clone(),
+            Evidence::Points(_) => vec![of_record("points".to_owned())],
+            Evidence::Facts(_, references) => {
+                let first = references.first();
+                first
+                    .map(|one| of_record(one.source()))
+                    .into_iter()
+                    .collect()
+            }
         }
     }
 }
@@ -215,7 +243,8 @@ fn fill(
 
 /// Whether something said is exactly what its support says: a phrase of the
 /// table, facts as the records have them now, words that stand in the cited
-/// source at the cited place, or its title.
+/// source at the cited place, or its title. What a model wrote was judged when
+/// it was heard; here its figures are held against its evidence once more.
 pub fn is_supported(
     said: &Statement,
     knowledge: &Knowledge,
@@ -240,5 +269,9 @@ pub fn is_supported(
             let title = knowledge.source_title(&citation.source, snapshot);
             title == Some(said.text.as_str())
         }
+        Evidence::Entailed { texts, .. } | Evidence::Question(texts) => {
+            figures::are_held(&said.text, texts.iter().map(String::as_str))
+        }
+        Evidence::Points(points) => said.text == Statement::points(*points, language).text,
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use shop::{Conversation, Id, Message, Role};
 use store::Snapshot;
 
+use super::requests::{self, AskedFor};
 use super::route::{Route, route};
 
 /// A person's reply holds this beside who wrote it.
@@ -57,6 +58,11 @@ pub fn improvements(snapshot: &Snapshot) -> Vec<Improvement> {
         .collect()
 }
 
+/// Whether a message asks for nothing but a person.
+fn wants_person(message: &str) -> bool {
+    requests::read(message) == Some(AskedFor::Person)
+}
+
 /// As [`improvements`], of one conversation.
 pub fn of_conversation(conversation: &Conversation, snapshot: &Snapshot) -> Vec<Improvement> {
     let decided = conversation.properties.get(DECIDED);
@@ -97,7 +103,7 @@ fn question_before(conversation: &Conversation, turn: usize) -> Option<(usize, &
         .map(|(place, message)| (place, message.text.trim()))
         .find(|(_, text)| {
             let says = corpus::support::terms(text).iter().any(|term| term.content);
-            says && route(text, false) == Route::Question
+            says && route(text, false) == Route::Question && !wants_person(text)
         })
 }
 

@@ -5,8 +5,10 @@
 //! ever said. What no source supports is declined, with a person offered.
 
 mod action_requests;
+mod agent;
 mod catalogue;
 mod catalogue_terms;
+mod chat_model;
 mod dense_retrieval;
 mod grounding;
 pub mod improvements;
@@ -17,7 +19,7 @@ mod policy;
 mod product_search;
 mod proposal;
 mod question;
-mod reranker;
+mod requests;
 mod response_assembly;
 mod response_templates;
 mod route;
@@ -33,14 +35,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shop::{Id, Role};
 
+pub use agent::SentenceSplitter;
 pub use catalogue::Selection;
+pub use chat_model::{
+    Chat, ChatError, ChatModel, ChatTurn, Message, Sentence, Sink, ToolCall, ToolSpec,
+};
 pub use grounding::{Evidence, Reference, Statement, is_supported};
 pub use knowledge::Knowledge;
 pub use model::Model;
 pub use pipeline::{Dependencies, answer, answer_with};
-pub use policy::{ActedUpon, Approver, DEFAULT_POLICY, Limits, Policy, RefundTo, Rule};
+pub use policy::{ActedUpon, Approver, DEFAULT_POLICY, Grounding, Limits, Policy, RefundTo, Rule};
 pub use proposal::{Open, Proposal, Proposals};
-pub use reranker::{RemoteReranker, RerankFailure, Reranking};
 pub use response_templates::{FactTemplate, ResponseTemplate};
 pub use tools::HandOver;
 
@@ -64,6 +69,8 @@ pub struct SupportRequest {
     /// The decisions behind the earlier answers of this conversation: a
     /// source with a thumb down on one of them sinks.
     pub decisions: Vec<Id>,
+    /// How many points the customer has; the ledger knows, this crate does not.
+    pub points: Option<i64>,
     /// The shop's rules for what may be done.
     #[serde(skip)]
     pub policy: Arc<Policy>,
@@ -140,6 +147,9 @@ pub struct Reply {
     /// What the customer wants, by the shop's own names, where it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<ReadIntent>,
+    /// The language model that took part, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_model: Option<String>,
     /// Sentences that the checker refused to let out; 0 unless there is a fault.
     pub refused: usize,
     /// What was said, with what supports it.
@@ -162,6 +172,7 @@ impl Reply {
             "abstained": self.abstained,
             "handoff": self.handoff,
             "intent": self.intent,
+            "chat_model": self.chat_model,
             "citations": sources,
         })
     }

@@ -4,8 +4,10 @@ use serde_json::json;
 use shop::{ModelVersion, Role, Service};
 use store::Snapshot;
 
+use super::chat_model::Chat;
 use super::grounding::Statement;
-use super::reranker::RemoteReranker;
+use super::requests::{self, AskedFor};
+use super::response_assembly::ResponseWriter;
 use super::response_templates::ResponseTemplate;
 use super::route::{Route, route};
 use super::tools::{find_orders, hand_over, order_facts, order_status};
@@ -41,8 +43,8 @@ pub fn answer(
 /// What support may ask beside its own sources.
 #[derive(Clone, Copy, Default)]
 pub struct Dependencies<'a> {
-    /// A larger model that chooses among what was found.
-    pub reranker: Option<&'a dyn RemoteReranker>,
+    /// A language model that works the tools and answers from what they find.
+    pub chat: Option<Chat<'a>>,
     /// The shop's search, with its ranker where it is trained.
     pub search: Option<(&'a search::Index, Option<&'a search::Model>)>,
     /// The shop's recommendations, where they are trained.
@@ -71,15 +73,27 @@ pub fn answer_with(
         stages: Stages::default(),
         used_model: false,
         intent: None,
+        chat_model: None,
     };
     turn.read_intent();
     let snapshot = context.snapshot;
     let way = turn.stages.run("route", || {
         route(&turn.message, !snapshot.orders.is_empty())
     });
+    let asked = match way {
+        Route::Question | Route::Orders(_) => {
+            let message = &turn.message;
+            turn.stages.run("request", || requests::read(message))
+        }
+        Route::Empty | Route::Greeting | Route::Thanks | Route::Person(_) => None,
+    };
     let mut stream = Stream::new(emit);
-    let draft = turn.draft(&way);
-    let reply = turn.assemble(draft, &mut stream);
+    let mut writer = ResponseWriter::new(&mut stream, &turn);
+    let draft = match turn.conversed(&way, asked, &mut writer) {
+        Some(draft) => draft,
+        None => turn.draft(&way, asked),
+    };
+    let reply = turn.assemble(draft, writer);
     let version = snapshot.serving.get(&Service::Support);
     let models = match (turn.used_model, version) {
         (true, Some(version)) => vec![ModelVersion {
@@ -157,6 +171,8 @@ pub(super) struct Turn<'a> {
     pub used_model: bool,
     /// What the customer wants, by the shop's own names for it.
     pub intent: Option<ReadIntent>,
+    /// The language model that took part.
+    pub chat_model: Option<String>,
 }
 
 impl Turn<'_> {
@@ -181,18 +197,35 @@ impl Turn<'_> {
         sure.is_some_and(|intent| names.contains(&intent.name))
     }
 
-    fn draft(&mut self, way: &Route) -> CandidateResponse {
+    /// What the language model leaves to be said; `None` where there is none,
+    /// it failed, or nothing needs to be understood.
+    fn conversed(
+        &mut self,
+        way: &Route,
+        asked: Option<AskedFor>,
+        writer: &mut ResponseWriter<'_, '_>,
+    ) -> Option<CandidateResponse> {
+        let chat = self.beside.chat?;
+        match way {
+            // A person is never kept from anybody by a model.
+            _ if asked == Some(AskedFor::Person) => None,
+            Route::Empty | Route::Greeting | Route::Thanks | Route::Person(_) => None,
+            Route::Orders(_) | Route::Question => {
+                let draft = self.converse(chat, writer).ok()?;
+                self.chat_model = Some(chat.model.name().to_owned());
+                Some(draft)
+            }
+        }
+    }
+
+    fn draft(&mut self, way: &Route, asked: Option<AskedFor>) -> CandidateResponse {
         let policy = self.request.policy.clone();
+        let template = |one| CandidateResponse::template(way.name(), one, &self.language);
         let draft = match way {
-            Route::Empty => {
-                CandidateResponse::template(way.name(), ResponseTemplate::SayMore, &self.language)
-            }
-            Route::Greeting => {
-                CandidateResponse::template(way.name(), ResponseTemplate::Greeting, &self.language)
-            }
-            Route::Thanks => {
-                CandidateResponse::template(way.name(), ResponseTemplate::Welcome, &self.language)
-            }
+            _ if asked == Some(AskedFor::Person) => self.handed_over("asked"),
+            Route::Empty => template(ResponseTemplate::SayMore),
+            Route::Greeting => template(ResponseTemplate::Greeting),
+            Route::Thanks => template(ResponseTemplate::Welcome),
             Route::Person(reason) => self.handed_over(reason),
             Route::Orders(numbers) => match self.action_requests(true) {
                 Some(draft) => draft,
@@ -201,6 +234,7 @@ impl Turn<'_> {
             Route::Question => match self.action_requests(false) {
                 Some(draft) => draft,
                 None if self.surely_wants(&policy.intents.person) => self.handed_over("intent"),
+                None if asked == Some(AskedFor::Points) => self.points(),
                 None => self.question(),
             },
         };
@@ -213,6 +247,29 @@ impl Turn<'_> {
         draft
     }
 
+    /// The points of whoever is signed in, as the ledger told.
+    pub(super) fn points_told(&self) -> Option<Statement> {
+        let points = self.request.points?;
+        Some(Statement::points(points, &self.language))
+    }
+
+    fn points(&mut self) -> CandidateResponse {
+        let Some(statement) = self.points_told() else {
+            return match self.request.customer {
+                Some(_) => self.question(),
+                None => {
+                    CandidateResponse::template("points", ResponseTemplate::SignIn, &self.language)
+                }
+            };
+        };
+        CandidateResponse {
+            statements: vec![statement],
+            confidence: 1.0,
+            route: "points",
+            ..CandidateResponse::default()
+        }
+    }
+
     fn handed_over(&self, reason: &'static str) -> CandidateResponse {
         let mut draft =
             CandidateResponse::template("person", ResponseTemplate::HandedOver, &self.language);
@@ -220,7 +277,7 @@ impl Turn<'_> {
         draft
     }
 
-    fn orders(&mut self, numbers: &[String]) -> CandidateResponse {
+    pub(super) fn orders(&mut self, numbers: &[String]) -> CandidateResponse {
         let language = self.language.clone();
         let Some(customer) = &self.request.customer else {
             return CandidateResponse::template("orders", ResponseTemplate::SignIn, &language);

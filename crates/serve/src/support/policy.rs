@@ -92,9 +92,23 @@ impl Default for ActedUpon {
     }
 }
 
+/// What a language model's own words may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grounding {
+    /// A sentence that its evidence entails is said as the model wrote it.
+    #[default]
+    Entailed,
+    /// Nothing is said but quotes, facts of records and fixed phrases.
+    Quote,
+}
+
 /// All rules of a shop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
+    /// What is said of a language model's own words.
+    #[serde(default)]
+    pub grounding: Grounding,
     /// How much one customer may ask for.
     #[serde(default)]
     pub limits: Limits,
@@ -136,6 +150,7 @@ impl Policy {
     /// Rules that allow nothing.
     pub fn nothing() -> Self {
         Self {
+            grounding: Grounding::Quote,
             limits: Limits::default(),
             intents: ActedUpon::default(),
             rules: BTreeMap::new(),
@@ -157,6 +172,7 @@ mod tests {
         let policy = Policy::parse(DEFAULT_POLICY).unwrap();
         assert_eq!(policy.limits, Limits::default());
         assert_eq!(policy.intents, ActedUpon::default());
+        assert_eq!(policy.grounding, Grounding::default());
         for tool in Tool::ALL {
             assert_eq!(policy.rule(tool).is_some(), tool.writes(), "{tool:?}");
         }
@@ -170,6 +186,7 @@ mod tests {
             "[cancel_order]\nstatus = []\n",
             "[limits]\nmessages = 3\n",
             "[intents]\nrefund = [\"refund_order\"]\n",
+            "grounding = \"none\"\n",
         ] {
             assert!(Policy::parse(text).is_err(), "{text}");
         }

@@ -28,6 +28,8 @@ use crate::search::{Distinct, SearchRequest, search};
 
 /// So many products are told of.
 const TOLD: usize = 3;
+/// So many are shown to a language model, which tells of fewer.
+const TOLD_TO_MODEL: usize = 6;
 /// So many are looked at.
 const LOOKED_AT: usize = 30;
 
@@ -222,7 +224,7 @@ impl Turn<'_> {
         (!about.is_empty()).then_some((asked, about))
     }
 
-    fn told(&self, id: &Id) -> Option<Statement> {
+    pub(super) fn told(&self, id: &Id) -> Option<Statement> {
         let title = Reference::ProductTitle(id.clone());
         let price = Reference::ProductPrice(id.clone());
         let state = Reference::ProductAvailability(id.clone());
@@ -237,6 +239,53 @@ impl Turn<'_> {
                 language,
             )
         })
+    }
+
+    /// What the shop's own search finds within a price, or recommends where
+    /// nothing is named.
+    pub(super) fn search_products(
+        &mut self,
+        query: &str,
+        (least, most): (Option<f64>, Option<f64>),
+        sort: &str,
+    ) -> Vec<Id> {
+        let mut wanted = Wanted::read("", self.snapshot);
+        let minor = |amount: f64| self.in_minor_units(amount);
+        (wanted.least, wanted.most) = (least.and_then(minor), most.and_then(minor));
+        if query.is_empty() {
+            return self
+                .recommended(&wanted)
+                .map_or_else(Vec::new, |found| found.products);
+        }
+        let Some((index, model)) = self.beside.search else {
+            return Vec::new();
+        };
+        let request = SearchRequest {
+            q: query.to_owned(),
+            limit: TOLD_TO_MODEL,
+            filter: wanted.filter(),
+            sort: sort.parse().unwrap_or_default(),
+            language: Some(self.language.clone()),
+            customer: self.request.customer.clone(),
+            session: self.request.session.clone(),
+            distinct: Some(Distinct::GroupId),
+            ..SearchRequest::default()
+        };
+        let context = self.context;
+        let results = self
+            .stages
+            .try_run("search", || search(context, index, model, &request).ok());
+        let hits = results.into_iter().flat_map(|found| found.content.hits);
+        hits.map(|hit| hit.product.id.clone()).collect()
+    }
+
+    /// An amount in the unit that people name, in the shop's minor units.
+    fn in_minor_units(&self, amount: f64) -> Option<i64> {
+        let mut products = self.snapshot.catalogue.iter();
+        let price = products.find_map(|(_, product)| product.price)?;
+        let scale = 10_f64.powi(price.currency.exponent().cast_signed());
+        let minor = (amount * scale).round();
+        (minor.is_finite() && minor.abs() < 1e15).then_some(minor as i64)
     }
 
     /// What search finds that is the thing asked for, with as many of its other

@@ -72,12 +72,6 @@ impl Turn<'_> {
             }
             (index, scored) = (products, found);
         }
-        if let Some(chosen) = self.remotely_reranked(&index, &scored) {
-            return match chosen.first() {
-                Some(place) => self.quotes(&index, &scored[*place], &scored),
-                None => self.declined(&index, &scored),
-            };
-        }
         if let Some(best) = said(&scored) {
             return self.quotes(&index, best, &scored);
         }
@@ -89,7 +83,7 @@ impl Turn<'_> {
     }
 
     /// What the shop stands by comes before what an agent once said.
-    fn documents_first(
+    pub(super) fn documents_first(
         &mut self,
         question: &Question,
         similarities: Option<&Similarities>,

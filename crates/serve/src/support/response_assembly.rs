@@ -2,6 +2,7 @@
 
 use corpus::support::{Index, Source};
 
+use super::agent::EvidenceItem;
 use super::grounding::{Evidence, Statement, is_supported};
 use super::pipeline::{CandidateResponse, Turn};
 use super::response_templates::ResponseTemplate;
@@ -52,13 +53,11 @@ impl Turn<'_> {
             ));
         }
         for number in chosen {
-            let unit = &index.units_of(found.source)[number];
             let quote = index.text_of(found.source, number);
-            let start = source.text[..unit.start].chars().count();
-            let end = start + quote.chars().count();
+            let place = span(index, found.source, number);
             said.push(Statement {
                 text: quote.to_owned(),
-                evidence: Evidence::Quote(citation(source, quote, (start, end))),
+                evidence: Evidence::Quote(citation(source, quote, place)),
             });
         }
         if best.probability < SURE {
@@ -78,6 +77,26 @@ impl Turn<'_> {
             confidence: best.probability,
             route: "question",
             ..CandidateResponse::default()
+        }
+    }
+
+    /// A passage as a language model reads it, and as it is quoted.
+    pub(super) fn passage(&self, index: &Index, one: &Scored) -> EvidenceItem {
+        let found = &one.candidate;
+        let source = &index.sources()[found.source];
+        let mut units: Vec<usize> = found.units.iter().map(|(unit, _)| *unit).collect();
+        units.sort_unstable();
+        let texts: Vec<&str> = (units.iter())
+            .map(|unit| index.text_of(found.source, *unit))
+            .collect();
+        let text = texts.join("\n");
+        let heading = source.title.as_deref().unwrap_or_default();
+        let quoted = self.quotes(index, one, &[]).statements;
+        let quote = index.text_of(found.source, found.unit());
+        EvidenceItem {
+            text: format!("{heading}\n{text}").trim().to_owned(),
+            citation: citation(source, quote, span(index, found.source, found.unit())),
+            statements: quoted,
         }
     }
 
@@ -104,58 +123,43 @@ impl Turn<'_> {
         }
     }
 
-    /// The checker stands at the door: nothing unsupported is sent.
-    pub(super) fn assemble(&mut self, draft: CandidateResponse, stream: &mut Stream<'_>) -> Reply {
-        let (snapshot, knowledge, language) = (self.snapshot, self.knowledge, &self.language);
-        let before = draft.statements.len();
-        let mut said: Vec<Statement> = self.stages.run("check", || {
-            let supported = |said: &Statement| is_supported(said, knowledge, snapshot, language);
-            draft.statements.into_iter().filter(supported).collect()
-        });
-        let refused = before - said.len();
-        let mut abstained = draft.abstained;
-        if said.is_empty() {
-            abstained = true;
-            said.push(Statement::template(ResponseTemplate::Declined, language));
-            said.push(Statement::template(ResponseTemplate::OfferPerson, language));
-        }
-        if self.request.conversation.is_empty() {
-            said.insert(
-                0,
-                Statement::template(ResponseTemplate::Disclosure, language),
-            );
-        }
+    /// Sends what the draft holds and closes the reply.
+    pub(super) fn assemble(
+        &mut self,
+        draft: CandidateResponse,
+        mut writer: ResponseWriter<'_, '_>,
+    ) -> Reply {
         for action in &draft.actions {
-            stream.send(SupportEvent::Action(action.clone()));
+            writer.stream.send(SupportEvent::Action(action.clone()));
         }
         for proposal in &draft.proposals {
-            stream.send(SupportEvent::Proposal(Box::new(proposal.clone())));
+            let proposal = Box::new(proposal.clone());
+            writer.stream.send(SupportEvent::Proposal(proposal));
         }
-        let mut text = String::new();
-        let mut citations: Vec<Citation> = Vec::new();
-        for part in &said {
-            let joint = match part.evidence {
-                Evidence::Title(_) => "\n",
-                _ => joint(&text, &part.text, language),
-            };
-            text.push_str(joint);
-            text.push_str(&part.text);
-            stream.say(&format!("{joint}{}", part.text));
-            if let Some(citation) = part.citation() {
-                stream.send(SupportEvent::Citation(citation.clone()));
-                citations.push(citation);
+        let mut stages = std::mem::take(&mut self.stages);
+        stages.run("check", || {
+            for statement in draft.statements {
+                writer.say(statement, self);
+            }
+        });
+        self.stages = stages;
+        let mut abstained = draft.abstained;
+        if writer.is_empty() {
+            abstained = true;
+            for template in [ResponseTemplate::Declined, ResponseTemplate::OfferPerson] {
+                writer.say(Statement::template(template, &self.language), self);
             }
         }
         let handoff = draft.handoff.is_some();
         let handoff_reason = draft.handoff.as_ref().map(|one| one.reason.clone());
         if let Some(handoff) = draft.handoff {
-            stream.send(SupportEvent::Handoff(handoff));
+            writer.stream.send(SupportEvent::Handoff(handoff));
         }
-        stream.send(SupportEvent::Done);
+        writer.stream.send(SupportEvent::Done);
         Reply {
-            text,
-            language: language.clone(),
-            citations,
+            text: writer.text,
+            language: self.language.clone(),
+            citations: writer.citations,
             actions: draft.actions,
             proposals: draft.proposals,
             handoff,
@@ -164,9 +168,71 @@ impl Turn<'_> {
             confidence: draft.confidence,
             route: draft.route.to_owned(),
             intent: self.intent.take(),
-            refused,
-            statements: said,
+            chat_model: self.chat_model.take(),
+            refused: writer.refused,
+            statements: writer.statements,
         }
+    }
+}
+
+/// Sends statements as they come. The checker stands at the door: nothing
+/// unsupported goes out.
+pub(super) struct ResponseWriter<'s, 'e> {
+    stream: &'s mut Stream<'e>,
+    text: String,
+    citations: Vec<Citation>,
+    statements: Vec<Statement>,
+    /// Statements that the checker did not let out.
+    refused: usize,
+    /// Whether the first thing said is who speaks.
+    discloses: bool,
+}
+
+impl<'s, 'e> ResponseWriter<'s, 'e> {
+    pub(super) fn new(stream: &'s mut Stream<'e>, turn: &Turn<'_>) -> Self {
+        Self {
+            stream,
+            text: String::new(),
+            citations: Vec::new(),
+            statements: Vec::new(),
+            refused: 0,
+            discloses: turn.request.conversation.is_empty(),
+        }
+    }
+
+    /// Whether nothing has been said yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    pub(super) fn say(&mut self, statement: Statement, turn: &Turn<'_>) {
+        let language = &turn.language;
+        if !is_supported(&statement, turn.knowledge, turn.snapshot, language) {
+            self.refused += 1;
+            return;
+        }
+        if std::mem::take(&mut self.discloses) {
+            let template = ResponseTemplate::Disclosure;
+            self.send(Statement::template(template, language), language);
+        }
+        self.send(statement, language);
+    }
+
+    fn send(&mut self, statement: Statement, language: &str) {
+        let joint = match statement.evidence {
+            Evidence::Title(_) => "\n",
+            _ => joint(&self.text, &statement.text, language),
+        };
+        self.text.push_str(joint);
+        self.text.push_str(&statement.text);
+        self.stream.say(&format!("{joint}{}", statement.text));
+        for citation in statement.citations() {
+            if !self.citations.contains(&citation) {
+                self.stream.send(SupportEvent::Citation(citation.clone()));
+                self.citations.push(citation);
+            }
+        }
+        self.statements.push(statement);
     }
 }
 
@@ -190,6 +256,13 @@ fn titles<'a>(
         }
     }
     offers
+}
+
+/// Where a unit stands in its source, in characters.
+fn span(index: &Index, source: usize, unit: usize) -> (usize, usize) {
+    let start = index.units_of(source)[unit].start;
+    let start = index.sources()[source].text[..start].chars().count();
+    (start, start + index.text_of(source, unit).chars().count())
 }
 
 fn citation(source: &Source, quote: &str, (start, end): (usize, usize)) -> Citation {

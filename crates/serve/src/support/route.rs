@@ -1,6 +1,6 @@
 //! What kind of message it is, by the shapes that order numbers, greetings
-//! and calls for a person take in English and Chinese. Everything else is a
-//! question, and what can be said about it is decided by the sources.
+//! and anger take in English and Chinese. Everything else is a question, and
+//! what can be said about it is decided by the sources.
 
 /// What a message wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,33 +60,6 @@ const THANKS: &[&str] = &[
     "多谢",
     "好的谢谢",
     "非常感谢",
-];
-const PERSON: &[&str] = &[
-    "human agent",
-    "real person",
-    "talk to a human",
-    "speak to a human",
-    "talk to a person",
-    "speak to a person",
-    "speak with a person",
-    "talk to someone",
-    "speak to someone",
-    "live agent",
-    "a human being",
-    "representative",
-    "talk to an agent",
-    "speak to an agent",
-    "speak with an agent",
-    "human please",
-    "need a human",
-    "want a human",
-    "real human",
-    "转人工",
-    "人工客服",
-    "真人客服",
-    "找人工",
-    "要人工",
-    "接人工",
 ];
 const UPSET: &[&str] = &[
     "this is ridiculous",
@@ -217,9 +190,6 @@ pub(crate) fn route(message: &str, orders_known: bool) -> Route {
     if THANKS.contains(&plain.as_str()) {
         return Route::Thanks;
     }
-    if has(PERSON) {
-        return Route::Person("asked");
-    }
     if has(UPSET) {
         return Route::Person("upset");
     }
@@ -308,8 +278,6 @@ mod tests {
             ("What happens if a parcel is late?", Route::Question),
             ("我的订单到哪了", orders(&[])),
             ("订单 A-10023 发货了吗", orders(&["A-10023"])),
-            ("I want to talk to a human", Route::Person("asked")),
-            ("转人工", Route::Person("asked")),
             ("This is ridiculous, nobody answers", Route::Person("upset")),
             (
                 "What is the status of my order once the return is confirmed?",

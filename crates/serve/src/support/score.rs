@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use corpus::Pseudonyms;
 use corpus::support::{CANDIDATES, Calibration, Candidate, Index, Question, Similarities, Source};
-use shop::{Customer, Id};
+use shop::Id;
 
 use super::pipeline::Turn;
-use super::reranker::{RerankFailure, SHOWN};
 
 /// How far a source with a thumb down in this conversation falls behind, in the
 /// deviations by which passages are compared, and what its probability counts.
@@ -45,27 +43,6 @@ impl Verdict {
 /// The first, where it is likely enough to be quoted.
 pub(super) fn said(scored: &[Scored]) -> Option<&Scored> {
     scored.first().filter(|best| best.verdict == Verdict::Said)
-}
-
-/// What is hidden of the customer before a text leaves the machine, beside what
-/// is personal data by its form.
-fn pseudonyms(customer: Option<&Customer>) -> Pseudonyms {
-    let mut known = Vec::new();
-    if let Some(customer) = customer {
-        if let Some(name) = &customer.name {
-            known.push(("NAME", name.clone()));
-            known.extend(
-                name.split_whitespace()
-                    .map(|part| ("NAME", part.to_owned())),
-            );
-        }
-        known.extend(customer.email.iter().map(|email| ("EMAIL", email.clone())));
-        if let Ok(Some(address)) = customer.address() {
-            let lines = [address.address1, address.address2, address.zip];
-            known.extend(lines.map(|line| ("ADDRESS", line)));
-        }
-    }
-    Pseudonyms::new(known)
 }
 
 impl Turn<'_> {
@@ -131,49 +108,6 @@ impl Turn<'_> {
             .collect();
         scored.sort_by(|a, b| b.candidate.score.total_cmp(&a.candidate.score));
         scored
-    }
-
-    /// What a larger model chose among the best; `None` when there is none, or
-    /// it failed, which the stages show.
-    pub(super) fn remotely_reranked(
-        &mut self,
-        index: &Index,
-        scored: &[Scored],
-    ) -> Option<Vec<usize>> {
-        let reranker = self.beside.reranker.filter(|_| !scored.is_empty())?;
-        let customer = self.request.customer.as_ref();
-        let customer = customer.and_then(|id| self.snapshot.customers.get(id));
-        let mut pseudonyms = pseudonyms(customer.map(|customer| &**customer));
-        // It answers with numbers alone, so that nothing has to be put back.
-        let message = &pseudonyms.hide(&self.message);
-        let hidden: Vec<String> = scored
-            .iter()
-            .take(SHOWN)
-            .map(|one| pseudonyms.hide(index.text_of(one.candidate.source, one.candidate.unit())))
-            .collect();
-        let sentences: Vec<&str> = hidden.iter().map(String::as_str).collect();
-        let mut choice = None;
-        let places = self.stages.try_run("backend", || {
-            let made = choice.insert(reranker.rerank(message, &sentences));
-            // A number that was not shown is no choice.
-            if let Ok(places) = &made.places
-                && places.iter().any(|place| *place >= sentences.len())
-            {
-                let reason = "a number that was not shown".to_owned();
-                made.places = Err(RerankFailure::Unreadable(reason));
-            }
-            made.places.clone().ok()
-        });
-        let choice = choice?;
-        if choice.tries > 1 {
-            self.stages.degrade("backend_tried_again");
-        }
-        if let Err(failure) = &choice.places {
-            tracing::warn!(?failure, "the backend did not choose; our own scores do");
-            self.stages.degrade(failure.stage());
-            self.stages.run("local_fallback", || ());
-        }
-        places
     }
 
     /// Sources of earlier answers of this conversation that got a thumb down.

@@ -48,6 +48,14 @@ impl ConversationQueues {
         })
     }
 
+    /// Whether somebody waits for the one whose turn it is.
+    pub fn is_awaited(&self, conversation: &Id) -> bool {
+        let queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        queues
+            .get(conversation)
+            .is_some_and(|waiting| waiting.count > 1)
+    }
+
     fn join(
         &self,
         conversation: &Id,

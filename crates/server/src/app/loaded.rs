@@ -1,11 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serve::support::{Dependencies, RemoteReranker};
+use serve::support::{Chat, Dependencies};
 use shop::Service;
 use store::Snapshot;
-
-use super::backend::Backend;
 
 /// A trained model with the version of its artifact.
 pub struct Versioned<T> {
@@ -72,9 +70,9 @@ pub struct Loaded {
 
 impl Loaded {
     /// What support may ask beside its own sources.
-    pub fn dependencies<'a>(&'a self, backend: Option<&'a Backend>) -> Dependencies<'a> {
+    pub fn dependencies<'a>(&'a self, chat: Option<Chat<'a>>) -> Dependencies<'a> {
         Dependencies {
-            reranker: backend.map(|backend| backend as &dyn RemoteReranker),
+            chat,
             search: self.search.as_ref().map(|part| {
                 let model = part.model.as_ref().map(|model| &*model.model);
                 (&*part.index, model)

@@ -3,6 +3,7 @@
 mod backend;
 mod bare_models;
 mod bounded_queue;
+mod chat_model;
 mod conversation_queues;
 mod loaded;
 mod recorder;
@@ -24,6 +25,7 @@ use store::{Snapshot, Store};
 pub use backend::Backend;
 pub use bare_models::{ASSISTANT, BareModels, Decoder, ModelSource, NamedModel};
 pub use bounded_queue::{BoundedQueue, QueueError};
+pub use chat_model::ChatModelPart;
 pub use conversation_queues::{ConversationQueues, ConversationTurn};
 pub use loaded::{InsightPart, Loaded, SupportPart};
 pub use recorder::{DecisionPermit, Recorder};
@@ -77,8 +79,8 @@ pub struct App {
     pub policy: Arc<Policy>,
     /// How much each customer has asked for.
     pub usage: Usage,
-    /// A larger model elsewhere that chooses among sentences, if one is set.
-    pub backend: Option<Arc<Backend>>,
+    /// The assistant's language model, if one is set.
+    pub chat_model: Option<ChatModelPart>,
     /// Whose turn it is in each conversation.
     pub conversations: ConversationQueues,
     /// Tells whoever listens to a conversation what happens in it.
@@ -120,7 +122,7 @@ impl App {
             gate: Gate::new(&config, keys, signer),
             usage: Usage::new(policy.limits.clone()),
             policy,
-            backend: Backend::of(&config).map(Arc::new),
+            chat_model: ChatModelPart::of(&config),
             queues: Queues {
                 search: BoundedQueue::new("search", threads, WAITING),
                 recommend: BoundedQueue::new("recommend", threads, WAITING),

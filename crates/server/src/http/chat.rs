@@ -222,7 +222,8 @@ async fn answer(
     asked.policy = app.policy.clone();
     let turns_before = asked.conversation.len();
     let version = part.model.as_ref().map(|model| model.version.clone());
-    let made = make_heard(app, part, version, asked, pieces.clone()).await?;
+    asked.points = points_of(app, request.customer.as_ref()).await;
+    let made = make_heard(app, &id, part, version, asked, pieces.clone()).await?;
     let reply = made.decision.content.clone();
     let reply_hands_over = reply.handoff;
     let reason = reply.handoff_reason.clone();
@@ -300,15 +301,23 @@ fn conversation_id(app: &App, request: &ChatRequest) -> Id {
 /// Answers in the queue, heard while it is made.
 async fn make_heard(
     app: &Arc<App>,
+    conversation: &Id,
     part: SupportPart,
     version: Option<String>,
     asked: SupportRequest,
     pieces: mpsc::Sender<Piece>,
 ) -> Result<Made<Reply>, ApiError> {
-    let (backend, loaded) = (app.backend.clone(), app.loaded());
+    let (chat_model, loaded) = (app.chat_model.clone(), app.loaded());
+    let (asked_of, conversation) = (app.clone(), conversation.clone());
     make(app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
-        let dependencies = loaded.dependencies(backend.as_deref());
+        let is_interrupted = || {
+            let now = asked_of.snapshot();
+            asked_of.conversations.is_awaited(&conversation)
+                || is_with_person(now.conversations.get(&conversation).map(|one| &**one))
+        };
+        let chat = chat_model.as_ref().map(|one| one.chat(&is_interrupted));
+        let dependencies = loaded.dependencies(chat);
         serve::support::answer_with(
             context,
             &part.knowledge,
@@ -322,6 +331,14 @@ async fn make_heard(
         )
     })
     .await
+}
+
+/// The points of whoever is signed in, where the ledger tells.
+pub(super) async fn points_of(app: &App, customer: Option<&Id>) -> Option<i64> {
+    let points = app.store.points(customer?).await;
+    points
+        .inspect_err(|error| tracing::warn!(%error, "the ledger did not tell the points"))
+        .ok()
 }
 
 /// While a person answers, the assistant writes down what the customer says

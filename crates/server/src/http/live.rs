@@ -347,6 +347,8 @@ fn product(snapshot: &Snapshot, source: &str, id: &str) -> Option<Value> {
         "price": product.price,
         "image": image,
         "url": format!("/products/{}", encode(id)),
+        // Of a product with variants one has to be chosen first.
+        "can_be_added": product.group_id.is_none() && product.availability.can_be_ordered(),
     }))
 }
 

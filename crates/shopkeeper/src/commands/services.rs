@@ -148,16 +148,32 @@ pub async fn ask(
         .clone()
         .context("there is nothing to answer from")?;
     let customer = id(customer)?;
+    let points = match &customer {
+        Some(customer) => Some(app.store.points(customer).await?),
+        None => None,
+    };
     let request = SupportRequest {
         message: question.to_owned(),
         customer: customer.clone(),
+        points,
+        policy: app.policy.clone(),
         ..SupportRequest::default()
     };
     let version = loaded.version(Service::Support);
+    let chat_model = app.chat_model.clone();
     let made = answer::make(&app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
         let mut unheard = |_| ControlFlow::Continue(());
-        serve::support::answer(context, &part.knowledge, model, &request, &mut unheard)
+        let chat = chat_model.as_ref().map(|one| one.chat(&|| false));
+        let dependencies = loaded.dependencies(chat);
+        serve::support::answer_with(
+            context,
+            &part.knowledge,
+            model,
+            dependencies,
+            &request,
+            &mut unheard,
+        )
     })
     .await?;
     let mut explanation = made.decision.content.explanation();

@@ -9,11 +9,16 @@
 
 mod browser;
 mod catalogue;
+mod language_model;
 mod program;
 #[path = "../../../test_data.rs"]
 mod test_data;
 
 mod j01_searches_and_buys;
+mod j02_asks_in_three_languages;
+mod j03_changes_orders;
+mod j04_finds_a_gift;
+mod j05_asks_about_own_records;
 mod j06_asks_for_a_person;
 mod j14_trains_and_promotes;
 mod j20_verbs_while_serving;

@@ -17,8 +17,6 @@ use crate::{Job, TrainError};
 const ERROR_RATE: f64 = 0.05;
 /// An intent with fewer messages to learn from is not learnt.
 const LEAST_ROWS: usize = 8;
-/// Thresholds are chosen on so many parts of what is learnt from.
-const FOLDS: usize = 5;
 /// Of so many labelled texts one validates and one tests.
 const LABELLED_IN: usize = 10;
 
@@ -86,29 +84,10 @@ fn learn(rows: &[Row<'_>], seed: u64) -> Result<Option<(Intents, Metric)>, Model
         higher_is_better: true,
     };
     let mut held = Reading::of(&classifier, &of(Split::Validation));
-    held.extend(across_folds(&training, &classes, &options)?);
+    // The rare intents have too few validation rows to be judged by those alone.
+    held.extend(Reading::across_folds(&training, &classes, &options)?);
     let intents = Intents::choose(classifier, &held, ERROR_RATE);
     Ok(Some((intents, metric)))
-}
-
-/// What each part of the rows is read as by a classifier of the others: the
-/// rare intents have too few validation rows to be judged by those alone.
-fn across_folds(
-    rows: &[(&str, usize)],
-    classes: &[String],
-    options: &LinearOptions,
-) -> Result<Vec<Reading>, ModelError> {
-    let mut held = Vec::new();
-    for fold in 0..FOLDS {
-        let part = |inside: bool| -> Vec<(&str, usize)> {
-            let rows = rows.iter().enumerate();
-            let part = rows.filter(|(place, _)| (place % FOLDS == fold) == inside);
-            part.map(|(_, row)| *row).collect()
-        };
-        let classifier = LinearClassifier::train(&part(false), classes.to_vec(), options)?;
-        held.extend(Reading::of(&classifier, &part(true)));
-    }
-    Ok(held)
 }
 
 /// The first message of each named conversation, and labelled texts that do

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use store::Snapshot;
@@ -5,7 +6,7 @@ use store::Snapshot;
 use super::{Action, Refusal, Refused, Session};
 
 /// Sums, differences, products and quotients of decimal numbers.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     expression: String,

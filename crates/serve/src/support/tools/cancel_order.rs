@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shop::{Customer, Payment, PaymentKind};
@@ -7,7 +8,7 @@ use super::access::{check_approval, check_order, move_balance, own_order};
 use super::{Action, Refusal, Refused, Session, Tool};
 
 /// Which order, and why.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     order: String,

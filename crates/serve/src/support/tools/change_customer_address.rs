@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shop::{Address, Id};
 use store::Snapshot;
@@ -6,7 +7,7 @@ use super::access::{check_approval, own_customer};
 use super::{Action, Refusal, Refused, Session, Tool};
 
 /// The address; whose it is is who is signed in.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     #[serde(default)]

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shop::Address;
 use store::Snapshot;
@@ -7,7 +8,7 @@ use super::change_customer_address::check_address;
 use super::{Action, Refusal, Refused, Session, Tool};
 
 /// Which order, and where it should go.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     order: String,

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shop::{Id, Money, Payment, PaymentKind};
 use store::Snapshot;
@@ -7,7 +8,7 @@ use super::swap::Swap;
 use super::{Action, Refusal, Session, Tool};
 
 /// Which items become which others, and how the difference is paid.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     order: String,

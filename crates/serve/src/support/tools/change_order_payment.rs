@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shop::{Id, Money, Payment, PaymentKind};
 use store::Snapshot;
@@ -8,7 +9,7 @@ use super::access::{
 use super::{Action, Refusal, Refused, Session, Tool};
 
 /// Which order, and how it should be paid.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     order: String,

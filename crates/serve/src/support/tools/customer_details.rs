@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shop::Id;
@@ -7,7 +8,7 @@ use super::access::own_customer;
 use super::{Action, Refusal, Session};
 
 /// Nothing is needed; who is meant is who is signed in.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     #[serde(default)]

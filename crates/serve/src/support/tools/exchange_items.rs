@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shop::Id;
@@ -8,7 +9,7 @@ use super::swap::Swap;
 use super::{Action, Refusal, Session, Tool};
 
 /// Which items go back, what comes instead, and how the difference is paid.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     order: String,

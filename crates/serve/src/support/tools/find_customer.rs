@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shop::{Customer, Id};
@@ -8,7 +9,7 @@ use super::{Action, Refusal, Refused, Session};
 
 /// How somebody says who they are: by mail address, or by name and postcode.
 /// It is held against the account that is signed in and finds no other.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     #[serde(default)]

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop::Role;
 use store::Snapshot;
@@ -6,7 +7,7 @@ use super::super::SupportRequest;
 use super::{Action, Refusal, Session};
 
 /// What it is about.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     summary: String,

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shop::Id;
 use store::Snapshot;
@@ -6,7 +7,7 @@ use super::product_details::described;
 use super::{Action, Refusal, Refused, Session};
 
 /// One item: a variant with its own options and price.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     item: Id,

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shop::Id;
@@ -8,7 +9,7 @@ use store::Snapshot;
 use super::{Action, Refusal, Session};
 
 /// Nothing is needed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {}
 

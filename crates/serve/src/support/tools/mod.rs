@@ -30,6 +30,7 @@ mod product_facts;
 mod recommend;
 mod redeem_coupon;
 mod return_items;
+mod schema;
 mod search;
 mod session;
 mod spend_points;

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use store::Snapshot;
@@ -6,7 +7,7 @@ use super::access::own_order;
 use super::{Action, Refusal, Session};
 
 /// Which order.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     order: String,

@@ -1,10 +1,11 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Snapshot;
 
 use super::{Action, Refusal, Session};
 
 /// Nothing is needed; whose points is who is signed in.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {}
 

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shop::{Id, Product};
@@ -6,7 +7,7 @@ use store::Snapshot;
 use super::{Action, Refusal, Refused, Session};
 
 /// The product that variants share, or one of its items.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     product: Id,

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shop::Product;
@@ -7,7 +8,7 @@ use super::product_details::described;
 use super::{Action, Refusal, Session};
 
 /// How many.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     #[serde(default)]

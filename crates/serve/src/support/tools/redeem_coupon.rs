@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shop::{Id, OfferCommand};
 use store::Snapshot;
@@ -6,7 +7,7 @@ use super::access::{check_approval, check_order, own_order};
 use super::{Action, Refusal, Refused, Session, Tool};
 
 /// Which code, on which order.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     code: Id,

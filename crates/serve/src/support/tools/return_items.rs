@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use shop::{Id, Money};
@@ -10,7 +11,7 @@ use super::swap::check_items;
 use super::{Action, Refusal, Session, Tool};
 
 /// Which items go back, and where the money goes.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     order: String,

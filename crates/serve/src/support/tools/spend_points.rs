@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shop::OfferCommand;
 use store::Snapshot;
@@ -6,7 +7,7 @@ use super::access::check_approval;
 use super::{Action, Refusal, Refused, Session, Tool};
 
 /// How many.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     points: i64,

@@ -26,7 +26,7 @@ pub(super) struct Goal {
 /// `12 Elm Street, Suite 3, Springfield, IL, 62701`, as most people write it.
 static WRITTEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)(\d+ [a-z0-9 .'-]+?),\s*(?:((?:suite|apt\.?|unit|apartment|floor) ?[\w-]+),\s*)?([a-z .'-]+?),?\s+(?:([a-z]{2}|[a-z]+),?\s+)?(\d{5})\b",
+        r"(?i)\b(\d+[a-z]?(?: (?:[a-z.'-]+|\d+(?:st|nd|rd|th)))+),\s*(?:((?:suite|apt\.?|unit|apartment|floor) ?[\w-]+),\s*)?([a-z .'-]+?),?\s+(?:([a-z]{2}|[a-z]+),?\s+)?(\d{5})\b",
     )
     .ok()
 });
@@ -86,7 +86,7 @@ impl Goal {
         let of_customer = has(object, DEFAULT);
         Self {
             address: goal(target, home.as_ref(), orders, &numbers(target), of_customer)
-                .or_else(|| written(message, home.as_ref(), orders)),
+                .or_else(|| Some(written(message, home.as_ref(), orders)?.1)),
             of_customer,
             of_orders: has(object, &["order", "订单"]) || !of_customer,
             orders: numbers(object),
@@ -110,7 +110,7 @@ fn goal(
             .find(|order| order.id == *named)
             .and_then(of_order);
     }
-    if let Some(written) = written(text, home, orders) {
+    if let Some((_, written)) = written(text, home, orders) {
         return Some(written);
     }
     if !of_customer
@@ -150,7 +150,12 @@ pub(super) fn is_there(text: &str, address: &Address) -> bool {
     !city.is_empty() && (text.contains(&city) || short)
 }
 
-fn written(text: &str, home: Option<&Address>, orders: &[&Arc<Order>]) -> Option<Address> {
+/// An address that a text spells out, with its words there.
+pub(super) fn written(
+    text: &str,
+    home: Option<&Address>,
+    orders: &[&Arc<Order>],
+) -> Option<(String, Address)> {
     let parts = WRITTEN.as_ref()?.captures(text)?;
     let part = |number: usize| parts.get(number).map(|part| part.as_str().trim());
     let city = capitals(part(3)?);
@@ -164,14 +169,15 @@ fn written(text: &str, home: Option<&Address>, orders: &[&Arc<Order>]) -> Option
         Some(state) => capitals(state),
         None => known.map(|address| address.state).unwrap_or_default(),
     };
-    Some(Address {
+    let address = Address {
         address1: capitals(part(1)?),
         address2: part(2).map(capitals).unwrap_or_default(),
         city,
         state,
         country: home.map(|home| home.country.clone()).unwrap_or_default(),
         zip: part(5)?.to_owned(),
-    })
+    };
+    Some((part(0)?.to_owned(), address))
 }
 
 /// `elm street` as `Elm Street`.

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use shop::{Id, Order};
+use shop::{Address, Id, Order};
 use store::Snapshot;
 
 use self::clauses::{Clause, Deed};
@@ -79,6 +79,17 @@ pub(crate) fn read(message: &str, snapshot: &Snapshot, customer: &Id, policy: &P
 /// Whether the words ask to have anything done; what, the orders decide.
 pub(crate) fn asks_for_deeds(message: &str) -> bool {
     !clauses::split(message).is_empty()
+}
+
+/// An address written out in a text, with its words.
+pub(crate) fn written_address(
+    text: &str,
+    snapshot: &Snapshot,
+    customer: Option<&Id>,
+) -> Option<(String, Address)> {
+    let home = customer.and_then(|id| snapshot.customers.get(id));
+    let home = home.and_then(|account| account.address().ok().flatten());
+    addresses::written(text, home.as_ref(), &[])
 }
 
 struct Reader<'a> {

@@ -1,5 +1,8 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::ops::ControlFlow;
+
+use serve::support::Sentence;
 
 use super::*;
 
@@ -71,73 +74,119 @@ fn streamed(pieces: &[Value]) -> ScriptedAnswer {
     whole(&format!(": hello\n\n{events}data: [DONE]\n\n"))
 }
 
-fn chosen(script: &[ScriptedAnswer]) -> Reranking {
-    serving(script.to_vec()).rerank("q", &["a", "b"])
+/// What comes of asking for the next turn, and the sentences heard meanwhile.
+fn replied(script: &[ScriptedAnswer]) -> (Result<ChatTurn, ChatError>, Vec<String>) {
+    let backend = serving(script.to_vec());
+    let messages = [Message::Customer("Where is it?".to_owned())];
+    let mut heard = Vec::new();
+    let mut sink = |sentence: Sentence| {
+        heard.push(sentence.text);
+        ControlFlow::Continue(())
+    };
+    let until = Instant::now() + backend.timeout;
+    let turn = backend.reply(&messages, &[], until, &mut sink);
+    (turn, heard)
 }
 
 #[test]
-fn numbers_come_back_whole_streamed_or_as_a_tool_call() {
-    let good = content("{\"chosen\": [1, 0]}");
-    let pieces = streamed(&[
-        json!({"role": "assistant"}),
-        json!({"content": "{\"chosen\""}),
-        json!({"content": ": [1, 0]}"}),
-    ]);
-    let arguments = |text: &str| json!({"tool_calls": [{"function": {"arguments": text}}]});
-    let called = streamed(&[arguments("{\"chosen\":"), arguments("[1,0]}")]);
-    for (script, tries) in [
-        (vec![good.clone()], 1),
-        (vec![pieces], 1),
-        (vec![status("500 Oops"), good], 2),
-        (vec![status("400 No schema here"), called], 2),
+fn sentences_come_whole_or_streamed() {
+    let whole = content("It is on its way. [1] It comes on Monday. [2]");
+    let pieces = ["It is on", " its way. [", "1] It comes", " on Monday. [2]"];
+    let pieces = streamed(&pieces.map(|text| json!({"content": text})));
+    for script in [
+        vec![whole.clone()],
+        vec![pieces],
+        vec![status("500 Oops"), whole.clone()],
+        vec![ScriptedAnswer::Says("garbage".to_owned()), whole],
     ] {
-        let choice = chosen(&script);
-        assert_eq!(choice.places, Ok(vec![1, 0]), "{script:?}");
-        assert_eq!(choice.tries, tries, "{script:?}");
+        let (turn, heard) = replied(&script);
+        let Ok(ChatTurn::Answer(sentences)) = turn else {
+            panic!("{script:?}: {turn:?}");
+        };
+        assert_eq!(
+            heard,
+            ["It is on its way.", "It comes on Monday."],
+            "{script:?}"
+        );
+        assert_eq!(sentences[1].evidence, [2], "{script:?}");
     }
 }
 
 #[test]
+fn calls_come_in_pieces_and_several_at_once() {
+    let piece = |index: usize, name: &str, arguments: &str| {
+        json!({"tool_calls": [{"index": index, "id": if name.is_empty() { "" } else { "c" },
+            "function": {"name": name, "arguments": arguments}}]})
+    };
+    let pieces = streamed(&[
+        json!({"content": "Let me look."}),
+        piece(0, "order_details", "{\"order\":"),
+        piece(1, "points", ""),
+        piece(0, "", " \"W1\"}"),
+        piece(5_000, "points", "{}"),
+    ]);
+    let (turn, _) = replied(&[pieces]);
+    let Ok(ChatTurn::Calls(calls)) = turn else {
+        panic!("{turn:?}");
+    };
+    let names: Vec<&str> = calls.iter().map(|call| call.name.as_str()).collect();
+    assert_eq!(names, ["order_details", "points"]);
+    assert_eq!(calls[0].arguments, json!({"order": "W1"}));
+    assert_eq!(calls[1].arguments, json!({}));
+}
+
+#[test]
 fn everything_else_fails_within_the_time_and_says_how() {
-    for (deed, stage, tries) in [
-        (content("the first, of course"), "backend_unreadable", 1),
-        (content("{\"chosen\": [-1]}"), "backend_unreadable", 1),
-        (whole("{\"choices\": []}"), "backend_unreadable", 1),
-        (status("500 Oops"), "backend_refused", 2),
-        (status("401 No"), "backend_refused", 1),
+    let broken = json!({"tool_calls": [{"function": {"name": "points", "arguments": "{\"a"}}]});
+    for (deed, stage) in [
+        (streamed(&[broken]), "chat_model_unreadable"),
+        (content(""), "chat_model_unreadable"),
+        (whole("{\"choices\": []}"), "chat_model_unreadable"),
+        (whole("so be it"), "chat_model_unreadable"),
+        (status("500 Oops"), "chat_model_refused"),
+        (status("401 No"), "chat_model_refused"),
         (
             ScriptedAnswer::Says("garbage".to_owned()),
-            "backend_unreachable",
-            2,
+            "chat_model_unreachable",
         ),
-        (ScriptedAnswer::Hangs, "backend_timed_out", 1),
+        (ScriptedAnswer::Hangs, "chat_model_timed_out"),
         (
             ScriptedAnswer::Trickles("data: {}\n".to_owned()),
-            "backend_timed_out",
-            1,
+            "chat_model_timed_out",
         ),
         (
             ScriptedAnswer::Trickles("\u{0}".to_owned()),
-            "backend_timed_out",
-            1,
+            "chat_model_timed_out",
         ),
     ] {
         let started = Instant::now();
-        let choice = chosen(std::slice::from_ref(&deed));
-        let failure = choice.places.expect_err("a failure");
+        let failure = replied(std::slice::from_ref(&deed))
+            .0
+            .expect_err("a failure");
         assert_eq!(failure.stage(), stage, "{deed:?}: {failure:?}");
-        assert_eq!(choice.tries, tries, "{deed:?}");
         // Far beyond the 0.4 s given, as nothing here is timed.
         assert!(started.elapsed() < Duration::from_secs(4), "{deed:?}");
     }
 }
 
 #[test]
+fn a_server_that_dies_after_a_sentence_is_not_asked_again() {
+    let piece = json!({"choices": [{"delta": {"content": "It is on its way. [1] And"}}]});
+    let dies = ScriptedAnswer::Says(format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\nconnection: close\r\n\r\ndata: {piece}\n\n"
+    ));
+    let (turn, heard) = replied(&[dies, content("It is on its way. [1]")]);
+    assert!(matches!(turn, Err(ChatError::Unreachable(_))), "{turn:?}");
+    assert_eq!(heard, ["It is on its way."]);
+}
+
+#[test]
 fn a_server_that_speaks_no_tls_is_not_trusted_with_it() {
-    let mut backend = serving(vec![content("{\"chosen\": [0]}")]);
+    let mut backend = serving(vec![content("Fine. [1]")]);
     backend.address = backend.address.replacen("http://", "https://", 1);
-    let choice = backend.rerank("q", &["a"]);
-    assert!(choice.places.is_err());
+    let until = Instant::now() + backend.timeout;
+    let mut ignore = |_| ControlFlow::Continue(());
+    assert!(backend.reply(&[], &[], until, &mut ignore).is_err());
 }
 
 #[test]
@@ -152,7 +201,8 @@ fn only_within_the_budget() {
     let backend = Backend::of(&config("https://localhost:1/v1/")).unwrap();
     assert_eq!(backend.address, "https://localhost:1/v1/chat/completions");
     assert!(backend.spend(10).is_ok());
-    let choice = backend.rerank("q", &["a"]);
-    assert_eq!(choice.places, Err(RerankFailure::OverBudget));
-    assert_eq!(choice.tries, 0);
+    let until = Instant::now() + backend.timeout;
+    let mut ignore = |_| ControlFlow::Continue(());
+    let turn = backend.reply(&[], &[], until, &mut ignore);
+    assert_eq!(turn, Err(ChatError::OverBudget));
 }

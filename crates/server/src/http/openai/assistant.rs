@@ -29,6 +29,7 @@ use super::request::Completion;
 use crate::app::{App, fresh_id, now};
 use crate::http::answer::{Audience, make};
 use crate::http::authorise::Identity;
+use crate::http::chat::points_of;
 use crate::http::confirmations::offer;
 use crate::http::conversations::{Turn, continued, give_to_guest};
 use crate::http::error::ApiError;
@@ -131,7 +132,7 @@ struct Completed {
 /// for a person is in the log before anybody hears of it.
 async fn answered(
     app: &Arc<App>,
-    request: SupportRequest,
+    mut request: SupportRequest,
     name: &str,
     pieces: mpsc::Sender<String>,
 ) -> Result<Completed, ApiError> {
@@ -139,6 +140,7 @@ async fn answered(
         return Err(ApiError::not_trained(Service::Support));
     };
     let version = part.model.as_ref().map(|model| model.version.clone());
+    request.points = points_of(app, request.customer.as_ref()).await;
     let (asked, last_pieces) = (request.clone(), pieces.clone());
     let created = now().as_seconds();
     let chunks = move |id: &Id, name: &str| Chunks {
@@ -147,11 +149,12 @@ async fn answered(
         model: name.to_owned(),
     };
     let model_name = name.to_owned();
-    let (backend, loaded) = (app.backend.clone(), app.loaded());
+    let (chat_model, loaded) = (app.chat_model.clone(), app.loaded());
     let made = make(app, Service::Support, version, move |context| {
         let model = part.model.as_ref().map(|model| &*model.model);
         let chunks = chunks(&context.decision_id, &model_name);
-        let dependencies = loaded.dependencies(backend.as_deref());
+        let chat = chat_model.as_ref().map(|one| one.chat(&|| false));
+        let dependencies = loaded.dependencies(chat);
         serve::support::answer_with(
             context,
             &part.knowledge,

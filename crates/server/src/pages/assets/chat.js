@@ -36,13 +36,26 @@ function sources(all) {
       : element('span', { title: source.quote, text: source.title || source.source }))));
 }
 
-function cards(products) {
+function addition({ title, can_be_added: may }) {
+  if (!may) return undefined;
+  const label = `${say.add_to_cart}: ${title}`;
+  return element('button', { type: 'button', text: say.add_to_cart, 'aria-label': label, 'data-event': 'add_to_cart', 'data-said': say.added });
+}
+
+function cards(products, decision) {
   if (!products?.length) return undefined;
-  return element('ul', { className: 'chat-cards' }, ...products.map((product) => element('li', {},
+  return element('ul', { className: 'chat-cards' }, ...products.map((product, place) => {
+    const { id, title, price } = product;
+    return element('li', {
+      'data-product': id, 'data-title': title, 'data-amount': price?.amount ?? 0,
+      'data-currency': price?.currency ?? '', 'data-position': place + 1, 'data-decision': decision,
+    },
     element('a', { href: product.url, className: 'chat-card' },
       product.image && element('img', { src: product.image, alt: '', loading: 'lazy' }),
-      element('span', { text: product.title }),
-      product.price && element('strong', { text: money(product.price.amount, product.price.currency) })))));
+      element('span', { text: title }),
+      price && element('strong', { text: money(price.amount, price.currency) })),
+    addition(product));
+  }));
 }
 
 function thumbs(decision) {
@@ -72,7 +85,7 @@ function message(said) {
   const bubble = element('div', { className: `turn ${said.role}` },
     said.by && said.by !== 'person' && element('strong', { className: 'by', text: said.by }),
     element('span', { className: 'words', text: said.text }),
-    cards(said.products), sources(said.sources), thumbs(said.decision_id));
+    cards(said.products, said.decision_id), sources(said.sources), thumbs(said.decision_id));
   if (waiting >= 0) early.splice(waiting, 1)[0].bubble.replaceWith(bubble);
   else log.append(bubble);
   log.querySelector('.typing')?.remove();
@@ -101,8 +114,17 @@ const shown = (value) => {
   if (Array.isArray(value)) return value.map(shown).join(', ');
   if (typeof value !== 'object') return String(value);
   if (typeof value.amount === 'number' && value.currency) return money(value.amount, value.currency);
-  return Object.entries(value).map(([name, inner]) => `${name}: ${shown(inner)}`).join(', ');
+  return Object.values(value).filter((inner) => inner !== '' && inner !== null).map(shown).join(', ');
 };
+
+// Of a list that grows, what is added says it all.
+function difference({ before, after }) {
+  const grows = Array.isArray(after) && after.some((one) => typeof one === 'object');
+  if (grows) return [element('ins', { text: after.slice(before?.length || 0).map(shown).join('; ') })];
+  return [element('del', { text: shown(before) }), ' → ', element('ins', { text: shown(after) })];
+}
+
+const field = ({ record, field: name }) => `${record.slice(record.indexOf(':') + 1)} · ${name.replaceAll('_', ' ')}`;
 
 function action(offer) {
   if (!offer.token || log.querySelector(`[data-token="${offer.token}"]`)) return;
@@ -110,8 +132,8 @@ function action(offer) {
   const card = element('div', { className: 'action', 'data-token': offer.token, role: 'group', 'aria-label': say.confirm_about },
     element('strong', { text: say.confirm_about }),
     element('dl', {}, ...(offer.changes || []).flatMap((change) => [
-      element('dt', { text: `${change.record} · ${change.field}` }),
-      element('dd', {}, element('del', { text: shown(change.before) }), ' → ', element('ins', { text: shown(change.after) })),
+      element('dt', { text: field(change) }),
+      element('dd', {}, ...difference(change)),
     ])));
   const buttons = element('div', { className: 'action-buttons' });
   for (const [accept, label, className] of [[true, say.confirm, 'primary'], [false, say.decline, '']]) {

@@ -1,14 +1,16 @@
 //! What a customer may hear from support, and what never.
 #![allow(clippy::unwrap_used)]
 
+mod assistant;
+
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use serve::Context;
 use serve::support::{
-    Dependencies, Evidence, Knowledge, RemoteReranker, Reply, Reranking, Statement, SupportEvent,
-    SupportRequest, answer, answer_with, is_supported,
+    Chat, Dependencies, Evidence, Knowledge, Reply, Statement, SupportEvent, SupportRequest,
+    answer, answer_with, is_supported,
 };
 use shop::{
     DecisionRecord, Event, EventKind, Id, Kind, Record, Role, Service, StageOutcome, Timestamp,
@@ -120,6 +122,14 @@ fn shop() -> Snapshot {
 }
 
 fn ask_with(snapshot: &Snapshot, request: &SupportRequest) -> (Reply, Vec<SupportEvent>) {
+    ask_model(snapshot, request, None)
+}
+
+fn ask_model(
+    snapshot: &Snapshot,
+    request: &SupportRequest,
+    chat: Option<Chat<'_>>,
+) -> (Reply, Vec<SupportEvent>) {
     let context = Context {
         snapshot,
         decision_id: id("d"),
@@ -130,6 +140,7 @@ fn ask_with(snapshot: &Snapshot, request: &SupportRequest) -> (Reply, Vec<Suppor
     let mut events = Vec::new();
     let index = serve::search::Index::build(&snapshot.catalogue).unwrap();
     let dependencies = Dependencies {
+        chat,
         search: Some((&index, None)),
         ..Dependencies::default()
     };
@@ -654,67 +665,4 @@ fn empty_and_endless_messages() {
     }
     let bare = Snapshot::default();
     assert!(ask(&bare, "What is the return policy?", None).abstained);
-}
-
-/// A model elsewhere that keeps what it was sent.
-#[derive(Default)]
-struct Recording(std::sync::Mutex<Vec<String>>);
-
-impl RemoteReranker for Recording {
-    fn rerank(&self, question: &str, sentences: &[&str]) -> Reranking {
-        let mut heard = self.0.lock().unwrap();
-        heard.push(question.to_owned());
-        heard.extend(sentences.iter().map(|sentence| (*sentence).to_owned()));
-        Reranking {
-            tries: 1,
-            places: Ok(vec![0]),
-        }
-    }
-}
-
-#[test]
-fn personal_data_stays_here_when_a_model_elsewhere_is_asked() {
-    let customer = json!({
-        "id": "eve", "name": "Eve Moneypenny", "email": "eve@example.org", "properties": {"address": {
-            "address1": "7 Quiet Lane", "city": "Bath", "state": "", "country": "UK", "zip": "BA1 1AA",
-        }},
-    });
-    let snapshot = extended(&shop(), vec![record(Kind::Customers, customer)]);
-    let context = Context {
-        snapshot: &snapshot,
-        decision_id: id("d"),
-        now: now(),
-        seed: 1,
-    };
-    let elsewhere = Recording::default();
-    let dependencies = Dependencies {
-        reranker: Some(&elsewhere),
-        ..Dependencies::default()
-    };
-    let request = SupportRequest {
-        message: "I am Moneypenny of 7 quiet lane, card 4111 1111 1111 1111, \
-                  eve@example.org. How long do I have to return something?"
-            .to_owned(),
-        customer: Some(id("eve")),
-        ..SupportRequest::default()
-    };
-    let knowledge = Knowledge::build(&snapshot, None);
-    let mut emit = |_| ControlFlow::Continue(());
-    answer_with(
-        &context,
-        &knowledge,
-        None,
-        dependencies,
-        &request,
-        &mut emit,
-    )
-    .unwrap();
-    let heard = elsewhere.0.lock().unwrap().join("\n");
-    assert!(heard.contains("return"), "it was asked: {heard}");
-    for secret in ["Moneypenny", "quiet lane", "4111", "eve@"] {
-        assert!(
-            !heard.contains(secret),
-            "{secret} left the machine: {heard}"
-        );
-    }
 }

@@ -53,8 +53,8 @@ pub struct Config {
     /// A published sentence encoder that support listens to beside the words:
     /// a folder or the name of an imported model; empty: none.
     pub support_encoder: String,
-    /// An OpenAI-compatible server whose model chooses among the sentences
-    /// found; empty: none.
+    /// An OpenAI-compatible server whose model works the assistant's tools;
+    /// empty: none.
     pub backend_url: String,
     /// The model to ask it for.
     pub backend_model: String,

@@ -204,14 +204,7 @@ impl Statement {
 
     /// The citations that go with it, where it is not a phrase.
     pub fn citations(&self) -> Vec<Citation> {
-        let of_record = |source: String| Citation {
-            source,
-            title: None,
-            url: None,
-            quote: self.text.clone(),
-            start: 0,
-            end: 0,
-        };
+        let of_record = |source: String| Citation::of_record(source, &self.text);
         match &self.evidence {
             Evidence::Template(_) | Evidence::Question(_) => Vec::new(),
             Evidence::Quote(citation) | Evidence::Title(citation) => vec![citation.clone()],

@@ -96,6 +96,20 @@ pub struct Citation {
     pub end: usize,
 }
 
+impl Citation {
+    /// Of a record, which has no place in a text.
+    pub(crate) fn of_record(source: String, quote: &str) -> Self {
+        Self {
+            source,
+            title: None,
+            url: None,
+            quote: quote.to_owned(),
+            start: 0,
+            end: 0,
+        }
+    }
+}
+
 /// A tool that ran for the answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolRun {

@@ -261,15 +261,8 @@ impl Turn<'_> {
             return Vec::new();
         };
         let request = SearchRequest {
-            q: query.to_owned(),
-            limit: TOLD_TO_MODEL,
-            filter: wanted.filter(),
             sort: sort.parse().unwrap_or_default(),
-            language: Some(self.language.clone()),
-            customer: self.request.customer.clone(),
-            session: self.request.session.clone(),
-            distinct: Some(Distinct::GroupId),
-            ..SearchRequest::default()
+            ..self.search_request(query, TOLD_TO_MODEL, &wanted)
         };
         let context = self.context;
         let results = self
@@ -277,6 +270,19 @@ impl Turn<'_> {
             .try_run("search", || search(context, index, model, &request).ok());
         let hits = results.into_iter().flat_map(|found| found.content.hits);
         hits.map(|hit| hit.product.id.clone()).collect()
+    }
+
+    fn search_request(&self, query: &str, limit: usize, wanted: &Wanted) -> SearchRequest {
+        SearchRequest {
+            q: query.to_owned(),
+            limit,
+            filter: wanted.filter(),
+            language: Some(self.language.clone()),
+            customer: self.request.customer.clone(),
+            session: self.request.session.clone(),
+            distinct: Some(Distinct::GroupId),
+            ..SearchRequest::default()
+        }
     }
 
     /// An amount in the unit that people name, in the shop's minor units.
@@ -292,16 +298,7 @@ impl Turn<'_> {
     /// words as any.
     fn searched(&mut self, wanted: &Wanted) -> Option<Found> {
         let (index, model) = self.beside.search.filter(|_| !wanted.head.is_empty())?;
-        let request = SearchRequest {
-            q: wanted.said.clone(),
-            limit: LOOKED_AT,
-            filter: wanted.filter(),
-            language: Some(self.language.clone()),
-            customer: self.request.customer.clone(),
-            session: self.request.session.clone(),
-            distinct: Some(Distinct::GroupId),
-            ..SearchRequest::default()
-        };
+        let request = self.search_request(&wanted.said, LOOKED_AT, wanted);
         let context = self.context;
         let results = self
             .stages

@@ -18,8 +18,7 @@ async fn j02_replies_come_in_the_language_asked_with_their_source() {
         let shop = Shop::new();
         fill(&shop);
         let model = LanguageModel::serve(script());
-        let settings = format!("backend_url = \"{}\"\n", model.url);
-        std::fs::write(shop.data().join("shopkeeper.toml"), settings).unwrap();
+        model.works_for(&shop);
         let server = shop.serve();
         let customer = driver.open("j02-customer", screen, &server.address).await;
         walk(vec![customer], |browsers| async move {

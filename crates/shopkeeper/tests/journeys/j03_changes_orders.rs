@@ -20,11 +20,7 @@ async fn j03_a_customer_changes_what_the_policy_lets_them() {
         let shop = Shop::new();
         fill(&shop);
         let model = LanguageModel::serve(script());
-        let settings = format!(
-            "backend_url = \"{}\"\nbackend_model = \"played\"\n",
-            model.url
-        );
-        std::fs::write(shop.data().join("shopkeeper.toml"), settings).unwrap();
+        model.works_for(&shop);
         let server = shop.serve();
         let customer = driver.open("j03-customer", screen, &server.address).await;
         walk(vec![customer], |browsers| async move {

@@ -18,8 +18,7 @@ async fn j04_a_gift_goes_from_the_chat_into_the_cart() {
         let shop = Shop::new();
         catalogue::fill(&shop);
         let model = LanguageModel::serve(script());
-        let settings = format!("backend_url = \"{}\"\n", model.url);
-        std::fs::write(shop.data().join("shopkeeper.toml"), settings).unwrap();
+        model.works_for(&shop);
         let server = shop.serve();
         let customer = driver.open("j04-customer", screen, &server.address).await;
         walk(vec![customer], |browsers| async move {

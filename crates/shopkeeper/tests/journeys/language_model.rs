@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::program::Shop;
+
 /// What the model does next.
 pub enum Step {
     /// It calls these at once.
@@ -22,7 +24,7 @@ pub type Script = Vec<(&'static str, Vec<Step>)>;
 /// The server; it lives as long as the test's process.
 pub struct LanguageModel {
     /// As `http://127.0.0.1:40000/v1`.
-    pub url: String,
+    url: String,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
@@ -40,6 +42,12 @@ impl LanguageModel {
             }
         });
         Self { url, heard }
+    }
+
+    /// Makes it the model of this shop's assistant, from the next start on.
+    pub fn works_for(&self, shop: &Shop) {
+        let settings = format!("backend_url = \"{}\"\n", self.url);
+        std::fs::write(shop.data().join("shopkeeper.toml"), settings).unwrap();
     }
 
     /// Everything that was sent to it.

@@ -21,7 +21,7 @@ use shop::Role;
 
 pub use sentences::SentenceSplitter;
 
-use super::chat_model::{Chat, ChatError, ChatTurn, Message, Sentence, ToolCall};
+use super::chat_model::{Chat, ChatError, ChatTurn, Message, Sentence, ToolCall, ToolSpec};
 use super::grounding::Statement;
 use super::pipeline::{CandidateResponse, Turn};
 use super::response_assembly::ResponseWriter;
@@ -165,11 +165,13 @@ impl Agent<'_, '_> {
 
     /// Steps until the model has answered, or may not go on.
     fn steps(&mut self, writer: &mut ResponseWriter<'_, '_>) -> Result<(), ChatError> {
+        // Orders do not change while a message is answered.
+        let tools = self.specs();
         for _ in 0..MOST_STEPS {
             if (self.chat.is_interrupted)() {
                 return Ok(());
             }
-            match self.step(writer)? {
+            match self.step(&tools, writer)? {
                 ChatTurn::Answer(_) => {
                     self.has_answered = true;
                     return Ok(());
@@ -185,8 +187,11 @@ impl Agent<'_, '_> {
     }
 
     /// One turn of the model. Its sentences are said as far as they hold.
-    fn step(&mut self, writer: &mut ResponseWriter<'_, '_>) -> Result<ChatTurn, ChatError> {
-        let tools = self.specs();
+    fn step(
+        &mut self,
+        tools: &[ToolSpec],
+        writer: &mut ResponseWriter<'_, '_>,
+    ) -> Result<ChatTurn, ChatError> {
         let Chat { model, until, .. } = self.chat;
         let messages = std::mem::take(&mut self.messages);
         let mut stages = std::mem::take(&mut self.turn.stages);
@@ -196,7 +201,7 @@ impl Agent<'_, '_> {
                 self.say(&sentence, writer);
                 ControlFlow::Continue(())
             };
-            let reply = model.reply(&messages, &tools, until, &mut sink);
+            let reply = model.reply(&messages, tools, until, &mut sink);
             reply.map_err(|error| failure = Some(error)).ok()
         });
         self.turn.stages = stages;

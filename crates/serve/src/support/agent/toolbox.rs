@@ -177,12 +177,8 @@ impl Agent<'_, '_> {
             Some(EvidenceItem {
                 text: described(product, &turn.language),
                 citation: Citation {
-                    source: format!("product:{id}"),
                     title: Some(product.title.clone()),
-                    url: None,
-                    quote: product.title.clone(),
-                    start: 0,
-                    end: 0,
+                    ..Citation::of_record(format!("product:{id}"), &product.title)
                 },
                 statements: turn.told(id).into_iter().collect(),
             })
@@ -226,14 +222,7 @@ impl Agent<'_, '_> {
         let turn = &*self.turn;
         let items = orders.into_iter().flatten().map(|order| EvidenceItem {
             text: ordered(order, snapshot, &turn.language).to_string(),
-            citation: Citation {
-                source: format!("order:{}", order.id),
-                title: None,
-                url: None,
-                quote: order.id.to_string(),
-                start: 0,
-                end: 0,
-            },
+            citation: Citation::of_record(format!("order:{}", order.id), order.id.as_str()),
             statements: order_facts(order, snapshot, &turn.language),
         });
         let items: Vec<EvidenceItem> = items.collect();
@@ -292,14 +281,7 @@ impl Agent<'_, '_> {
         let statement = self.turn.points_told();
         let items = statement.iter().map(|statement| EvidenceItem {
             text: statement.text.clone(),
-            citation: Citation {
-                source: "points".to_owned(),
-                title: None,
-                url: None,
-                quote: statement.text.clone(),
-                start: 0,
-                end: 0,
-            },
+            citation: Citation::of_record("points".to_owned(), &statement.text),
             statements: vec![statement.clone()],
         });
         let items = items.collect();
@@ -314,14 +296,17 @@ impl Agent<'_, '_> {
 
     fn planned(&self, tool: Tool, arguments: &Value) -> Result<Vec<Action>, Refusal> {
         let key = self.key()?;
+        tool.plan(self.turn.snapshot, self.session(&key), arguments)
+    }
+
+    fn session<'k>(&'k self, key: &'k Id) -> Session<'k> {
         let request = self.turn.request;
-        let session = Session {
+        Session {
             customer: request.customer.as_ref(),
             policy: &request.policy,
             now: self.turn.context.now,
-            key: &key,
-        };
-        tool.plan(self.turn.snapshot, session, arguments)
+            key,
+        }
     }
 
     /// Names the next proposal in the ledger.
@@ -336,14 +321,8 @@ impl Agent<'_, '_> {
     fn propose(&mut self, tool: Tool, arguments: Value) -> Value {
         let arguments = self.turn.with_address(arguments);
         let proposed = self.key().and_then(|key| {
-            let request = self.turn.request;
-            let session = Session {
-                customer: request.customer.as_ref(),
-                policy: &request.policy,
-                now: self.turn.context.now,
-                key: &key,
-            };
-            Proposal::make(tool, arguments.clone(), self.turn.snapshot, session)
+            let (snapshot, session) = (self.turn.snapshot, self.session(&key));
+            Proposal::make(tool, arguments.clone(), snapshot, session)
         });
         let refusal = match proposed {
             Ok(_) if !self.is_asked_for(tool.name(), &arguments) => {

@@ -85,6 +85,8 @@ pub struct CommandLine {
 pub enum Line {
     /// On stdout.
     Out(String),
+    /// On stdout, without an end of the line.
+    Piece(String),
     /// On stderr.
     Note(String),
     /// A stage of long work begins: its name and how much there is to do.

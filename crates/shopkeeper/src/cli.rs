@@ -68,6 +68,8 @@ pub enum Verb {
     },
     /// Serve HTTP, the storefront and the console.
     Serve(ServeArguments),
+    /// Talk with the assistant, line by line; /quit ends.
+    Chat(ChatArguments),
     /// Ask support a question.
     Ask {
         /// In any language.
@@ -298,6 +300,33 @@ pub struct ServeArguments {
     /// trial.
     #[arg(long)]
     pub open: bool,
+}
+
+/// `chat`. With `--json` each answer is one line; a change that waits for a
+/// word takes the next line as its `y` or `n` there as well.
+#[derive(Debug, Args)]
+pub struct ChatArguments {
+    /// Who talks: a customer's id.
+    #[arg(long, value_name = "ID")]
+    pub customer: Option<String>,
+    /// A conversation to go on with [default: a new one].
+    #[arg(long, value_name = "ID")]
+    pub conversation: Option<String>,
+    /// Say this alone and end.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub message: Option<String>,
+    /// Confirm what this token stands for, and end.
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        hide = true,
+        requires = "customer",
+        conflicts_with = "message"
+    )]
+    pub confirm: Option<String>,
+    /// Decline what this token stands for, and end.
+    #[arg(long, value_name = "TOKEN", hide = true, requires = "customer", conflicts_with_all = ["message", "confirm"])]
+    pub decline: Option<String>,
 }
 
 /// `search`.

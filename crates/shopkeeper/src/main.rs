@@ -38,7 +38,8 @@ fn main() -> ExitCode {
     let json = cli.json;
     match runtime.block_on(commands::run(cli)) {
         Ok(done) => {
-            if json {
+            // Whatever was said line by line is not said again.
+            if json && !done.json.is_null() {
                 println!("{}", done.json);
             }
             ExitCode::from(done.status)

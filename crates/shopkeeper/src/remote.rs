@@ -2,7 +2,7 @@
 //! the server, which does the work in its own process, and what it shows comes
 //! back line by line.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +34,7 @@ pub fn concerns_the_shop(verb: &Verb) -> bool {
         | Verb::Promote { .. }
         | Verb::Rollback { .. }
         | Verb::Models { action: None }
+        | Verb::Chat(_)
         | Verb::Ask { .. }
         | Verb::Search(_)
         | Verb::Recommend(_)
@@ -59,8 +60,13 @@ pub async fn run(server: ServerFile) -> anyhow::Result<Done> {
         let word = word.into_string();
         word.map_err(|word| anyhow::anyhow!("{} is not UTF-8", word.display()))
     });
+    have_done(server, arguments.collect::<anyhow::Result<_>>()?).await
+}
+
+/// Has the server do what these words of a command line say, and shows it.
+pub async fn have_done(server: ServerFile, arguments: Vec<String>) -> anyhow::Result<Done> {
     let command = CommandLine {
-        arguments: arguments.collect::<anyhow::Result<_>>()?,
+        arguments,
         directory: std::env::current_dir().context("there is no current folder")?,
     };
     tokio::task::spawn_blocking(move || follow(&server, &command)).await?
@@ -78,6 +84,7 @@ fn follow(server: &ServerFile, command: &CommandLine) -> anyhow::Result<Done> {
         let line = line.context("the server went away before the command was done")?;
         match serde_json::from_str(&line)? {
             Line::Out(text) => println!("{text}"),
+            Line::Piece(text) => show_piece(&text),
             Line::Note(text) => eprintln!("{text}"),
             Line::Begin(stage, total) => progress.begin(&stage, total),
             Line::Advance(done, message) => progress.advance(done, &message),
@@ -88,6 +95,13 @@ fn follow(server: &ServerFile, command: &CommandLine) -> anyhow::Result<Done> {
         }
     }
     bail!("the server went away before the command was done")
+}
+
+/// Shows text at once, and goes on in the same line.
+pub fn show_piece(text: &str) {
+    print!("{text}");
+    // Who closed stdout wants no more.
+    let _ = std::io::stdout().flush();
 }
 
 /// Does a command of another process in this server.

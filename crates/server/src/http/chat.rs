@@ -83,6 +83,16 @@ struct ChatRequest {
     accepted_language: Option<String>,
 }
 
+impl ChatRequest {
+    /// An empty message is asked back about, of a very long one the beginning
+    /// is read: a customer gets an answer, not an error.
+    fn shorten(&mut self) {
+        if let Some((end, _)) = self.message.char_indices().nth(LONGEST_MESSAGE) {
+            self.message.truncate(end);
+        }
+    }
+}
+
 /// The whole answer: the one of `Accept: application/json`, and the data of the
 /// stream's last event, `done`. Before it come `token`, `citation`, `action`
 /// and `handoff`.
@@ -107,12 +117,42 @@ struct ChatAnswer {
 }
 
 /// What goes to the reader.
-enum Piece {
+pub enum Piece {
+    /// A part of the answer, as it is made.
     Heard(SupportEvent),
     /// A write that waits for the customer, with its one-time token.
     Offered(Value),
+    /// The whole answer; nothing comes after it.
     Done(Value),
+    /// Why there is none.
     Failed(ApiError),
+}
+
+/// Answers what is said in the shop's own terminal, where who talks needs no
+/// proof; otherwise as `POST /v1/chat` does. The pieces that come before the
+/// whole answer go to `pieces`.
+///
+/// # Errors
+/// As those of `POST /v1/chat`.
+pub async fn converse(
+    app: &Arc<App>,
+    message: String,
+    conversation: Option<Id>,
+    customer: Option<Id>,
+    pieces: mpsc::Sender<Piece>,
+) -> Result<Value, ApiError> {
+    let mut request = ChatRequest {
+        message,
+        conversation,
+        customer,
+        session: None,
+        language: None,
+        is_trusted: true,
+        guest_secret: None,
+        accepted_language: None,
+    };
+    request.shorten();
+    answer(app, request, pieces).await
 }
 
 async fn chat(
@@ -126,11 +166,7 @@ async fn chat(
     request.customer = identity.caller.speaks_for(request.customer.as_ref())?;
     request.is_trusted = identity.caller.require(Scope::Write).is_ok();
     request.guest_secret = guest_secret(&identity, request.session.as_ref());
-    // An empty message is asked back about, of a very long one the beginning
-    // is read: a customer gets an answer, not an error.
-    if let Some((end, _)) = request.message.char_indices().nth(LONGEST_MESSAGE) {
-        request.message.truncate(end);
-    }
+    request.shorten();
     let length = request.message.chars().count() as u64;
     let (customer, session) = (request.customer.as_ref(), request.session.as_ref());
     let counters = identity.message_counters(customer, session);

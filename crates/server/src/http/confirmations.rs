@@ -80,9 +80,27 @@ pub(super) async fn confirm(
     let Some(customer) = customer else {
         return Err(refused(&Refusal::new(Refused::SignIn, "sign in first")));
     };
-    let token = digest(&request.token);
-    if request.accept == Some(false) {
-        waiting(&app, &token, &customer).await?;
+    let accept = request.accept != Some(false);
+    settle(&app, &customer, &request.token, accept)
+        .await
+        .map(Json)
+}
+
+/// Does what a one-time token stands for, or declines it, at the word of the
+/// customer to whom it was shown.
+///
+/// # Errors
+/// Where nothing waits for the token under this customer, or what it stands
+/// for is not possible any more.
+pub async fn settle(
+    app: &App,
+    customer: &Id,
+    token: &str,
+    accept: bool,
+) -> Result<Value, ApiError> {
+    let token = digest(token);
+    if !accept {
+        waiting(app, &token, customer).await?;
         let declined = ConfirmationChange::Declined {
             token_digest: token.clone(),
             time: now(),
@@ -96,28 +114,28 @@ pub(super) async fn confirm(
         };
         let appended = app.store.append_if(vec![requested], vec![entry]).await;
         appended.map_err(store_error)?;
-        return Ok(Json(json!({"done": false, "declined": true})));
+        return Ok(json!({"done": false, "declined": true}));
     }
-    let proposal = waiting(&app, &token, &customer).await?;
+    let proposal = waiting(app, &token, customer).await?;
     app.usage
-        .write(&customer, app.policy.limits.confirmed_writes_per_day, now())?;
+        .write(customer, app.policy.limits.confirmed_writes_per_day, now())?;
     for _ in 0..TRIES {
-        match carry_out(&app, &proposal, &token).await {
+        match carry_out(app, &proposal, &token).await {
             Ok(audit) => {
-                return Ok(Json(json!({
+                return Ok(json!({
                     "done": true,
                     "tool": proposal.tool,
                     "changes": proposal.changes,
                     "audit_id": audit,
                     "decision_id": proposal.decision,
-                })));
+                }));
             }
             // Another write came between reading and committing: the next plan
             // rests on what stands now, and is refused where that is not what
             // the customer was shown.
             Err(NotDone::Changed) => {}
             Err(NotDone::Settled) => {
-                waiting(&app, &token, &customer).await?;
+                waiting(app, &token, customer).await?;
             }
             Err(NotDone::Refused(error)) => return Err(error),
         }

@@ -310,7 +310,15 @@ fn shown(snapshot: &Snapshot, message: &Message) -> Value {
     if message.role != Role::Agent {
         return shown;
     }
-    let citations = kept(CITATIONS).unwrap_or_default();
+    let (sources, products) = cited(snapshot, &kept(CITATIONS).unwrap_or_default());
+    shown["sources"] = json!(sources);
+    shown["products"] = json!(products);
+    shown
+}
+
+/// What an answer cites, once each: sources with a link, and the products
+/// among them.
+pub fn cited(snapshot: &Snapshot, citations: &Value) -> (Vec<Value>, Vec<Value>) {
     let mut sources: Vec<Value> = Vec::new();
     let mut products: Vec<Value> = Vec::new();
     for citation in citations.as_array().into_iter().flatten() {
@@ -329,9 +337,7 @@ fn shown(snapshot: &Snapshot, message: &Message) -> Value {
             _ => sources.push(json!({"source": source, "title": citation["title"], "url": citation["url"], "quote": citation["quote"]})),
         }
     }
-    shown["sources"] = json!(sources);
-    shown["products"] = json!(products);
-    shown
+    (sources, products)
 }
 
 fn product(snapshot: &Snapshot, source: &str, id: &str) -> Option<Value> {

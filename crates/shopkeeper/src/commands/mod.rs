@@ -3,6 +3,7 @@
 
 mod bases;
 mod campaign;
+mod chat;
 mod export;
 mod keys;
 mod services;
@@ -120,14 +121,14 @@ impl Setting {
         self.store().await
     }
 
-    /// One service of an existing shop, as the server would load it, or has.
-    pub async fn app(&self, service: Service) -> anyhow::Result<Arc<App>> {
+    /// Services of an existing shop, as the server would load them, or has.
+    pub async fn app(&self, services: &[Service]) -> anyhow::Result<Arc<App>> {
         if let Some(served) = &self.served {
             return Ok(served.app.clone());
         }
         let config = self.config()?;
         let store = self.existing_store().await?;
-        Ok(App::start_for(Arc::new(store), config, &[service]).await)
+        Ok(App::start_for(Arc::new(store), config, services).await)
     }
 
     /// The server in whose process the command runs, if it does.
@@ -149,6 +150,15 @@ impl Setting {
             _ if self.json => {}
             Some(served) => served.lines.send(Line::Out(text.to_string())),
             None => println!("{text}"),
+        }
+    }
+
+    /// Prints `text` for a person, and goes on in the same line.
+    pub fn say_piece(&self, text: String) {
+        match &self.served {
+            _ if self.json => {}
+            Some(served) => served.lines.send(Line::Piece(text)),
+            None => remote::show_piece(&text),
         }
     }
 
@@ -205,6 +215,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
                 setting.folder.display(),
                 server.address
             ),
+            Verb::Chat(arguments) if arguments.is_conversation() => {
+                return chat::converse(&setting, arguments, Some(server)).await;
+            }
             verb if remote::concerns_the_shop(verb) => return remote::run(server).await,
             _ => {}
         }
@@ -230,6 +243,10 @@ pub async fn run_here(setting: Setting, verb: Verb) -> anyhow::Result<Done> {
             action: Some(action),
         } => bases::run(&setting, action).await,
         Verb::Serve(arguments) => services::serve(&setting, &arguments).await,
+        Verb::Chat(arguments) if arguments.is_conversation() => {
+            chat::converse(&setting, &arguments, None).await
+        }
+        Verb::Chat(arguments) => chat::step(&setting, &arguments).await,
         Verb::Ask { question, customer } => {
             services::ask(&setting, &question, customer.as_deref()).await
         }

@@ -121,7 +121,7 @@ fn reached_at(address: IpAddr) -> IpAddr {
     }
 }
 
-fn id(text: Option<&str>) -> anyhow::Result<Option<Id>> {
+pub(super) fn id(text: Option<&str>) -> anyhow::Result<Option<Id>> {
     text.map(|text| Id::new(text).with_context(|| format!("{text:?} is not an id")))
         .transpose()
 }
@@ -141,7 +141,7 @@ pub async fn ask(
     question: &str,
     customer: Option<&str>,
 ) -> anyhow::Result<Done> {
-    let app = setting.app(Service::Support).await?;
+    let app = setting.app(&[Service::Support]).await?;
     let loaded = app.loaded();
     let part = loaded
         .support
@@ -199,7 +199,7 @@ pub async fn ask(
 }
 
 pub async fn search(setting: &Setting, arguments: &SearchArguments) -> anyhow::Result<Done> {
-    let app = setting.app(Service::Search).await?;
+    let app = setting.app(&[Service::Search]).await?;
     let request = SearchRequest {
         q: arguments.query.clone(),
         limit: arguments.limit,
@@ -231,7 +231,7 @@ pub async fn search(setting: &Setting, arguments: &SearchArguments) -> anyhow::R
 }
 
 pub async fn recommend(setting: &Setting, arguments: &RecommendArguments) -> anyhow::Result<Done> {
-    let app = setting.app(Service::Recommend).await?;
+    let app = setting.app(&[Service::Recommend]).await?;
     let scenario = serde_json::from_value(json!(arguments.scenario))
         .with_context(|| format!("--scenario {:?}", arguments.scenario))?;
     let request = RecommendRequest {
@@ -268,7 +268,7 @@ pub async fn recommend(setting: &Setting, arguments: &RecommendArguments) -> any
 }
 
 pub async fn insight(setting: &Setting, arguments: &InsightArguments) -> anyhow::Result<Done> {
-    let app = setting.app(Service::Insight).await?;
+    let app = setting.app(&[Service::Insight]).await?;
     let request = serve::insight::InsightRequest {
         product: id(arguments.product.as_deref())?,
         category: arguments.category.clone(),

@@ -9,6 +9,7 @@
 
 mod browser;
 mod catalogue;
+mod chats_in_the_terminal;
 mod language_model;
 mod program;
 #[path = "../../../test_data.rs"]

@@ -1,11 +1,12 @@
 //! The language model that a measurement asks, where one is named.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use secrecy::SecretString;
 use serve::support::{Chat, ChatModel};
-use server::app::Backend;
+use server::app::{Backend, LocalModel};
 use server::config::Config;
 
 /// A measurement waits longer than a customer does.
@@ -14,6 +15,9 @@ const SECONDS_AN_ANSWER: u64 = 120;
 /// Which model it is.
 #[derive(Debug, Clone, Args)]
 pub struct ChatModelArguments {
+    /// A published model that runs here: a Hugging Face folder or a GGUF file.
+    #[arg(long, value_name = "PATH", conflicts_with = "backend")]
+    model: Option<PathBuf>,
     /// An OpenAI-compatible server, as http://127.0.0.1:8000/v1. Its key is read
     /// from SHOPKEEPER_BACKEND_KEY.
     #[arg(long, value_name = "URL")]
@@ -26,6 +30,10 @@ pub struct ChatModelArguments {
 impl ChatModelArguments {
     /// The model, where one is named.
     pub fn load(&self) -> anyhow::Result<Option<Box<dyn ChatModel>>> {
+        if let Some(path) = &self.model {
+            let model = LocalModel::load(path)?;
+            return Ok(Some(Box::new(model)));
+        }
         let Some(url) = &self.backend else {
             return Ok(None);
         };

@@ -25,8 +25,14 @@ pub struct ChatModel {
     /// Any of these ends the model's turn.
     pub ends: Vec<u32>,
     writing: Writing,
+    /// Whether it thinks aloud before it answers, unless it is kept from it.
+    thinks: bool,
     vocabulary: OnceLock<Vocabulary>,
 }
+
+/// A thought that is over before it began, as the templates of models that
+/// think write it where thinking is switched off.
+const NO_THOUGHT: &str = "<think>\n\n</think>\n\n";
 
 /// How conversations are written.
 #[derive(Debug)]
@@ -60,6 +66,7 @@ impl ChatModel {
         format.validate(model.config.vocabulary)?;
         let network = Arc::new(Transformer::load(&model, precision)?);
         let mut ends = model.special.end.clone();
+        let thinks = (model.chat_template.as_ref()).is_some_and(ChatTemplate::switches_thinking);
         let writing = match model.chat_template.take() {
             Some(template) => {
                 // Some files name another token than the one that ends a turn.
@@ -77,6 +84,7 @@ impl ChatModel {
             tokenizer,
             ends,
             writing,
+            thinks,
             vocabulary: OnceLock::new(),
         })
     }
@@ -92,6 +100,7 @@ impl ChatModel {
             tokenizer: model.tokenizer,
             ends,
             writing: Writing::Format(format),
+            thinks: false,
             vocabulary: OnceLock::new(),
         }
     }
@@ -115,6 +124,12 @@ impl ChatModel {
         };
         tokens.extend(self.tokenizer.encode_with_special(begun));
         Ok(tokens)
+    }
+
+    /// What its answer begins with, so that it answers without thinking aloud
+    /// first.
+    pub fn begun_without_thinking(&self) -> &'static str {
+        if self.thinks { NO_THOUGHT } else { "" }
     }
 
     /// By a format, which has two roles: what the system says begins the next

@@ -1,6 +1,10 @@
 //! Tools: how a model hears of them, how its calls are written and how they
 //! are found in what it says. The form is that of Qwen and Hermes: JSON
-//! between `<tool_call>` and `</tool_call>`.
+//! between `<tool_call>` and `</tool_call>`. Small models that have learnt more
+//! code than calls write the same JSON into a fence or bare: that is read too,
+//! where the name is that of a tool.
+
+mod reader;
 
 use std::io;
 
@@ -53,6 +57,11 @@ pub fn begun_call() -> String {
 /// What a call of this tool begins with, up to its arguments.
 pub fn begun_arguments(name: &str) -> String {
     format!("{}{name}\", \"arguments\": ", begun_call())
+}
+
+/// A whole call as a model writes it, with the arguments as they are written.
+pub fn written_call(name: &str, arguments: &str) -> String {
+    format!("{}{arguments}}}\n{CLOSING}", begun_arguments(name))
 }
 
 /// JSON with a space after each comma and colon, as Python writes it.
@@ -151,155 +160,11 @@ pub enum Said {
     Call(ToolCall),
 }
 
-/// Finds the calls in a text that comes piece by piece. It holds back what
-/// could still become a call; what turns out to be none is text.
-#[derive(Debug, Clone, Default)]
-pub struct CallReader {
-    tools: Vec<String>,
-    held: String,
-    inside: bool,
-    called: bool,
-}
-
-impl CallReader {
-    /// A reader of calls of these tools.
-    pub fn new(tools: Vec<String>) -> CallReader {
-        CallReader {
-            tools,
-            ..CallReader::default()
-        }
-    }
-
-    /// Takes in the next piece of the text.
-    pub fn push(&mut self, piece: &str) -> Vec<Said> {
-        self.held.push_str(piece);
-        let mut said = Vec::new();
-        loop {
-            let border = if self.inside { CLOSING } else { OPENING };
-            let Some(start) = self.held.find(border) else {
-                break;
-            };
-            let rest = self.held.split_off(start + border.len());
-            let mut before = std::mem::replace(&mut self.held, rest);
-            before.truncate(start);
-            if self.inside {
-                said.push(self.read(&before, CLOSING));
-            } else {
-                self.say(before, &mut said);
-            }
-            self.inside = !self.inside;
-        }
-        if !self.inside {
-            let begins = |length: &usize| self.held.ends_with(&OPENING[..*length]);
-            let undecided = (1..OPENING.len()).rev().find(begins).unwrap_or(0);
-            let kept = self.held.split_off(self.held.len() - undecided);
-            let text = std::mem::replace(&mut self.held, kept);
-            self.say(text, &mut said);
-        }
-        said
-    }
-
-    /// What was held back, when the text has ended.
-    pub fn finish(mut self) -> Vec<Said> {
-        let mut said = Vec::new();
-        let held = std::mem::take(&mut self.held);
-        if self.inside {
-            said.push(self.read(&held, ""));
-        } else {
-            self.say(held, &mut said);
-        }
-        said
-    }
-
-    /// White space after a call is only its form.
-    fn say(&self, text: String, said: &mut Vec<Said>) {
-        if !(text.is_empty() || self.called && text.trim().is_empty()) {
-            said.push(Said::Text(text));
-        }
-    }
-
-    fn read(&mut self, text: &str, closing: &str) -> Said {
-        let call: Option<Value> = serde_json::from_str(text.trim()).ok();
-        let call = call.and_then(|mut call| {
-            let name = call["name"].as_str()?.to_owned();
-            let arguments = match call.get_mut("arguments") {
-                Some(arguments) => arguments.take(),
-                None => json!({}),
-            };
-            self.tools
-                .contains(&name)
-                .then_some(ToolCall { name, arguments })
-        });
-        match call {
-            Some(call) => {
-                self.called = true;
-                Said::Call(call)
-            }
-            None => Said::Text(format!("{OPENING}{text}{closing}")),
-        }
-    }
-}
+pub use reader::CallReader;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn call(arguments: Value) -> Said {
-        Said::Call(ToolCall {
-            name: "weather".to_owned(),
-            arguments,
-        })
-    }
-
-    fn text(text: &str) -> Said {
-        Said::Text(text.to_owned())
-    }
-
-    /// In one piece and letter by letter, with pieces of text put together.
-    fn check(written: &str, expected: &[Said]) {
-        let whole = vec![written.to_owned()];
-        let letters = written.chars().map(String::from).collect();
-        for pieces in [whole, letters] {
-            let mut reader = CallReader::new(vec!["weather".to_owned()]);
-            let mut said: Vec<Said> = Vec::new();
-            let mut found: Vec<Said> = pieces.iter().flat_map(|one| reader.push(one)).collect();
-            found.extend(reader.finish());
-            for one in found {
-                match (said.last_mut(), one) {
-                    (Some(Said::Text(before)), Said::Text(more)) => before.push_str(&more),
-                    (_, one) => said.push(one),
-                }
-            }
-            assert_eq!(said, expected, "{written}");
-        }
-    }
-
-    #[test]
-    fn calls_are_found_and_the_rest_is_text() {
-        let paris = r#"{"name": "weather", "arguments": {"city": "Paris <b>"}}"#;
-        let given = call(json!({"city": "Paris <b>"}));
-        check("It is < 5 degrees.", &[text("It is < 5 degrees.")]);
-        check(
-            &format!(
-                "I look.\n<tool_call>\n{paris}\n</tool_call>\n<tool_call>{paris}</tool_call>\n"
-            ),
-            &[text("I look.\n"), given.clone(), given.clone()],
-        );
-        check(&format!("<tool_call>{paris}"), &[given]);
-        check(
-            r#"<tool_call>{"name": "weather"}</tool_call>"#,
-            &[call(json!({}))],
-        );
-        for none in [
-            "<tool_call>",
-            "<tool_ca",
-            "<tool_call>{\"name\": \"weath",
-            "<tool_call>{\"name\": \"other\"}</tool_call> and so on",
-            "<tool_call>weather</tool_call>",
-        ] {
-            check(none, &[text(none)]);
-        }
-    }
 
     #[test]
     fn in_words_tools_are_described_and_results_are_one_turn() {

@@ -53,14 +53,17 @@ pub struct Config {
     /// A published sentence encoder that support listens to beside the words:
     /// a folder or the name of an imported model; empty: none.
     pub support_encoder: String,
-    /// An OpenAI-compatible server whose model works the assistant's tools;
-    /// empty: none.
+    /// A published model that works the assistant's tools on this machine: the
+    /// name of an imported one or a path; empty: none.
+    pub support_model: String,
+    /// An OpenAI-compatible server whose model works the assistant's tools in
+    /// place of `support_model`; empty: none.
     pub backend_url: String,
     /// The model to ask it for.
     pub backend_model: String,
     /// Its key; empty: none.
     pub backend_key: SecretString,
-    /// How long one answer may take in all.
+    /// How long one answer of either may take in all.
     pub backend_timeout_ms: u64,
     /// Tokens that it may use in a day.
     pub backend_tokens_per_day: u64,
@@ -138,6 +141,7 @@ impl Default for Config {
             body_timeout_ms: 60_000,
             idle_timeout_ms: 75_000,
             support_encoder: String::new(),
+            support_model: String::new(),
             backend_url: String::new(),
             backend_model: String::new(),
             backend_key: SecretString::default(),
@@ -337,10 +341,21 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "support_model",
+        default: "\"\"",
+        about: "A language model that works the assistant's tools on this machine (an imported model's \
+                name, a folder or a GGUF file); empty: none. `shopkeeper models pull recommended` \
+                brings one with an encoder.",
+        set: |config, value| {
+            config.support_model = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
         name: "backend_url",
         default: "\"\"",
         about: "An OpenAI-compatible server, as https://host/v1, whose model works the assistant's \
-                tools and answers from what they find; empty: none.",
+                tools in place of support_model; empty: none.",
         set: |config, value| {
             config.backend_url = read(value)?;
             Ok(())
@@ -367,8 +382,8 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "backend_timeout_ms",
         default: "15000",
-        about: "How long that server may take for an answer in all before the assistant goes on \
-                without it.",
+        about: "How long a language model, there or here, may take for an answer in all before the \
+                assistant goes on without it.",
         set: |config, value| {
             config.backend_timeout_ms = read(value)?;
             Ok(())

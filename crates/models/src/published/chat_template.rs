@@ -202,6 +202,11 @@ impl ChatTemplate {
         Ok(self.with_begin(tokens))
     }
 
+    /// Whether the model thinks before it answers, unless that is switched off.
+    pub fn switches_thinking(&self) -> bool {
+        matches!(&self.form, Form::Jinja(template) if template.contains("enable_thinking"))
+    }
+
     /// [`ChatTemplate::encode`] for a conversation in which tools may be
     /// called, ready for the model's answer: through the publisher's template
     /// where it knows of tools, else in words.

@@ -68,7 +68,8 @@ pub enum ChatTurn {
     Answer(Vec<Sentence>),
 }
 
-/// Hears sentences as they are complete; a break ends the reply.
+/// Hears sentences as they are complete, and may hear empty ones while none is;
+/// a break ends the reply.
 pub type Sink<'a> = dyn FnMut(Sentence) -> ControlFlow<()> + 'a;
 
 /// A language model that converses.

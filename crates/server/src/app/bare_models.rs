@@ -1,6 +1,7 @@
 //! Models that programs ask by name, without the shop's sources around them.
 //! Each is loaded when it is first asked for and kept until another is: at most
-//! one decoder and one encoder are in memory, beside what serves the shop.
+//! one decoder and one encoder are in memory, beside what serves the shop. The
+//! model and the encoder of the assistant are not loaded a second time.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
@@ -10,7 +11,7 @@ use models::{ChatModel, Engine, EngineOptions, LanguageModel, Precision, Sentenc
 use shop::Service;
 use tokio::runtime::Handle;
 
-use super::{App, BoundedQueue, now};
+use super::{App, BoundedQueue, ChatModelPart, now};
 use crate::bases;
 
 /// The name of the shop's assistant.
@@ -21,6 +22,8 @@ const OLD_ASSISTANT: &str = "shopkeeper-support";
 const STREAMS: usize = 4;
 /// Requests that may wait for a thread.
 const WAITING: usize = 16;
+/// Keys and values that take more for a token are kept in 8 bits.
+const MOST_BYTES_A_TOKEN: usize = 64 * 1024;
 /// The family of encoders, as Hugging Face calls it.
 const ENCODERS: &str = "bert";
 
@@ -58,10 +61,17 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    fn start(chat: ChatModel) -> anyhow::Result<Self> {
+    /// Starts the engine that a model runs on.
+    ///
+    /// # Errors
+    /// Where it is no decoder.
+    pub fn start(chat: ChatModel) -> anyhow::Result<Self> {
+        let config = chat.network.config();
+        let bytes_a_token = config.layers * config.key_width() * 2 * size_of::<f32>();
         let options = EngineOptions {
             streams: STREAMS,
-            queue: STREAMS,
+            queue: WAITING,
+            compact_cache: bytes_a_token > MOST_BYTES_A_TOKEN,
             ..EngineOptions::default()
         };
         let engine = Engine::start(chat.network.clone(), options)?;
@@ -160,6 +170,12 @@ impl App {
         ) {
             models.push(own(&name, ModelSource::Encoder(folder)));
         }
+        if let Some(path) = self.chat_model.as_ref().and_then(ChatModelPart::path)
+            && let Ok(name) = bases::name_of(path)
+        {
+            let name = name.to_ascii_lowercase();
+            models.push(own(&name, ModelSource::Decoder(path.to_owned())));
+        }
         let mut seen = std::collections::BTreeSet::new();
         models.retain(|model| seen.insert(model.name.clone()));
         models
@@ -192,6 +208,11 @@ impl App {
         model: &NamedModel,
         work: impl FnOnce(&Decoder) -> R,
     ) -> anyhow::Result<R> {
+        if let (ModelSource::Decoder(path), Some(chat_model)) = (&model.source, &self.chat_model)
+            && let Some(decoder) = chat_model.decoder_at(path)
+        {
+            return Ok(work(decoder));
+        }
         let (name, load): (_, Box<dyn FnOnce() -> anyhow::Result<ChatModel>>) = match &model.source
         {
             ModelSource::Trained(version) => {

@@ -6,6 +6,7 @@ mod bounded_queue;
 mod chat_model;
 mod conversation_queues;
 mod loaded;
+mod local_model;
 mod recorder;
 mod refresh;
 mod retention;
@@ -28,6 +29,7 @@ pub use bounded_queue::{BoundedQueue, QueueError};
 pub use chat_model::ChatModelPart;
 pub use conversation_queues::{ConversationQueues, ConversationTurn};
 pub use loaded::{InsightPart, Loaded, SupportPart};
+pub use local_model::LocalModel;
 pub use recorder::{DecisionPermit, Recorder};
 pub use refresh::refresh_once;
 pub use tasks::{Status, Task, TaskProgress, Tasks};
@@ -112,17 +114,18 @@ impl App {
         let policy = Arc::new(read_policy(store.folder()));
         let signer = Signer::open(store.folder(), &config.customer_secret);
         let keys = Arc::new(Keyring::open(store.folder(), &config.keys));
-        let encoder = if services.contains(&Service::Support) {
-            read_encoder(&config, store.folder(), threads)
+        let (encoder, chat_model) = if services.contains(&Service::Support) {
+            let encoder = read_encoder(&config, store.folder(), threads);
+            (encoder, ChatModelPart::of(&config, store.folder()))
         } else {
-            None
+            (None, None)
         };
         let app = Arc::new(Self {
             encoder,
             gate: Gate::new(&config, keys, signer),
             usage: Usage::new(policy.limits.clone()),
             policy,
-            chat_model: ChatModelPart::of(&config),
+            chat_model,
             queues: Queues {
                 search: BoundedQueue::new("search", threads, WAITING),
                 recommend: BoundedQueue::new("recommend", threads, WAITING),

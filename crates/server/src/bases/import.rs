@@ -31,7 +31,7 @@ pub fn import(data: &Path, path: &Path, name: Option<&str>) -> anyhow::Result<Ba
 
 /// The folder's name, or the file's without its extension. A name that says
 /// nothing, such as `model.gguf`, is its folder's.
-fn name_of(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn name_of(path: &Path) -> anyhow::Result<String> {
     let absolute = std::path::absolute(path)?;
     let stem = if absolute.is_dir() {
         absolute.file_name()

@@ -15,6 +15,7 @@ use models::{Precision, Transformer};
 use serde::{Deserialize, Serialize};
 
 pub use import::import;
+pub(crate) use import::name_of;
 pub use pull::{Hub, pull};
 
 /// What a base's folder says about it; written last, so that a folder

@@ -192,13 +192,22 @@ impl Agent<'_, '_> {
         tools: &[ToolSpec],
         writer: &mut ResponseWriter<'_, '_>,
     ) -> Result<ChatTurn, ChatError> {
-        let Chat { model, until, .. } = self.chat;
+        let Chat {
+            model,
+            until,
+            is_interrupted,
+        } = self.chat;
         let messages = std::mem::take(&mut self.messages);
         let mut stages = std::mem::take(&mut self.turn.stages);
         let mut failure = None;
         let next = stages.try_run("chat_model", || {
             let mut sink = |sentence: Sentence| {
-                self.say(&sentence, writer);
+                if is_interrupted() {
+                    return ControlFlow::Break(());
+                }
+                if !sentence.text.is_empty() {
+                    self.say(&sentence, writer);
+                }
                 ControlFlow::Continue(())
             };
             let reply = model.reply(&messages, tools, until, &mut sink);

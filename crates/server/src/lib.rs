@@ -12,4 +12,5 @@ pub mod keyring;
 pub mod pages;
 pub mod progress;
 pub mod records;
+pub mod settings_file;
 pub mod table;

@@ -178,7 +178,10 @@ pub enum ModelsAction {
     },
     /// Download a published model from a hub (HF_ENDPOINT, HF_TOKEN).
     Pull {
-        /// hf:ORG/NAME, with @REVISION for another than the newest.
+        /// hf:ORG/NAME, with @REVISION for another than the newest; or
+        /// `recommended`: an encoder and a chat model by the memory that is
+        /// available (Qwen3 4B from 10 GiB, 1.7B from 5, 0.6B from 2), which are
+        /// shown before and set in shopkeeper.toml.
         model: String,
         /// What `train --base` calls it [default: NAME].
         #[arg(long)]
@@ -186,6 +189,9 @@ pub enum ModelsAction {
         /// Which GGUF file, where there are several.
         #[arg(long)]
         file: Option<String>,
+        /// Download what is recommended without asking.
+        #[arg(long)]
+        yes: bool,
     },
 }
 

@@ -8,6 +8,7 @@ use shop::Service;
 use store::Store;
 
 use crate::commands::Setting;
+use server::bases;
 use server::config::{Config, Scope};
 use server::keyring::Keyring;
 
@@ -49,6 +50,10 @@ pub async fn examine(setting: &Setting) -> Vec<Check> {
     ));
     if let Ok(config) = &config {
         checks.push(Check::new("keys", keys(folder, config)));
+        checks.push(Check::new(
+            "language models",
+            language_models(folder, config),
+        ));
     }
     checks.push(Check::new("data folder", writable(folder)));
     if !folder.join("shopkeeper.db").exists() {
@@ -83,6 +88,43 @@ fn keys(folder: &Path, config: &Config) -> Result<String, String> {
         0 => "no admin key yet; the first `serve` makes one and prints it".to_owned(),
         _ => format!("{} keys, {admins} of them for administration", keys.len()),
     })
+}
+
+/// What the assistant lacks of published models, and what brings it.
+pub fn missing_models(config: &Config) -> Option<String> {
+    let has_chat_model = !config.support_model.is_empty() || !config.backend_url.is_empty();
+    let missing = match (config.support_encoder.is_empty(), has_chat_model) {
+        (false, true) => return None,
+        (true, true) => "no sentence encoder is",
+        (false, false) => "no chat model is",
+        (true, false) => "neither a sentence encoder nor a chat model is",
+    };
+    Some(format!(
+        "{missing} set: `shopkeeper models pull recommended` shows what suits this machine, and \
+         brings it"
+    ))
+}
+
+/// Published models that are named are there, and which of two comes first.
+fn language_models(folder: &Path, config: &Config) -> Result<String, String> {
+    let set = [
+        ("support_encoder", &config.support_encoder),
+        ("support_model", &config.support_model),
+    ];
+    let mut found = Vec::new();
+    for (key, model) in set.into_iter().filter(|(_, model)| !model.is_empty()) {
+        bases::find(folder, model).map_err(|error| format!("{key}: {error:#}"))?;
+        found.push(format!("{key} {model}"));
+    }
+    if !config.backend_url.is_empty() {
+        let instead = match config.support_model.is_empty() {
+            true => "",
+            false => ", in place of support_model",
+        };
+        found.push(format!("backend_url {}{instead}", config.backend_url));
+    }
+    found.extend(missing_models(config));
+    Ok(found.join("; "))
 }
 
 async fn examine_store(store: &Store) -> Vec<Check> {

@@ -158,6 +158,10 @@ impl<'a> Client<'a> {
         if path.exists() {
             return Ok(());
         }
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        }
         let part = PathBuf::from(format!("{}.part", path.display()));
         self.progress
             .begin(&file.path, file.size.unwrap_or_default() >> 20);

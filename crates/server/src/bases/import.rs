@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use models::PublishedModel;
 
-use super::{Base, UnfinishedBase, is_wanted};
+use super::{Base, ENCODER_FILES, ENCODER_MODULES, UnfinishedBase, is_wanted};
 
 /// Copies a Hugging Face folder or a GGUF file into the data folder, where it
 /// stays when the original goes.
@@ -65,6 +65,18 @@ fn copy(path: &Path, folder: &Path) -> anyhow::Result<()> {
             && (is_wanted(name) || name == "model.gguf")
             && file.is_file()
         {
+            copy_file(&file, name)?;
+        }
+    }
+    if !path.join(ENCODER_MODULES).is_file() {
+        return Ok(());
+    }
+    for name in ENCODER_FILES {
+        let file = path.join(name);
+        if file.is_file() {
+            if let Some(place) = folder.join(name).parent() {
+                std::fs::create_dir_all(place)?;
+            }
             copy_file(&file, name)?;
         }
     }

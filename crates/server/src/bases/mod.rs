@@ -3,7 +3,9 @@
 
 mod download;
 mod import;
+mod memory;
 mod pull;
+mod recommended;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub use import::import;
 pub(crate) use import::name_of;
+pub use memory::available_bytes;
 pub use pull::{Hub, pull};
+pub use recommended::{Offer, OfferedFile, Purpose, look as look_for_recommended};
 
 /// What a base's folder says about it; written last, so that a folder
 /// without it is not yet a base.
@@ -194,10 +198,28 @@ fn base_models_folder_of(place: &Path) -> &Path {
 fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
-        bytes += entry?.metadata()?.len();
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += match metadata.is_dir() {
+            true => folder_bytes(&entry.path())?,
+            false => metadata.len(),
+        };
     }
     Ok(bytes)
 }
+
+/// A repository with this file is one of a sentence encoder.
+const ENCODER_MODULES: &str = "modules.json";
+
+/// How a sentence encoder is used: how states are pooled, how long a text may
+/// be, and what stands before a query. Wanted beside what all models have.
+const ENCODER_FILES: [&str; 5] = [
+    ENCODER_MODULES,
+    "1_Pooling/config.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "README.md",
+];
 
 /// Whether a file of a published model is wanted here: weights as
 /// safetensors, what describes them, and their licence.

@@ -3,10 +3,11 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
+use serde_json::Value;
 use shop::Progress;
 
 use super::download::{Checksum, Client, RemoteFile};
-use super::{Base, UnfinishedBase, is_wanted};
+use super::{Base, ENCODER_FILES, ENCODER_MODULES, UnfinishedBase, is_wanted};
 
 /// Beside unfinished downloads: the commit that they are of.
 const NOTE: &str = ".commit";
@@ -80,11 +81,26 @@ impl Reference {
 }
 
 /// What the hub says of a repository.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 struct Listing {
     sha: String,
-    #[serde(default)]
     siblings: Vec<Sibling>,
+    tags: Vec<String>,
+    card_data: Value,
+    safetensors: Value,
+}
+
+impl Listing {
+    /// The licence that the publisher names.
+    fn licence(&self) -> Option<String> {
+        let named = self.card_data["license"].as_str().map(str::to_owned);
+        let tagged = self
+            .tags
+            .iter()
+            .find_map(|tag| tag.strip_prefix("license:"));
+        named.or_else(|| tagged.map(str::to_owned))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,24 +133,28 @@ impl Sibling {
     }
 }
 
-/// Downloads a model from a hub. What is already there after an interrupted
-/// pull is kept, and every file is compared with its checksum.
-///
-/// # Errors
-/// Where the hub does not know it, does not answer, or sends something else
-/// than it promised. What was received stays for the next try, unless it was
-/// wrong.
-pub fn pull(
-    data: &Path,
+/// A model as a hub has it, with the files that are wanted here.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) repository: String,
+    /// What `--base` is to call it, unless it is given another name.
+    pub(super) name: String,
+    pub(super) commit: String,
+    /// Each with the name that it gets here.
+    pub(super) files: Vec<(RemoteFile, String)>,
+    pub(super) licence: Option<String>,
+    /// How many weights, where the hub has counted them.
+    pub(super) parameters: Option<u64>,
+}
+
+/// Asks the hub what a pull would download.
+pub(super) fn look(
     reference: &str,
-    (name, file): (Option<&str>, Option<&str>),
+    file: Option<&str>,
     hub: &Hub,
-    progress: &dyn Progress,
-    stop: &AtomicBool,
-) -> anyhow::Result<Base> {
+    client: &Client<'_>,
+) -> anyhow::Result<Found> {
     let reference = Reference::parse(reference)?;
-    let draft = UnfinishedBase::open(data, name.unwrap_or(reference.name()))?;
-    let client = Client::new(hub.token.clone(), stop, progress);
     let Reference {
         repository,
         revision,
@@ -148,9 +168,28 @@ pub fn pull(
     if commit.is_empty() || !commit.chars().all(|letter| letter.is_ascii_hexdigit()) {
         bail!("{address} names no commit");
     }
-    let files = choose(&listing, file)?;
-    start_over_at_another_commit(&draft, commit)?;
-    for (remote, local) in &files {
+    Ok(Found {
+        files: choose(&listing, file)?,
+        licence: listing.licence(),
+        parameters: listing.safetensors["total"].as_u64(),
+        commit: commit.clone(),
+        name: reference.name().to_owned(),
+        repository: reference.repository,
+    })
+}
+
+/// Downloads what was found into the draft of a base, and makes it one.
+pub(super) fn fetch(
+    found: &Found,
+    draft: &UnfinishedBase,
+    hub: &Hub,
+    client: &Client<'_>,
+) -> anyhow::Result<Base> {
+    let Found {
+        repository, commit, ..
+    } = found;
+    start_over_at_another_commit(draft, commit)?;
+    for (remote, local) in &found.files {
         let address = format!(
             "{}/{repository}/resolve/{commit}/{}",
             hub.endpoint, remote.path
@@ -166,6 +205,28 @@ pub fn pull(
             Err(error)
         }
     }
+}
+
+/// Downloads a model from a hub. What is already there after an interrupted
+/// pull is kept, and every file is compared with its checksum.
+///
+/// # Errors
+/// Where the hub does not know it, does not answer, or sends something else
+/// than it promised. What was received stays for the next try, unless it was
+/// wrong.
+pub fn pull(
+    data: &Path,
+    reference: &str,
+    (name, file): (Option<&str>, Option<&str>),
+    hub: &Hub,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> anyhow::Result<Base> {
+    let parsed = Reference::parse(reference)?;
+    let draft = UnfinishedBase::open(data, name.unwrap_or(parsed.name()))?;
+    let client = Client::new(hub.token.clone(), stop, progress);
+    let found = look(reference, file, hub, &client)?;
+    fetch(&found, &draft, hub, &client)
 }
 
 /// What was received of another commit belongs to another model.
@@ -202,8 +263,12 @@ fn choose(listing: &Listing, file: Option<&str>) -> anyhow::Result<Vec<(RemoteFi
     if named("config.json").is_some() && listing.siblings.iter().any(|s| is_weights(&s)) {
         // One file holds it all: parts beside it say the same again.
         let whole = named("model.safetensors").is_some();
+        let encodes = named(ENCODER_MODULES).is_some();
         let wanted = (listing.siblings.iter())
-            .filter(|sibling| is_wanted(&sibling.rfilename))
+            .filter(|sibling| {
+                let name = sibling.rfilename.as_str();
+                is_wanted(name) || (encodes && ENCODER_FILES.contains(&name))
+            })
             .filter(|sibling| {
                 !whole || !is_weights(sibling) || sibling.rfilename == "model.safetensors"
             });
@@ -262,6 +327,7 @@ mod tests {
         Listing {
             sha: "ab".to_owned(),
             siblings: files.iter().map(sibling).collect(),
+            ..Listing::default()
         }
     }
 
@@ -291,6 +357,15 @@ mod tests {
             "tokenizer.json",
         ];
         assert_eq!(chosen(&folder, None).unwrap(), expected);
+        // How a sentence encoder is used stands in files of its own.
+        let encoder = [
+            "config.json",
+            "model.safetensors",
+            "modules.json",
+            "1_Pooling/config.json",
+            "README.md",
+        ];
+        assert_eq!(chosen(&encoder, None).unwrap(), encoder);
         let parts = [
             "config.json",
             "model-1-of-2.safetensors",

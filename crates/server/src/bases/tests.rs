@@ -1,19 +1,11 @@
-//! A hub on this machine that breaks off, forgets ranges and lies.
-
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-
-use models::published::{Publication, SpecialTokens, write_hugging_face};
-use models::{Tokenizer, Transformer, TransformerConfig};
-use serde_json::{Value, json};
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use std::sync::atomic::AtomicBool;
 
 use super::*;
+use test_hub::{LocalHub, Mood, published};
+
+#[path = "../../../test_hub.rs"]
+mod test_hub;
 
 struct Silent;
 
@@ -23,154 +15,10 @@ impl shop::Progress for Silent {
     fn end(&self, _: &str) {}
 }
 
-/// A small model's folder, as its publisher would have it.
-fn published(folder: &Path) {
-    let texts = ["the lamp is blue", "退货 退款"];
-    let special = ["<|customer|>", "<|agent|>", "<|end|>"];
-    let tokenizer = Tokenizer::train((0..9).flat_map(|_| texts), 280, &special).unwrap();
-    let config = TransformerConfig::new(1, 32, 2, 64, tokenizer.vocabulary_size());
-    let network = Transformer::new(config, 5).unwrap();
-    let publication = Publication {
-        name: "small",
-        config: network.config(),
-        tokenizer: Some(&tokenizer),
-        special: &SpecialTokens::default(),
-        chat_template: None,
-    };
-    write_hugging_face(folder, &publication, network.tensors()).unwrap();
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Mood {
-    Honest,
-    /// Each answer ends after so many bytes of the file.
-    BreaksOff(usize),
-    /// Always sends the whole file, and breaks off once.
-    ForgetsRanges,
-    /// One byte is not what it was.
-    Lies,
-    /// Fails now and then.
-    Fails,
-    /// Never brings a byte.
-    Hangs,
-}
-
-/// Serves one repository, `org/small`, as Hugging Face's hub does.
-struct LocalHub {
-    endpoint: String,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl LocalHub {
-    fn start(folder: &Path, mood: Mood) -> LocalHub {
-        let mut files = BTreeMap::new();
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            files.insert(name, std::fs::read(&path).unwrap());
-        }
-        files.insert("README.md".to_owned(), b"a small model".to_vec());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (seen, count) = (requests.clone(), AtomicUsize::new(0));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let turn = count.fetch_add(1, Ordering::Relaxed);
-                answer(stream, &files, mood, turn, &seen);
-            }
-        });
-        LocalHub { endpoint, requests }
-    }
-
-    fn hub(&self) -> Hub {
-        Hub {
-            endpoint: self.endpoint.clone(),
-            token: Some("secret".to_owned()),
-        }
-    }
-}
-
-fn listing(files: &BTreeMap<String, Vec<u8>>) -> Value {
-    let siblings = files.iter().map(|(name, bytes)| {
-        let mut sibling = json!({"rfilename": name, "size": bytes.len()});
-        if name.ends_with(".safetensors") {
-            let sha256 = hex::encode(Sha256::digest(bytes));
-            sibling["lfs"] = json!({"sha256": sha256, "size": bytes.len(), "pointerSize": 130});
-        }
-        let mut git = Sha1::new();
-        git.update(format!("blob {}\0", bytes.len()));
-        git.update(bytes);
-        sibling["blobId"] = json!(hex::encode(git.finalize()));
-        sibling
-    });
-    json!({"sha": "0a1b2c", "siblings": siblings.collect::<Vec<_>>()})
-}
-
-fn answer(
-    mut stream: TcpStream,
-    files: &BTreeMap<String, Vec<u8>>,
-    mood: Mood,
-    turn: usize,
-    seen: &Mutex<Vec<String>>,
-) {
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-    let request = lines.next().and_then(Result::ok).unwrap_or_default();
-    let mut from = 0;
-    for line in lines
-        .map_while(Result::ok)
-        .take_while(|line| !line.is_empty())
-    {
-        if let Some(range) = line.to_ascii_lowercase().strip_prefix("range: bytes=") {
-            from = range.trim_end_matches('-').parse().unwrap();
-        }
-    }
-    seen.lock().unwrap().push(format!("{request} from {from}"));
-    let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut send = |head: &str, length: usize, body: &[u8]| {
-        let head =
-            format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-        // Who asked may be gone by now.
-        let _ = stream.write_all(head.as_bytes());
-        let _ = stream.write_all(body);
-    };
-    if mood == Mood::Fails && turn.is_multiple_of(2) {
-        return send("503 Service Unavailable", 0, b"");
-    }
-    if path == "/api/models/org/small/revision/main?blobs=true" {
-        let body = listing(files).to_string();
-        return send("200 OK", body.len(), body.as_bytes());
-    }
-    let name = path.strip_prefix("/org/small/resolve/0a1b2c/");
-    let Some(mut bytes) = name.and_then(|name| files.get(name)).cloned() else {
-        return send("404 Not Found", 0, b"");
-    };
-    if mood == Mood::Lies {
-        *bytes.last_mut().unwrap() ^= 1;
-    }
-    if mood == Mood::ForgetsRanges {
-        let end = if turn == 1 {
-            bytes.len() / 2
-        } else {
-            bytes.len()
-        };
-        return send("200 OK", bytes.len(), &bytes[..end]);
-    }
-    let rest = &bytes[from..];
-    let sent = match mood {
-        Mood::BreaksOff(most) => &rest[..rest.len().min(most)],
-        Mood::Hangs => &[],
-        _ => rest,
-    };
-    if from == 0 {
-        send("200 OK", rest.len(), sent);
-    } else {
-        let range = format!(
-            "Content-Range: bytes {from}-{}/{}",
-            bytes.len() - 1,
-            bytes.len()
-        );
-        send(&format!("206 Partial Content\r\n{range}"), rest.len(), sent);
+fn hub(local: &LocalHub) -> Hub {
+    Hub {
+        endpoint: local.endpoint.clone(),
+        token: Some("secret".to_owned()),
     }
 }
 
@@ -200,11 +48,11 @@ impl Scene {
             &self.data(),
             "hf:org/small",
             (None, None),
-            &local.hub(),
+            &hub(&local),
             &Silent,
             &stop,
         );
-        let requests = local.requests.lock().unwrap().clone();
+        let requests = local.requests();
         (pulled, requests)
     }
 
@@ -324,7 +172,7 @@ fn a_stopped_pull_and_an_unknown_model_say_what_to_do() {
             &scene.data(),
             reference,
             (None, None),
-            &local.hub(),
+            &hub(&local),
             &Silent,
             &stop,
         )
@@ -334,4 +182,56 @@ fn a_stopped_pull_and_an_unknown_model_say_what_to_do() {
     assert!(go("hf:org/small", true).contains("stopped"));
     assert!(go("hf:org/other", false).contains("no such model"));
     assert!(go("org/small", false).contains("hf:ORG/NAME"));
+}
+
+const GIBIBYTE: u64 = 1 << 30;
+
+#[test]
+fn what_is_recommended_is_told_before_it_is_downloaded() {
+    let scene = Scene::new();
+    std::fs::write(scene.original().join("modules.json"), "[]").unwrap();
+    let stop = AtomicBool::new(false);
+    let look = |mood: Mood| {
+        let local = LocalHub::start(&scene.original(), mood);
+        let hub = hub(&local);
+        let offers = look_for_recommended(&scene.data(), Some(4 * GIBIBYTE), &hub, &Silent, &stop);
+        (local, hub, offers.unwrap())
+    };
+    let (local, ..) = look(Mood::Honest);
+    let asked = local.requests();
+    assert!(
+        asked.iter().all(|one| one.contains("/api/models/")),
+        "{asked:?}"
+    );
+
+    // One byte is wrong, then the connection breaks off again and again.
+    let (_local, hub, offers) = look(Mood::Lies);
+    let lied = offers[0].pull(&scene.data(), &hub, &Silent, &stop);
+    assert!(lied.expect_err("it lies").to_string().contains("checksum"));
+    let (local, hub, offers) = look(Mood::BreaksOff(20_000));
+    let weights = std::fs::metadata(scene.original().join("model.safetensors")).unwrap();
+    for (offer, repository) in offers.iter().zip(["multilingual-e5-small", "Qwen3-0.6B"]) {
+        assert!(offer.repository.ends_with(repository), "{offer:?}");
+        assert_eq!((offer.revision.as_str(), offer.is_here), ("0a1b2c", false));
+        assert_eq!(offer.licence.as_deref(), Some("mit"));
+        let file = offer
+            .files
+            .iter()
+            .find(|file| file.path == "model.safetensors");
+        assert_eq!(file.unwrap().bytes, Some(weights.len()));
+        assert!(offer.files.iter().all(|file| file.is_checked));
+        offer.pull(&scene.data(), &hub, &Silent, &stop).unwrap();
+    }
+    assert_eq!(offers[0].memory_bytes, Some(4 * 1_000));
+    assert_eq!(offers[1].memory_bytes, Some(1_000 + (512 << 20)));
+    let requests = local.requests();
+    assert!(
+        requests.iter().any(|one| !one.ends_with(" from 0")),
+        "{requests:?}"
+    );
+    // How an encoder is used stands in its card.
+    let place = find(&scene.data(), "multilingual-e5-small").unwrap();
+    assert!(place.join("README.md").is_file() && place.join("modules.json").is_file());
+    let (.., offers) = look(Mood::Honest);
+    assert!(offers.iter().all(|offer| offer.is_here));
 }

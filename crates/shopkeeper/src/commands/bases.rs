@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Done, Setting, make_folder};
+use super::{Done, Setting, make_folder, recommended};
 use crate::cli::ModelsAction;
 use crate::stop_on_interrupt;
 use server::bases::{self, Base, Hub};
@@ -10,11 +10,27 @@ use server::progress;
 
 pub async fn run(setting: &Setting, action: ModelsAction) -> anyhow::Result<Done> {
     make_folder(&setting.folder)?;
+    if let ModelsAction::Pull {
+        model,
+        name,
+        file,
+        yes,
+    } = &action
+        && model == recommended::RECOMMENDED
+    {
+        anyhow::ensure!(
+            name.is_none() && file.is_none(),
+            "`models pull recommended` chooses names and files itself: leave out --name and --file"
+        );
+        return recommended::pull(setting, *yes).await;
+    }
     let data = setting.folder.clone();
     let (stop, progress) = (stop_on_interrupt(), progress::for_stderr());
     let work = move || match action {
         ModelsAction::Import { path, name } => bases::import(&data, &path, name.as_deref()),
-        ModelsAction::Pull { model, name, file } => {
+        ModelsAction::Pull {
+            model, name, file, ..
+        } => {
             let hub = Hub::from_environment();
             let wanted = (name.as_deref(), file.as_deref());
             bases::pull(&data, &model, wanted, &hub, &*progress, &stop)

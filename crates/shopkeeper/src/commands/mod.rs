@@ -6,6 +6,7 @@ mod campaign;
 mod chat;
 mod export;
 mod keys;
+mod recommended;
 mod services;
 mod shop;
 mod training;

@@ -34,7 +34,11 @@ pub fn init(setting: &Setting) -> anyhow::Result<Done> {
         std::fs::write(&policy, serve::support::DEFAULT_POLICY)?;
         setting.say(format!("wrote {}", policy.display()));
     }
-    let keys = Keyring::open(&setting.folder, &setting.config()?.keys);
+    let config = setting.config()?;
+    if let Some(advice) = examination::missing_models(&config) {
+        setting.say(advice);
+    }
+    let keys = Keyring::open(&setting.folder, &config.keys);
     let admin_key = keys.ensure_admin(now())?;
     let admin_key = admin_key.as_ref().map(ExposeSecret::expose_secret);
     if let Some(key) = admin_key {

@@ -150,7 +150,16 @@ impl Scheduler {
 
     /// One pass over the weights for all streams.
     pub(super) fn step(&mut self) {
-        self.streams.retain(|stream| !stream.is_cancelled());
+        let prefixes = &mut self.prefixes;
+        self.streams.retain(|stream| {
+            let is_cancelled = stream.is_cancelled();
+            if is_cancelled && stream.missing_prompt() {
+                // Who asks again goes on from what was computed for nobody.
+                let taken_in = &stream.job.request.prompt[..stream.cache.len()];
+                prefixes.keep(taken_in, &stream.cache);
+            }
+            !is_cancelled
+        });
         if self.streams.is_empty() {
             return;
         }

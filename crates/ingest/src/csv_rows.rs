@@ -5,27 +5,30 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
+use serde_json::Value;
+
 use super::Rejected;
 use super::lines::{Line, Lines};
 use super::read::Halt;
+use super::row::Row;
+use super::source::{Each, Item};
+use super::table::Header;
 
 /// How far a quoted field may reach before its quotation mark counts as a
 /// mistake.
 const MOST_LINES: usize = 500;
 const MOST_BYTES: usize = 1 << 20;
 
-/// A row of a table.
-pub(super) struct Fields {
+/// The fields of a row.
+struct Fields {
     /// The line on which it begins.
-    pub(super) line: u64,
+    line: u64,
     /// As many as there are columns.
-    pub(super) values: Vec<String>,
-    /// As it stood in the file.
-    pub(super) raw: String,
+    values: Vec<String>,
 }
 
 /// What came next.
-pub(super) enum Row {
+enum Found {
     Fields(Fields),
     Broken(Rejected),
 }
@@ -36,7 +39,7 @@ pub(super) struct Table<R> {
     delimiter: u8,
     /// Lines that were looked at in vain, to be read again.
     pending: VecDeque<(u64, String)>,
-    columns: Vec<String>,
+    header: Header,
 }
 
 impl<R: BufRead> Table<R> {
@@ -46,30 +49,50 @@ impl<R: BufRead> Table<R> {
             lines: Lines::new(stream),
             delimiter,
             pending: VecDeque::new(),
-            columns: Vec::new(),
+            header: Header::new(Vec::new()),
         };
-        if let Some(Row::Fields(header)) = table.next()? {
-            table.columns = header.values.iter().map(|name| column_name(name)).collect();
+        while let Some(found) = table.next()? {
+            let Found::Fields(row) = found else {
+                break;
+            };
+            // Excel says how it separates.
+            if !row.values[0].starts_with("sep=") {
+                table.header = Header::new(row.values);
+                break;
+            }
         }
         Ok(table)
     }
 
-    /// The columns' names, as [`column_name`] writes them.
-    pub(super) fn columns(&self) -> &[String] {
-        &self.columns
-    }
-
-    /// The place of a column.
-    pub(super) fn column(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column == name)
+    /// Hands the columns and the rows to `each`.
+    pub(super) fn read(mut self, each: Each<'_>) -> Result<(), Halt> {
+        each(Item::Columns(self.header.columns()))?;
+        while let Some(found) = self.next()? {
+            let item = match found {
+                Found::Broken(rejected) => Item::Bad(rejected),
+                Found::Fields(row) => {
+                    let values = row.values.into_iter().map(Value::String);
+                    let cells = self.header.cells(values.enumerate());
+                    if cells.is_empty() || self.header.is_repeated_in(&cells) {
+                        continue;
+                    }
+                    Item::Row(Row {
+                        line: row.line,
+                        cells,
+                    })
+                }
+            };
+            each(item)?;
+        }
+        Ok(())
     }
 
     /// The next row that is not blank.
-    pub(super) fn next(&mut self) -> Result<Option<Row>, Halt> {
+    fn next(&mut self) -> Result<Option<Found>, Halt> {
         loop {
             let (line, text) = match self.line() {
                 Ok(Some(Ok(line))) => line,
-                Ok(Some(Err(rejected))) => return Ok(Some(Row::Broken(rejected))),
+                Ok(Some(Err(rejected))) => return Ok(Some(Found::Broken(rejected))),
                 Ok(None) => return Ok(None),
                 Err(error) => {
                     return Err(Halt::cut(self.lines.number + 1, self.lines.offset, error));
@@ -82,7 +105,7 @@ impl<R: BufRead> Table<R> {
     }
 
     /// The row that begins with `text`.
-    fn row(&mut self, line: u64, text: String) -> Result<Row, Halt> {
+    fn row(&mut self, line: u64, text: String) -> Result<Found, Halt> {
         let mut parser = Parser::new(self.delimiter);
         let mut outcome = parser.feed(&text);
         let mut more: Vec<(u64, String)> = Vec::new();
@@ -100,7 +123,7 @@ impl<R: BufRead> Table<R> {
                 Ok(Some(Err(_)) | None) | Err(_) => break,
             }
         }
-        let columns = self.columns.len();
+        let columns = self.header.width();
         let whole = outcome.is_ok() && !parser.is_open();
         // A row over several lines has to fit exactly: else it is two rows
         // with a quotation mark too few.
@@ -125,7 +148,7 @@ impl<R: BufRead> Table<R> {
             }
             Ok(()) => "a quotation mark that is never closed: write \" inside a field as \"\"",
         };
-        Ok(Row::Broken(Rejected::new(
+        Ok(Found::Broken(Rejected::new(
             line,
             "row",
             reason,
@@ -134,8 +157,8 @@ impl<R: BufRead> Table<R> {
     }
 
     /// A row with as many fields as there are columns.
-    fn checked(&self, line: u64, mut values: Vec<String>, raw: String) -> Row {
-        let columns = self.columns.len();
+    fn checked(&self, line: u64, mut values: Vec<String>, raw: String) -> Found {
+        let columns = self.header.width();
         if columns > 0 {
             let extra = values
                 .iter()
@@ -146,11 +169,11 @@ impl<R: BufRead> Table<R> {
                     "{} fields where the header has {columns}: quote fields that hold the delimiter",
                     values.len()
                 );
-                return Row::Broken(Rejected::new(line, "row", reason, raw.as_bytes()));
+                return Found::Broken(Rejected::new(line, "row", reason, raw.as_bytes()));
             }
             values.resize(columns, String::new());
         }
-        Row::Fields(Fields { line, values, raw })
+        Found::Fields(Fields { line, values })
     }
 
     /// The next physical line with its ending, or why it is none.
@@ -178,18 +201,6 @@ impl<R: BufRead> Table<R> {
             ),
         })
     }
-}
-
-/// A column's name in small letters with `_` between its words, so that
-/// `Variant Price` and `variant_price` are the same, and `g:id` is `id`.
-pub(super) fn column_name(name: &str) -> String {
-    let name = name.trim().trim_start_matches('\u{feff}');
-    let name = name.strip_prefix("g:").unwrap_or(name).to_lowercase();
-    let words: Vec<&str> = name
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.join("_")
 }
 
 /// The fields of one complete row.
@@ -290,8 +301,8 @@ mod tests {
         let mut rows = Vec::new();
         while let Some(row) = table.next().unwrap() {
             rows.push(match row {
-                Row::Fields(fields) => Ok(fields.values),
-                Row::Broken(rejected) => Err(rejected.line),
+                Found::Fields(fields) => Ok(fields.values),
+                Found::Broken(rejected) => Err(rejected.line),
             });
         }
         rows

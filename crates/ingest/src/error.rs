@@ -22,18 +22,6 @@ pub enum IngestError {
         /// What it looks like and what would help.
         what: String,
     },
-    /// The rows may be of several kinds, or of none.
-    #[error(
-        "the kind of the rows in {path} cannot be told from their fields ({fields}): name it with \
-         --as products, customers, orders, events, reviews, conversations, documents, judgements \
-         or labelled"
-    )]
-    Kind {
-        /// Which file.
-        path: PathBuf,
-        /// The fields of its first row.
-        fields: String,
-    },
     /// The rows could not be stored.
     #[error(transparent)]
     Store(#[from] store::StoreError),

@@ -2,20 +2,12 @@
 //! Measurement Protocol. Each item of an e-commerce event is an event of ours.
 
 use serde_json::{Map, Value, json};
-use shop::{Currency, Kind, Money, Record, RecordError, Timestamp};
+use shop::{Currency, Kind, Record, RecordError, Timestamp};
 
 use super::Rejected;
 use super::intake::{Intake, Stopped};
 use super::json_rows::collect;
-
-/// Whether an object is one of Google's.
-pub(super) fn is_ga4(row: &Map<String, Value>) -> bool {
-    let exported = row.contains_key("event_name")
-        && ["event_timestamp", "event_params", "event_date"]
-            .iter()
-            .any(|field| row.contains_key(*field));
-    exported || is_payload(row)
-}
+use super::money::minor_units;
 
 fn is_payload(row: &Map<String, Value>) -> bool {
     let events = row.get("events").and_then(Value::as_array);
@@ -292,7 +284,7 @@ fn item_event(
         }
     }
     event.insert("product_id".to_owned(), json!(product));
-    let number = |name: &str| item.get(name).and_then(Value::as_f64);
+    let number = |name: &str| text(item.get(name)).and_then(|text| text.parse::<f64>().ok());
     if let Some(quantity) = number("quantity").filter(|quantity| *quantity >= 1.0) {
         event.insert("quantity".to_owned(), json!(quantity as i64));
     }
@@ -309,12 +301,6 @@ fn item_event(
         properties.insert("item_name".to_owned(), json!(name));
     }
     Ok(event)
-}
-
-/// A price that was written as a decimal number.
-pub(super) fn minor_units(price: f64, currency: Currency) -> Money {
-    let scale = 10_f64.powi(currency.exponent() as i32);
-    Money::new((price * scale).round() as i64, currency)
 }
 
 /// Text that says something; numbers as their digits.

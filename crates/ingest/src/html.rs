@@ -1,4 +1,98 @@
-//! The text of a product description that was written as HTML.
+//! Text that was written as HTML.
+
+use std::borrow::Cow;
+
+/// A piece of HTML.
+pub(super) enum Piece<'a> {
+    /// Text, its entities as characters.
+    Text(Cow<'a, str>),
+    /// An element opens: its name in small letters, and what else stands in
+    /// its tag.
+    Open(String, &'a str),
+    /// An element ends.
+    Close(String),
+}
+
+/// The pieces of a text, scripts and styles without theirs.
+pub(super) fn pieces(html: &str) -> Pieces<'_> {
+    Pieces { rest: html }
+}
+
+pub(super) struct Pieces<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        let rest = self.rest;
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.find(['<', '&']).unwrap_or(rest.len());
+        if end > 0 {
+            self.rest = &rest[end..];
+            return Some(Piece::Text(Cow::Borrowed(&rest[..end])));
+        }
+        if rest.starts_with('&') {
+            let mut text = String::new();
+            self.rest = entity(rest, &mut text);
+            return Some(Piece::Text(Cow::Owned(text)));
+        }
+        if let Some(comment) = rest.strip_prefix("<!--") {
+            self.rest = comment.find("-->").map_or("", |end| &comment[end + 3..]);
+            return self.next_after_comment();
+        }
+        let inner = &rest[1..];
+        // `a < b` is no tag.
+        if !inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!') {
+            self.rest = inner;
+            return Some(Piece::Text(Cow::Borrowed("<")));
+        }
+        let Some(end) = inner.find('>') else {
+            self.rest = "";
+            return None;
+        };
+        self.rest = &inner[end + 1..];
+        let is_end = inner.starts_with('/');
+        let tag = inner[..end].trim_start_matches('/');
+        let name_end = tag
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .unwrap_or(tag.len());
+        let name = tag[..name_end].to_ascii_lowercase();
+        if is_end {
+            return Some(Piece::Close(name));
+        }
+        if matches!(name.as_str(), "script" | "style") {
+            self.rest = from_end(self.rest, &name);
+        }
+        Some(Piece::Open(name, &tag[name_end..]))
+    }
+}
+
+impl<'a> Pieces<'a> {
+    fn next_after_comment(&mut self) -> Option<Piece<'a>> {
+        match self.rest.is_empty() {
+            true => None,
+            false => Some(Piece::Text(Cow::Borrowed(""))),
+        }
+    }
+}
+
+/// What follows the text of a script: its end.
+fn from_end<'a>(rest: &'a str, name: &str) -> &'a str {
+    let mut from = 0;
+    while let Some(at) = rest[from..].find("</") {
+        let end = &rest[from + at..];
+        let found = end.get(2..2 + name.len());
+        if found.is_some_and(|found| found.eq_ignore_ascii_case(name)) {
+            return end;
+        }
+        from += at + 2;
+    }
+    ""
+}
 
 /// Text without tags: blocks become lines, entities characters, scripts and
 /// styles nothing. Text that is no HTML stays as it is.
@@ -7,61 +101,22 @@ pub(super) fn to_text(html: &str) -> String {
         return html.trim().to_owned();
     }
     let mut text = String::with_capacity(html.len());
-    let mut rest = html;
-    while let Some(at) = rest.find(['<', '&']) {
-        text.push_str(&rest[..at]);
-        rest = &rest[at..];
-        rest = if rest.starts_with('<') {
-            tag(rest, &mut text)
-        } else {
-            entity(rest, &mut text)
-        };
+    for piece in pieces(html) {
+        match piece {
+            Piece::Text(piece) => text.push_str(&piece),
+            Piece::Open(name, _) if name == "li" => text.push_str("\n- "),
+            Piece::Open(name, _) | Piece::Close(name) => match name.as_str() {
+                "p" | "br" | "div" | "li" | "ul" | "ol" | "tr" | "table" | "h1" | "h2" | "h3"
+                | "h4" | "h5" | "h6" | "section" | "article" | "blockquote" | "hr" | "dd"
+                | "dt" => {
+                    text.push('\n');
+                }
+                "td" | "th" => text.push(' '),
+                _ => {}
+            },
+        }
     }
-    text.push_str(rest);
     tidy(&text)
-}
-
-/// Leaves out the tag that `rest` begins with; returns what follows.
-fn tag<'a>(rest: &'a str, text: &mut String) -> &'a str {
-    if let Some(comment) = rest.strip_prefix("<!--") {
-        return comment.find("-->").map_or("", |end| &comment[end + 3..]);
-    }
-    let inner = &rest[1..];
-    // `a < b` is no tag.
-    if !inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!') {
-        text.push('<');
-        return inner;
-    }
-    let Some(end) = inner.find('>') else {
-        return "";
-    };
-    let name: String = inner
-        .trim_start_matches('/')
-        .chars()
-        .take_while(char::is_ascii_alphanumeric)
-        .collect::<String>()
-        .to_ascii_lowercase();
-    let after = &inner[end + 1..];
-    match name.as_str() {
-        "script" | "style" if !inner.starts_with('/') => {
-            let close = format!("</{name}");
-            let lower = after.to_ascii_lowercase();
-            return match lower.find(&close) {
-                Some(at) => after[at..]
-                    .find('>')
-                    .map_or("", |end| &after[at + end + 1..]),
-                None => "",
-            };
-        }
-        "li" if !inner.starts_with('/') => text.push_str("\n- "),
-        "p" | "br" | "div" | "li" | "ul" | "ol" | "tr" | "table" | "h1" | "h2" | "h3" | "h4"
-        | "h5" | "h6" | "section" | "article" | "blockquote" | "hr" | "dd" | "dt" => {
-            text.push('\n')
-        }
-        "td" | "th" => text.push(' '),
-        _ => {}
-    }
-    after
 }
 
 /// The longest name of an entity in HTML 5, with its `&` and `;`.

@@ -1,19 +1,22 @@
 //! A file into the store: parsed on one thread, appended on another, each
 //! batch durable before the next is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::Value;
 use shop::Kind;
 use shop::Progress;
 use store::{Appended, Entry, NewEntry, Store};
 use tokio::sync::mpsc;
 
 use super::reject::RejectedFile;
-use super::{Batch, Format, ImportOptions, IngestError, ReadSummary, Rejected, read_file};
+use super::{
+    Batch, ImportOptions, IngestError, Need, ReadSummary, Rejected, preview_file, read_file,
+};
 
 /// Batches that may wait for the disk.
 const QUEUE: usize = 4;
@@ -25,8 +28,16 @@ const SHOWN: usize = 5;
 pub struct ImportReport {
     /// Which file.
     pub file: PathBuf,
-    /// What it was written in.
-    pub format: Format,
+    /// What it was written in, or by.
+    pub format: String,
+    /// The kind of most rows.
+    pub kind: Option<Kind>,
+    /// Which column gives a field.
+    pub mapping: BTreeMap<String, String>,
+    /// What the file does not say: nothing of it was stored.
+    pub needs: Vec<Need>,
+    /// The same as sentences, with the options that answer.
+    pub questions: Vec<&'static str>,
     /// Good rows by kind.
     pub kinds: BTreeMap<Kind, u64>,
     /// Rows that were stored.
@@ -39,6 +50,9 @@ pub struct ImportReport {
     pub rejected: u64,
     /// The first of them.
     pub first_rejected: Vec<Rejected>,
+    /// The first records as they would be stored, where that was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<Value>,
     /// Where all of them were written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected_file: Option<PathBuf>,
@@ -64,13 +78,16 @@ impl fmt::Display for ImportReport {
             f,
             "{} ({}): {kinds}; {} stored, {} unchanged, {} rejected",
             self.file.display(),
-            self.format.name(),
+            self.format,
             self.accepted,
             self.unchanged,
             self.rejected,
         )?;
         if self.deleted > 0 {
             write!(f, ", {} deleted", self.deleted)?;
+        }
+        for question in &self.questions {
+            write!(f, "\n  nothing is stored: {question}")?;
         }
         for warning in &self.warnings {
             write!(f, "\n  note: {warning}")?;
@@ -100,7 +117,7 @@ pub async fn import(
     progress: &dyn Progress,
 ) -> Result<ImportReport, IngestError> {
     let (sender, mut receiver) = mpsc::channel::<Batch>(QUEUE);
-    let reading = spawn_reader(path.to_owned(), *options, sender);
+    let reading = spawn_reader(path.to_owned(), options.clone(), sender);
     let total = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut rejects = RejectedFile::new(rejected_file, path);
     let (mut accepted, mut deleted, mut unchanged, mut rejected) = (0_u64, 0_u64, 0_u64, 0_u64);
@@ -144,19 +161,55 @@ pub async fn import(
         "{accepted} stored, {unchanged} unchanged, {} rejected",
         summary.rejected
     ));
-    Ok(ImportReport {
+    let mut report = report(path, summary);
+    report.accepted = accepted;
+    report.deleted = deleted;
+    report.unchanged += unchanged;
+    report.rejected_file = (report.rejected > 0).then(|| rejected_file.to_owned());
+    Ok(report)
+}
+
+/// Records that a preview shows.
+const PREVIEWED: usize = 100;
+
+/// What an import would store, without a store; `accepted` counts what is good.
+pub fn preview(path: &Path, options: &ImportOptions) -> Result<ImportReport, IngestError> {
+    let (mut records, mut accepted, mut deleted) = (Vec::new(), 0, 0);
+    let mut sink = |batch: Batch| {
+        accepted += batch.records.len() as u64;
+        deleted += batch.removed.len() as u64;
+        let room = PREVIEWED - records.len();
+        records.extend(batch.records.iter().take(room).map(shop::Record::to_json));
+        ControlFlow::Continue(())
+    };
+    let summary = preview_file(path, options, &mut sink)?;
+    let mut report = report(path, summary);
+    report.accepted = accepted;
+    report.deleted = deleted;
+    report.records = records;
+    Ok(report)
+}
+
+fn report(path: &Path, summary: ReadSummary) -> ImportReport {
+    let questions: BTreeSet<Need> = summary.needs.clone();
+    ImportReport {
         file: path.to_owned(),
-        format: summary.format,
         warnings: summary.warnings(),
-        accepted,
-        deleted,
-        unchanged: unchanged + summary.repeated,
+        format: summary.format,
+        kind: summary.kind,
+        mapping: summary.mapping,
+        needs: summary.needs.into_iter().collect(),
+        questions: questions.into_iter().map(Need::question).collect(),
+        accepted: 0,
+        deleted: 0,
+        unchanged: summary.repeated,
         rejected: summary.rejected,
-        rejected_file: (summary.rejected > 0).then(|| rejected_file.to_owned()),
+        rejected_file: None,
         kinds: summary.kinds,
         first_rejected: summary.first_rejected,
+        records: Vec::new(),
         cut_short: summary.cut_short,
-    })
+    }
 }
 
 /// Reads on a thread of its own; when nobody listens any more (the import was

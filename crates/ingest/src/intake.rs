@@ -77,6 +77,13 @@ pub(super) struct Counts {
     pub(super) ignored: BTreeMap<String, u64>,
 }
 
+impl Counts {
+    /// How many rows there were.
+    pub(super) fn taken(&self) -> u64 {
+        self.kinds.values().sum::<u64>() + self.rejected + self.repeated
+    }
+}
+
 impl<'a> Intake<'a> {
     /// `position` is where in the file the reading is.
     pub(super) fn new(
@@ -90,6 +97,11 @@ impl<'a> Intake<'a> {
             seen: FxHashMap::default(),
             counts: Counts::default(),
         }
+    }
+
+    /// Where in the file the reading is.
+    pub(super) fn position(&self) -> Arc<AtomicU64> {
+        self.position.clone()
     }
 
     /// Takes a good row, unless an earlier row of the file has its id.

@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use shop::{Id, Kind, Record, Timestamp};
+use shop::Record;
 
-use super::detect::Shape;
-use super::intake::{Intake, Stopped};
+use super::intake::Intake;
 use super::lines::{Line, Lines};
 use super::read::Halt;
-use super::{Batch, MAX_ROW_BYTES, Rejected, ga4, segment};
+use super::row::Row;
+use super::source::{Each, Item};
+use super::{Batch, MAX_ROW_BYTES, Rejected};
 
 /// Rows that are looked at to find what they are.
 const SAMPLE_ROWS: usize = 100;
@@ -27,50 +28,37 @@ pub(super) fn is_json_lines(head: &[u8]) -> bool {
     first.starts_with(b"{") && !matches!(first.last(), Some(b'{' | b'[' | b',' | b':'))
 }
 
-/// The first rows of a file, from its beginning.
+/// The first objects of a file, from its beginning.
 pub(super) fn sample(head: &[u8], lines: bool) -> Vec<Map<String, Value>> {
-    let mut rows = Vec::new();
     if lines {
-        let parsed = head
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| serde_json::from_slice(line.trim_ascii()).ok());
-        rows.extend(parsed.take(SAMPLE_ROWS));
-        return rows;
+        let lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let parsed = lines.filter_map(|line| serde_json::from_slice(line).ok());
+        return parsed.take(SAMPLE_ROWS).collect();
     }
+    let (mut rows, mut buffer) = (Vec::new(), Vec::new());
     let mut values = Values::new(head);
-    let mut buffer = Vec::new();
     while rows.len() < SAMPLE_ROWS
         && let Ok(Some(_)) = values.next(&mut buffer)
     {
-        if let Ok(object) = serde_json::from_slice::<Map<String, Value>>(&buffer) {
-            match wrapped_rows(&object) {
-                Some(list) => rows.extend(list.iter().filter_map(Value::as_object).cloned()),
-                None => rows.push(object),
-            }
-        }
+        rows.extend(serde_json::from_slice::<Map<String, Value>>(&buffer).ok());
     }
     rows
 }
 
 /// Reads a file of lines.
-pub(super) fn read_lines(
-    stream: impl BufRead,
-    shape: Shape,
-    now: Timestamp,
-    intake: &mut Intake<'_>,
-) -> Result<(), Halt> {
+pub(super) fn read_lines(stream: impl BufRead, each: Each<'_>) -> Result<(), Halt> {
     let mut lines = Lines::new(stream);
     let mut buffer = Vec::new();
     loop {
         match lines.next(&mut buffer, false) {
             Ok(Line::End) => return Ok(()),
             Ok(Line::TooLong { bytes }) => {
-                intake.reject(too_long(lines.number, bytes, &buffer))?;
+                each(Item::Bad(too_long(lines.number, bytes, &buffer)))?;
             }
             Ok(Line::Whole) => {
                 let row = buffer.trim_ascii();
                 if !row.is_empty() {
-                    take_object(row, lines.number, shape, now, intake)?;
+                    each(object(row, lines.number))?;
                 }
             }
             Err(error) => return Err(Halt::cut(lines.number + 1, lines.offset, error)),
@@ -78,26 +66,35 @@ pub(super) fn read_lines(
     }
 }
 
-/// Reads a file of arrays or documents.
+/// Reads the objects of a list, or the ones that stand one after the other
+/// where `list` is none.
 pub(super) fn read_values(
-    stream: impl BufRead,
-    shape: Shape,
-    now: Timestamp,
-    intake: &mut Intake<'_>,
+    mut stream: impl BufRead,
+    list: Option<&[String]>,
+    each: Each<'_>,
 ) -> Result<(), Halt> {
+    let mut line = 1;
+    if let Some(path) = list {
+        match skip_to_list(&mut stream, path) {
+            Ok(Some(at)) => line = at,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(Halt::cut(line, 0, error)),
+        }
+    }
     let mut values = Values::new(stream);
+    (values.line, values.in_list) = (line, list.is_some());
     let mut buffer = Vec::new();
     loop {
         match values.next(&mut buffer) {
             Ok(None) => return Ok(()),
             Ok(Some(found)) if found.bytes > MAX_ROW_BYTES as u64 => {
-                intake.reject(too_long(found.line, found.bytes, &buffer))?;
+                each(Item::Bad(too_long(found.line, found.bytes, &buffer)))?;
             }
             Ok(Some(found)) if !found.complete => {
                 let reason = "the file ends inside this object";
-                intake.reject(Rejected::new(found.line, "row", reason, &buffer))?;
+                each(Item::Bad(Rejected::new(found.line, "row", reason, &buffer)))?;
             }
-            Ok(Some(found)) => take_object(&buffer, found.line, shape, now, intake)?,
+            Ok(Some(found)) => each(object(&buffer, found.line))?,
             Err(error) => return Err(Halt::cut(values.line, values.offset, error)),
         }
     }
@@ -110,95 +107,144 @@ fn too_long(line: u64, bytes: u64, row: &[u8]) -> Rejected {
     Rejected::new(line, "row", reason, row)
 }
 
-/// Takes one object, or the rows that it wraps.
-fn take_object(
-    row: &[u8],
-    line: u64,
-    shape: Shape,
-    now: Timestamp,
-    intake: &mut Intake<'_>,
-) -> Result<(), Stopped> {
-    let object: Map<String, Value> = match serde_json::from_slice(row) {
-        Ok(object) => object,
+fn object(row: &[u8], line: u64) -> Item {
+    match serde_json::from_slice::<Map<String, Value>>(row) {
+        Ok(cells) => Item::Row(Row { line, cells }),
         Err(error) => {
             let reason = match std::str::from_utf8(row) {
                 Err(utf8) => format!("not UTF-8 at byte {} of the row", utf8.valid_up_to() + 1),
                 Ok(_) => format!("not a JSON object: {error}"),
             };
-            return intake.reject(Rejected::new(line, "row", reason, row));
+            Item::Bad(Rejected::new(line, "row", reason, row))
         }
-    };
-    match shape {
-        Shape::Ga4 => ga4::take(&object, line, now, intake),
-        Shape::Segment => segment::take(&object, line, now, intake),
-        Shape::Records(kind) => match wrapped_rows(&object) {
-            None => take_record(kind, object, now, line, row, intake),
-            Some(rows) => {
-                for value in rows {
-                    take_value(value, line, kind, now, intake)?;
-                }
-                Ok(())
+    }
+}
+
+/// A list of objects in a document: the names that lead to it, and its first
+/// objects.
+pub(super) struct List {
+    pub(super) path: Vec<String>,
+    pub(super) rows: Vec<Map<String, Value>>,
+}
+
+/// How deep in a document a list of rows is looked for.
+const DEEPEST_LIST: usize = 3;
+
+/// The lists of objects in the beginning of a document.
+pub(super) fn lists(head: &[u8]) -> Vec<List> {
+    let mut walk = Walk::default();
+    let mut lists = Vec::new();
+    for (place, byte) in head.iter().enumerate() {
+        let Some(path) = walk.step(*byte).filter(|path| path.len() <= DEEPEST_LIST) else {
+            continue;
+        };
+        let mut values = Values::new(&head[place + 1..]);
+        values.in_list = true;
+        let (mut rows, mut buffer) = (Vec::new(), Vec::new());
+        while rows.len() < SAMPLE_ROWS
+            && let Ok(Some(_)) = values.next(&mut buffer)
+        {
+            rows.extend(serde_json::from_slice::<Map<String, Value>>(&buffer).ok());
+        }
+        if !rows.is_empty() {
+            lists.push(List { path, rows });
+        }
+    }
+    lists
+}
+
+/// Reads past the `[` of a list, and says on which line that is.
+fn skip_to_list(stream: &mut impl BufRead, path: &[String]) -> io::Result<Option<u64>> {
+    let mut walk = Walk::default();
+    let mut line = 1;
+    loop {
+        let available = match stream.fill_buf() {
+            Ok(available) => available,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if available.is_empty() {
+            return Ok(None);
+        }
+        let (mut taken, mut found) = (0, false);
+        for byte in available {
+            taken += 1;
+            line += u64::from(*byte == b'\n');
+            if walk.step(*byte).is_some_and(|opened| opened == path) {
+                found = true;
+                break;
             }
-        },
-    }
-}
-
-/// Takes a record, or the word that the one with its id is to be deleted.
-fn take_record(
-    kind: Kind,
-    mut object: Map<String, Value>,
-    now: Timestamp,
-    line: u64,
-    row: &[u8],
-    intake: &mut Intake<'_>,
-) -> Result<(), Stopped> {
-    if object.remove("deleted") != Some(Value::Bool(true)) {
-        return intake.take(Record::from_json(kind, object, now), line, row);
-    }
-    if matches!(kind, Kind::Judgements | Kind::Labelled) {
-        let reason = format!("{} have no id to be deleted by", kind.name());
-        return intake.reject(Rejected::new(line, "deleted", reason, row));
-    }
-    let id = object.get("id").cloned().unwrap_or_default();
-    match serde_json::from_value::<Id>(id) {
-        Ok(id) => intake.remove(kind, id, line, row),
-        Err(error) => intake.reject(Rejected::new(line, "id", error, row)),
-    }
-}
-
-fn take_value(
-    value: &Value,
-    line: u64,
-    kind: Kind,
-    now: Timestamp,
-    intake: &mut Intake<'_>,
-) -> Result<(), Stopped> {
-    let text = value.to_string();
-    match value {
-        Value::Object(object) => {
-            take_record(kind, object.clone(), now, line, text.as_bytes(), intake)
         }
-        _ => intake.reject(Rejected::new(
-            line,
-            "row",
-            "not a JSON object",
-            text.as_bytes(),
-        )),
+        stream.consume(taken);
+        if found {
+            return Ok(Some(line));
+        }
     }
 }
 
-/// The rows of an object that is nothing but a wrapper around a list.
-fn wrapped_rows(object: &Map<String, Value>) -> Option<&Vec<Value>> {
-    if Kind::of_fields(object).is_some() {
-        return None;
+/// Where in a document a reading is.
+#[derive(Default)]
+struct Walk {
+    /// Objects by the name that is read in them; nothing for a list.
+    frames: Vec<Option<Vec<u8>>>,
+    name: Vec<u8>,
+    in_text: bool,
+    escaped: bool,
+    is_name: bool,
+}
+
+impl Walk {
+    /// The names that lead to the list that opens with `byte`, if one does.
+    fn step(&mut self, byte: u8) -> Option<Vec<String>> {
+        if self.in_text {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_text = false,
+                _ if self.is_name && self.name.len() < 200 => self.name.push(byte),
+                _ => {}
+            }
+            return None;
+        }
+        match byte {
+            b'"' => {
+                self.in_text = true;
+                if self.is_name {
+                    self.name.clear();
+                }
+            }
+            b':' => {
+                self.is_name = false;
+                if let Some(Some(name)) = self.frames.last_mut() {
+                    name.clone_from(&self.name);
+                }
+            }
+            b'{' => {
+                self.is_name = true;
+                self.frames.push(Some(Vec::new()));
+            }
+            b',' => self.is_name = matches!(self.frames.last(), Some(Some(_))),
+            b'[' => {
+                self.is_name = false;
+                let text = |name: &Vec<u8>| String::from_utf8_lossy(name).into_owned();
+                let names = self
+                    .frames
+                    .iter()
+                    .map(|name| name.as_ref().map(text))
+                    .collect();
+                self.frames.push(None);
+                return names;
+            }
+            b'}' | b']' => {
+                self.frames.pop();
+                self.is_name = false;
+            }
+            _ => {}
+        }
+        // Nothing that a shop exports is nested so deep.
+        self.frames.truncate(1_000);
+        None
     }
-    let general = ["rows", "data", "items", "records", "results"];
-    let named = Kind::ALL.iter().map(|kind| kind.name());
-    general
-        .into_iter()
-        .chain(named)
-        .filter_map(|key| object.get(key)?.as_array())
-        .find(|list| list.first().is_some_and(Value::is_object))
 }
 
 /// Objects at the top of a JSON text, in arrays or one after the other, each
@@ -207,6 +253,8 @@ pub(super) struct Values<R> {
     stream: R,
     line: u64,
     offset: u64,
+    /// Whether the list that is read ends before the text does.
+    in_list: bool,
 }
 
 /// An object that was cut out.
@@ -222,6 +270,7 @@ impl<R: BufRead> Values<R> {
             stream,
             line: 1,
             offset: 0,
+            in_list: false,
         }
     }
 
@@ -248,6 +297,9 @@ impl<R: BufRead> Values<R> {
             let mut taken = 0;
             let mut done = false;
             for byte in available {
+                if begun.is_none() && self.in_list && *byte == b']' {
+                    return Ok(None);
+                }
                 taken += 1;
                 if *byte == b'\n' {
                     self.line += 1;

@@ -1,45 +1,59 @@
 //! Files and requests become records: formats found by content, bad rows set
 //! aside with their line, field and reason, good ones never lost.
 //!
-//! | format | told by | becomes |
-//! | --- | --- | --- |
-//! | JSON Lines | a JSON object a line | records of the kind that the fields speak of |
-//! | JSON | one array, one object with the rows in a list, objects in a row | the same |
-//! | Shopify product CSV | columns `Handle` and `Title` | a product per variant, `group_id` = handle |
-//! | Merchant Center TSV | columns `id` and `title` | products |
-//! | Merchant Center XML | RSS 2.0 `item`, Atom `entry` | products |
-//! | GA4 | `event_name`, or `events` with a `client_id` | an event per item |
-//! | Segment | `type`: `track`, `page`, …; `batch` | an event per product |
+//! A file is opened (`open.rs`: packing, `encoding.rs`: what its letters are),
+//! and parted where it is several (`parts.rs`: sheets, ZIP, folders). Each part
+//! is a container of rows (`source.rs`): a table (`csv_rows.rs`, `workbook.rs`,
+//! `open_document.rs`), JSON (`json_rows.rs`), a feed (`feed.rs`), columns
+//! (`columnar.rs`), a document (`documents/`). Its columns tell the format
+//! (`formats/`: one declaration each; `plan.rs` decides), `run.rs` puts rows
+//! together that belong together, and `assemble/` makes records of what their
+//! columns mean. What a file does not say is asked (`needs.rs`), never guessed.
 //!
-//! Each may be plain, gzip or Zstandard. Memory stays bounded whatever the
-//! file holds: rows go on in batches, and no row is longer than
-//! [`MAX_ROW_BYTES`].
+//! Memory stays bounded whatever the file holds: rows go on in batches, and no
+//! row is longer than [`MAX_ROW_BYTES`].
 #![forbid(unsafe_code)]
 
+mod archive;
+mod assemble;
+mod columnar;
 mod csv_rows;
-mod detect;
+mod dates;
+mod documents;
+mod encoding;
 mod error;
+mod feed;
+mod formats;
 mod ga4;
 mod html;
 mod import;
 mod intake;
 mod json_rows;
 mod lines;
-mod merchant_center;
-mod merchant_xml;
 mod money;
+mod needs;
 mod open;
+mod open_document;
+mod parts;
+mod plan;
 mod read;
 mod reject;
+mod row;
+mod run;
 mod segment;
-mod shopify;
+mod source;
+mod table;
+mod words;
+mod workbook;
 
-pub use detect::Format;
+pub use dates::DateOrder;
 pub use error::IngestError;
 pub use ga4::ga4_events;
-pub use import::{ImportReport, import};
+pub use import::{ImportReport, import, preview};
 pub use intake::Batch;
-pub use read::{ImportOptions, ReadSummary, read_file};
+pub use jiff::tz::TimeZone;
+pub use needs::Need;
+pub use read::{ImportOptions, ReadSummary, preview_file, read_file};
 pub use reject::Rejected;
 pub use segment::segment_events;
 

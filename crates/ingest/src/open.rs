@@ -1,4 +1,4 @@
-//! A file as a stream of plain bytes, whatever it is packed with.
+//! A file as a stream of plain UTF-8, whatever it is packed with and written in.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -6,9 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use encoding_rs::{Encoding, UTF_8};
 use flate2::bufread::MultiGzDecoder;
 
 use super::IngestError;
+use super::encoding::{decoded, encoding_of};
 
 /// How much of the beginning is looked at to find the format.
 const HEAD_BYTES: usize = 256 << 10;
@@ -22,27 +24,69 @@ pub(super) enum Packing {
     Zstandard,
 }
 
+/// How far into a file of plain ASCII the first other letter is looked for.
+const MOST_ASCII_BYTES: u64 = 256 << 20;
+
 /// An open file: its beginning to look at, and all of it to read.
 pub(super) struct Opened {
     pub(super) packing: Packing,
-    /// The first bytes, unpacked.
+    /// The first bytes as they stand in it, unpacked.
+    pub(super) raw: Vec<u8>,
+    /// The first text.
     pub(super) head: Vec<u8>,
-    /// All bytes, unpacked, the head included.
+    /// All text, the head included.
     pub(super) bytes: Box<dyn BufRead + Send>,
-    /// How much of the file itself has been read.
-    pub(super) position: Arc<AtomicU64>,
 }
 
-pub(super) fn open(path: &Path) -> Result<Opened, IngestError> {
-    let file = File::open(path).map_err(|error| IngestError::read(path, error))?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(IngestError::format(path, "a folder: name the files in it"));
-    }
-    let position = Arc::new(AtomicU64::new(0));
-    let counted = Counted {
-        file,
-        position: position.clone(),
+/// Opens a file; `position` is how much of the file itself has been read.
+pub(super) fn open(path: &Path, position: Arc<AtomicU64>) -> Result<Opened, IngestError> {
+    let (packing, mut plain) = unpacked(path, position)?;
+    let (raw, failure) = read_head(&mut plain);
+    let encoding = declared(&raw).unwrap_or_else(|| encoding_of(&sample(path, &raw)));
+    let replayed = BufReader::with_capacity(
+        BUFFER_BYTES,
+        Replayed {
+            head: Cursor::new(raw.clone()),
+            failure,
+            rest: plain,
+        },
+    );
+    let mut text = decoded(encoding, Box::new(replayed));
+    let (head, failure) = match encoding == UTF_8 {
+        true => {
+            return Ok(Opened {
+                packing,
+                head: raw.clone(),
+                raw,
+                bytes: buffered(text),
+            });
+        }
+        false => read_head(&mut text),
     };
+    let replayed = Replayed {
+        head: Cursor::new(head.clone()),
+        failure,
+        rest: text,
+    };
+    Ok(Opened {
+        packing,
+        raw,
+        head,
+        bytes: buffered(Box::new(replayed)),
+    })
+}
+
+fn buffered(stream: Box<dyn Read + Send>) -> Box<dyn BufRead + Send> {
+    Box::new(BufReader::with_capacity(BUFFER_BYTES, stream))
+}
+
+/// A file as it is inside of its packing.
+pub(super) fn unpacked(
+    path: &Path,
+    position: Arc<AtomicU64>,
+) -> Result<(Packing, Box<dyn Read + Send>), IngestError> {
+    let file = File::open(path).map_err(|error| IngestError::read(path, error))?;
+    let counted = Counted { file, position };
     let mut packed = BufReader::with_capacity(BUFFER_BYTES, counted);
     let magic = packed
         .fill_buf()
@@ -52,7 +96,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, IngestError> {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Zstandard,
         _ => Packing::Plain,
     };
-    let mut plain: Box<dyn Read + Send> = match packing {
+    let plain: Box<dyn Read + Send> = match packing {
         Packing::Plain => Box::new(packed),
         Packing::Gzip => Box::new(MultiGzDecoder::new(packed)),
         Packing::Zstandard => Box::new(
@@ -60,18 +104,52 @@ pub(super) fn open(path: &Path) -> Result<Opened, IngestError> {
                 .map_err(|error| IngestError::read(path, error))?,
         ),
     };
-    let (head, failure) = read_head(&mut plain);
-    let replayed = Replayed {
-        head: Cursor::new(head.clone()),
-        failure,
-        rest: plain,
+    Ok((packing, plain))
+}
+
+/// The encoding that XML or HTML says it has, unless its bytes say UTF-16.
+fn declared(head: &[u8]) -> Option<&'static Encoding> {
+    let beginning = &head[..head.len().min(1_024)];
+    let first = beginning
+        .iter()
+        .position(|byte| !byte.is_ascii_whitespace())?;
+    if beginning[first] != b'<' {
+        return None;
+    }
+    let text = String::from_utf8_lossy(beginning).to_lowercase();
+    let names = ["encoding=", "charset="];
+    let at = names
+        .iter()
+        .find_map(|name| Some(text.find(name)? + name.len()))?;
+    let label = text[at..].trim_start_matches(['"', '\'']);
+    let end = label.find(['"', '\'', ' ', '>', '?', ';'])?;
+    let encoding = Encoding::for_label(&label.as_bytes()[..end])?;
+    // What decodes without a fault is UTF-8, whatever it says.
+    let is_utf8 = encoding_of(head) == UTF_8 && !head.is_ascii();
+    (!is_utf8).then_some(encoding)
+}
+
+/// What the encoding is judged by: the head, or where that is plain ASCII and
+/// more follows, the first lines that are not.
+fn sample<'h>(path: &Path, head: &'h [u8]) -> std::borrow::Cow<'h, [u8]> {
+    if head.len() < HEAD_BYTES || !head.is_ascii() {
+        return head.into();
+    }
+    let Ok((_, stream)) = unpacked(path, Arc::default()) else {
+        return head.into();
     };
-    Ok(Opened {
-        packing,
-        head,
-        bytes: Box::new(BufReader::with_capacity(BUFFER_BYTES, replayed)),
-        position,
-    })
+    let mut stream = BufReader::with_capacity(BUFFER_BYTES, stream.take(MOST_ASCII_BYTES));
+    while let Ok(block) = stream.fill_buf() {
+        if block.is_empty() {
+            break;
+        }
+        if !block.is_ascii() {
+            return block.to_vec().into();
+        }
+        let length = block.len();
+        stream.consume(length);
+    }
+    head.into()
 }
 
 /// The beginning of a stream, and the error that ended it early.

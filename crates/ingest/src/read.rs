@@ -1,42 +1,51 @@
 //! One file from its first byte to its last.
 
-use std::collections::BTreeMap;
-use std::io::{self, Read as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use shop::{Currency, Kind, Timestamp};
 
-use super::detect::{Found, detect};
+use super::dates::DateOrder;
 use super::intake::{Counts, Intake, Stopped};
-use super::open::{Opened, Packing, open};
-use super::{
-    Batch, Format, IngestError, Rejected, json_rows, merchant_center, merchant_xml, shopify,
-};
+use super::open::Packing;
+use super::plan::Part;
+use super::source::Source;
+use super::{Batch, IngestError, Need, Rejected, parts, run};
 
 /// What an import is told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
     /// The kind of the rows; found by their fields when not given.
     pub as_kind: Option<Kind>,
-    /// Times later than a day after this are refused.
+    /// Times later than a day after this are refused in events.
     pub now: Timestamp,
-    /// The currency of prices that name none (Shopify); US dollars when not
-    /// given.
+    /// The currency of prices that name none.
     pub currency: Option<Currency>,
-}
-
-impl ImportOptions {
-    pub(super) fn currency(&self) -> Currency {
-        self.currency.unwrap_or(Currency::USD)
-    }
+    /// Where the clock hung whose times name no zone.
+    pub time_zone: Option<TimeZone>,
+    /// Whether `3/4/2026` is in April or in March.
+    pub date_order: Option<DateOrder>,
+    /// Fields, and the columns that give them.
+    pub map: Vec<(String, String)>,
+    /// What the file is called, where its own name is one of ours.
+    pub name: Option<String>,
 }
 
 /// What was in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadSummary {
-    /// What it was written in.
-    pub format: Format,
+    /// What it was written in, or by.
+    pub format: String,
+    /// The kind of most rows.
+    pub kind: Option<Kind>,
+    /// Which column gives a field.
+    pub mapping: BTreeMap<String, String>,
+    /// What it does not say.
+    pub needs: BTreeSet<Need>,
     /// Good rows by kind.
     pub kinds: BTreeMap<Kind, u64>,
     /// Rows that stood in the file before, word for word.
@@ -47,6 +56,8 @@ pub struct ReadSummary {
     pub first_rejected: Vec<Rejected>,
     /// Rows of other programs that say nothing here, by their name.
     pub ignored: BTreeMap<String, u64>,
+    /// Parts of the file that hold no records.
+    pub passed_over: Vec<String>,
     /// Whether the file ended before its time.
     pub cut_short: bool,
     /// Whether the receiver stopped listening.
@@ -73,8 +84,16 @@ impl ReadSummary {
                 .collect();
             let all: u64 = self.ignored.values().sum();
             warnings.push(format!(
-                "{all} rows are of types that nothing is learnt from ({})",
+                "{all} rows say nothing here ({})",
                 shown.join(", ")
+            ));
+        }
+        if !self.passed_over.is_empty() {
+            let shown = self.passed_over.iter().take(5).cloned().collect::<Vec<_>>();
+            let count = self.passed_over.len();
+            warnings.push(format!(
+                "{count} parts hold no records ({})",
+                shown.join("; ")
             ));
         }
         warnings
@@ -111,47 +130,53 @@ impl From<Stopped> for Halt {
 }
 
 /// Reads a file and hands its rows to `sink` in batches; `Break` ends the
-/// reading. Only a file of which nothing can be read is an error.
+/// reading. A file that does not say what is needed is not read: the summary
+/// names it. Only a file of which nothing can be read is an error.
 pub fn read_file(
     path: &Path,
     options: &ImportOptions,
     sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
 ) -> Result<ReadSummary, IngestError> {
-    let opened = open(path)?;
-    let mut intake = Intake::new(sink, opened.position.clone());
-    let found = match detect(path, &opened.head, options.as_kind) {
-        Ok(found) => found,
-        Err(error) => return Err(unreadable(path, opened, error)),
-    };
-    let (packing, now) = (opened.packing, options.now);
-    let ended = match found {
-        Found::Json { lines: true, shape } => {
-            json_rows::read_lines(opened.bytes, shape, now, &mut intake)
-        }
-        Found::Json {
-            lines: false,
-            shape,
-        } => json_rows::read_values(opened.bytes, shape, now, &mut intake),
-        Found::Shopify { delimiter } => {
-            shopify::read(opened.bytes, delimiter, options, &mut intake)
-        }
-        Found::MerchantTable { delimiter } => {
-            merchant_center::read(opened.bytes, delimiter, options, &mut intake)
-        }
-        Found::MerchantXml => merchant_xml::read(opened.bytes, options, &mut intake),
-    };
-    let cut_short = matches!(ended, Err(Halt::Cut { .. }));
-    let mut stopped = matches!(ended, Err(Halt::Stopped));
-    if let Err(Halt::Cut {
-        line,
-        offset,
-        error,
-    }) = ended
-    {
-        let rejected = cut_row(packing, line, offset, &error);
-        stopped |= intake.reject(rejected).is_err();
+    read(path, options, false, sink)
+}
+
+/// Reads a file though it does not say all that is needed, to show what it
+/// would become.
+pub fn preview_file(
+    path: &Path,
+    options: &ImportOptions,
+    sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
+) -> Result<ReadSummary, IngestError> {
+    read(path, options, true, sink)
+}
+
+fn read(
+    path: &Path,
+    options: &ImportOptions,
+    anyway: bool,
+    sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
+) -> Result<ReadSummary, IngestError> {
+    let found = parts::parts(path, options)?;
+    let mut summary = found.summary();
+    if found.parts.is_empty() || (!anyway && !summary.needs.is_empty()) {
+        return Ok(summary);
     }
-    stopped |= !stopped && intake.flush().is_err();
+    let mut intake = Intake::new(sink, Arc::default());
+    for part in &found.parts {
+        let outcome = read_part(part, options, found.packing, &mut intake);
+        summary.cut_short |= matches!(outcome, Outcome::Cut);
+        if matches!(outcome, Outcome::Stopped) {
+            summary.stopped = true;
+            break;
+        }
+        if let Outcome::Broken(reason) = outcome {
+            if found.parts.len() == 1 {
+                return Err(IngestError::format(path, reason));
+            }
+            summary.passed_over.push(format!("{}: {reason}", part.name));
+        }
+    }
+    summary.stopped |= !summary.stopped && intake.flush().is_err();
     let Counts {
         kinds,
         repeated,
@@ -159,30 +184,75 @@ pub fn read_file(
         shown,
         ignored,
     } = intake.counts;
+    let most = kinds.iter().max_by_key(|(_, count)| **count);
+    summary.kind = most.map(|(kind, _)| *kind).or(summary.kind);
     Ok(ReadSummary {
-        format: found.format(),
         kinds,
         repeated,
         rejected,
         first_rejected: shown,
         ignored,
-        cut_short,
-        stopped,
+        ..summary
     })
 }
 
-/// A file that breaks before its first row says why, not that it is empty.
-fn unreadable(path: &Path, mut opened: Opened, error: IngestError) -> IngestError {
-    let mut rest = Vec::new();
-    let broken = opened
-        .bytes
-        .by_ref()
-        .take(opened.head.len() as u64 + 1)
-        .read_to_end(&mut rest);
-    match (error, broken) {
-        (IngestError::Empty(_), Err(reason)) => IngestError::read(path, reason),
-        (error, _) => error,
+enum Outcome {
+    Read,
+    /// The end is missing.
+    Cut,
+    Stopped,
+    /// Nothing could be read.
+    Broken(String),
+}
+
+fn read_part(
+    part: &Part,
+    options: &ImportOptions,
+    packing: Packing,
+    intake: &mut Intake<'_>,
+) -> Outcome {
+    let before = intake.counts.taken();
+    let ended = run::run(
+        &part.path,
+        &part.name,
+        &part.source,
+        &part.plan,
+        options.now,
+        None,
+        intake,
+    );
+    match ended {
+        Ok(()) => Outcome::Read,
+        Err(Halt::Stopped) => Outcome::Stopped,
+        Err(Halt::Cut { error, .. })
+            if before == intake.counts.taken() && is_binary(&part.source) =>
+        {
+            Outcome::Broken(format!(
+                "{}, which cannot be read: {error}",
+                part.source.name()
+            ))
+        }
+        Err(Halt::Cut {
+            line,
+            offset,
+            error,
+        }) => match intake.reject(cut_row(packing, line, offset, &error)) {
+            Ok(()) => Outcome::Cut,
+            Err(_) => Outcome::Stopped,
+        },
     }
+}
+
+/// Whether nothing of a damaged file can be trusted.
+fn is_binary(source: &Source) -> bool {
+    !matches!(
+        source,
+        Source::Table { .. }
+            | Source::JsonLines
+            | Source::JsonObjects
+            | Source::JsonList(_)
+            | Source::Feed
+    )
 }
 
 fn cut_row(packing: Packing, line: u64, offset: u64, error: &io::Error) -> Rejected {

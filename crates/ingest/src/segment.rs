@@ -5,30 +5,10 @@ use serde_json::{Map, Value, json};
 use shop::{Currency, Kind, Record, RecordError, Timestamp};
 
 use super::Rejected;
-use super::ga4::{minor_units, not_an_object, text};
+use super::ga4::{not_an_object, text};
 use super::intake::{Intake, Stopped};
 use super::json_rows::collect;
-
-/// Whether an object is a call of Segment's, or a batch of them.
-pub(super) fn is_segment(row: &Map<String, Value>) -> bool {
-    if let Some(batch) = row.get("batch").and_then(Value::as_array) {
-        let mut calls = batch.iter().filter_map(Value::as_object);
-        return calls.next().is_some_and(is_call);
-    }
-    is_call(row)
-}
-
-fn is_call(row: &Map<String, Value>) -> bool {
-    let calls = ["track", "page", "screen", "identify", "group", "alias"];
-    let named = row
-        .get("type")
-        .and_then(Value::as_str)
-        .is_some_and(|kind| calls.contains(&kind));
-    // Some exports leave the type out, because a file holds one type.
-    let exported = !row.contains_key("type") && row.get("event").is_some_and(Value::is_string);
-    let said = ["messageId", "anonymousId", "userId", "properties", "traits"];
-    (named || exported) && said.iter().any(|field| row.contains_key(*field))
-}
+use super::money::minor_units;
 
 /// The events in a request: one call, a batch, or a list of calls.
 pub fn segment_events(body: &Value, now: Timestamp) -> (Vec<Record>, Vec<Rejected>) {

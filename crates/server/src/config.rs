@@ -24,6 +24,9 @@ pub struct Config {
     pub threads: usize,
     /// Currency of imports that name none.
     pub currency: Currency,
+    /// The same, where the file of the shop says it: of imported prices that
+    /// name none.
+    pub import_currency: Option<Currency>,
     /// For how many days the stages and reasons of decisions are kept.
     pub explanation_days: u32,
     /// Whether callers of this machine need no key. Said at each start
@@ -128,6 +131,7 @@ impl Default for Config {
             seed: 7,
             threads: 0,
             currency: Currency::USD,
+            import_currency: None,
             explanation_days: 30,
             open: false,
             keys: Vec::new(),
@@ -221,9 +225,10 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "currency",
         default: "\"USD\"",
-        about: "ISO 4217 currency of imported prices that name none.",
+        about: "ISO 4217 currency of the shop, and of imported prices that name none once it stands here.",
         set: |config, value| {
             config.currency = read(value)?;
+            config.import_currency = Some(config.currency);
             Ok(())
         },
     },
@@ -480,7 +485,9 @@ mod tests {
             })
             .flat_map(|line| [line, "\n"])
             .collect();
-        let parsed = Config::parse(&text).unwrap();
+        let mut parsed = Config::parse(&text).unwrap();
+        // That it stands there is what imports go by.
+        assert_eq!(parsed.import_currency.take(), Some(Currency::USD));
         assert_eq!(format!("{parsed:?}"), format!("{:?}", Config::default()));
     }
 

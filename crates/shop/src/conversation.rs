@@ -47,7 +47,11 @@ pub struct Conversation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved: Option<bool>,
     /// 1 (bad) to 5 (good).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::record::rating_as_written"
+    )]
     pub rating: Option<f32>,
     /// As `en` or `zh`.
     #[serde(skip_serializing_if = "Option::is_none")]

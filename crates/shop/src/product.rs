@@ -69,7 +69,11 @@ pub struct Product {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seller: Option<String>,
     /// Mean rating, 1 to 5.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::record::rating_as_written"
+    )]
     pub rating: Option<f32>,
     /// How many ratings that is the mean of.
     #[serde(skip_serializing_if = "Option::is_none")]

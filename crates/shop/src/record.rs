@@ -1,6 +1,6 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -297,6 +297,18 @@ pub(crate) fn check_rating(rating: Option<f32>) -> Result<Option<f32>, RecordErr
             format!("{rating} is not between 1 and 5"),
         )),
         rating => Ok(rating),
+    }
+}
+
+/// Writes 4.4 as 4.4 and not as the 4.400000095 that it is in full.
+pub(crate) fn rating_as_written<S: Serializer>(
+    rating: &Option<f32>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let decimal = rating.map(|rating| rating.to_string().parse().unwrap_or(f64::from(rating)));
+    match serializer.is_human_readable() {
+        true => decimal.serialize(serializer),
+        false => rating.serialize(serializer),
     }
 }
 

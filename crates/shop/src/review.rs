@@ -21,7 +21,11 @@ pub struct Review {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
     /// 1 (bad) to 5 (good).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::record::rating_as_written"
+    )]
     pub rating: Option<f32>,
     /// Their headline.
     #[serde(skip_serializing_if = "Option::is_none")]

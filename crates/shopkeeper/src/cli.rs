@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use shop::{Kind, Service};
+use shop::{Currency, Kind, Service};
 
 use bench::BenchCommand;
+use ingest::{DateOrder, TimeZone};
 use server::config::Scope;
 
 /// Trains language models on a shop's own data and serves support,
@@ -120,12 +121,28 @@ pub struct DemoArguments {
 /// `import`.
 #[derive(Debug, Args)]
 pub struct ImportArguments {
-    /// JSON Lines, CSV, TSV or XML; plain, .gz or .zst.
+    /// Tables (CSV, TSV, XLSX, ODS), JSON, Parquet, Arrow, XML feeds, documents
+    /// (Markdown, text, HTML, PDF, DOCX), ZIP files and folders of these.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// The kind of record, where the content leaves doubt.
     #[arg(long = "as", value_name = "KIND", value_parser = kind)]
     pub as_kind: Option<Kind>,
+    /// Which column gives a field, as in price=Preis; may be repeated.
+    #[arg(long = "map", value_name = "FIELD=COLUMN", value_parser = field_and_column)]
+    pub map: Vec<(String, String)>,
+    /// The currency of prices that name none, as in EUR.
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<Currency>,
+    /// Where the clock hung whose times name no zone, as in Europe/Berlin.
+    #[arg(long, value_name = "ZONE", value_parser = time_zone)]
+    pub time_zone: Option<TimeZone>,
+    /// Whether dates like 3/4/2026 begin with the day or the month.
+    #[arg(long, value_name = "day|month")]
+    pub date_order: Option<DateOrder>,
+    /// Show what would be stored, and store nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `delete`.
@@ -420,6 +437,17 @@ fn service(name: &str) -> Result<Service, String> {
         let names: Vec<_> = Service::ALL.iter().map(|service| service.name()).collect();
         format!("the services are {}", names.join(", "))
     })
+}
+
+fn field_and_column(text: &str) -> Result<(String, String), String> {
+    let (field, column) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not FIELD=COLUMN, as in price=Preis"))?;
+    Ok((field.trim().to_owned(), column.trim().to_owned()))
+}
+
+fn time_zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| format!("{name:?} is no time zone, as in Europe/Berlin"))
 }
 
 fn kind(name: &str) -> Result<Kind, String> {

@@ -28,7 +28,7 @@ pub(crate) fn read(file: &Path, kind: Kind) -> anyhow::Result<Vec<Record>> {
     let options = ImportOptions {
         as_kind: Some(kind),
         now: now(),
-        currency: None,
+        ..ImportOptions::default()
     };
     let mut records = Vec::new();
     let mut rejected = None;

@@ -11,19 +11,19 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shop::{Id, Kind};
+use shop::{Currency, Id, Kind};
 use store::StoreError;
 use tokio::io::AsyncWriteExt;
 
 use super::endpoint::Endpoint;
 use super::error::{ApiError, Code};
-use super::extract::Named;
+use super::extract::{Named, Query};
 use super::tasks::begin;
 use crate::app::{App, Task, TaskProgress, fresh_id, now};
 use crate::config::Scope;
-use ingest::{ImportOptions, ImportReport, IngestError, import};
+use ingest::{ImportOptions, ImportReport, IngestError, TimeZone, import, preview};
 
 /// The most that one upload may hold.
 const MAXIMUM_UPLOAD_BYTES: u64 = 8 << 30;
@@ -34,8 +34,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::post(
             "/v1/import/{kind}",
             Some(Scope::Write),
-            "Imports a file (JSON Lines, CSV, TSV, XML; plain, gzip or Zstandard) of one kind, or `auto`; \
-             the task lists rejected rows",
+            "Imports a file (JSON, CSV, TSV, XLSX, ODS, Parquet, XML feed, document, ZIP; plain, gzip or Zstandard) of \
+             one kind, or `auto`; the task lists rejected rows",
             upload,
         )
         .answers::<Task>()
@@ -64,6 +64,84 @@ impl JsonSchema for ImportKind {
     }
 }
 
+/// What a file does not say by itself.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+struct ImportAsked {
+    /// Which columns give which fields, as in `price=Preis`.
+    map: Vec<String>,
+    /// The currency of prices that name none.
+    currency: Option<Currency>,
+    /// Where the clock hung whose times name no zone, as in `Europe/Berlin`.
+    time_zone: Option<String>,
+    /// Whether dates like 3/4/2026 begin with the `day` or the `month`.
+    date_order: Option<String>,
+    /// Whether nothing is to be stored: the task shows what would be.
+    dry_run: bool,
+    /// What the file is called; documents are known by it.
+    name: Option<String>,
+}
+
+impl ImportAsked {
+    fn options(&self, app: &App, kind: Option<Kind>) -> Result<ImportOptions, ApiError> {
+        let zone = self.time_zone.as_deref().map(|name| {
+            let wrong = || {
+                ApiError::field(
+                    "time_zone",
+                    format!("{name:?} is no time zone, as in Europe/Berlin"),
+                )
+            };
+            TimeZone::get(name).map_err(|_| wrong())
+        });
+        let order = self.date_order.as_deref().map(|word| {
+            word.parse()
+                .map_err(|error: String| ApiError::field("date_order", error))
+        });
+        Ok(ImportOptions {
+            as_kind: kind,
+            now: now(),
+            currency: self.currency.or(app.config.import_currency),
+            time_zone: zone.transpose()?,
+            date_order: order.transpose()?,
+            map: self.columns()?,
+            // The file has a name of ours that says nothing.
+            name: Some(self.name.clone().unwrap_or_default()),
+        })
+    }
+
+    /// A column's name may hold the comma that parts one from the next.
+    fn columns(&self) -> Result<Vec<(String, String)>, ApiError> {
+        let mut columns: Vec<(String, String)> = Vec::new();
+        for part in &self.map {
+            match (part.split_once('='), columns.last_mut()) {
+                (Some((field, column)), _) => {
+                    columns.push((field.trim().to_owned(), column.trim().to_owned()));
+                }
+                (None, Some((_, column))) => *column = format!("{column},{part}"),
+                (None, None) => {
+                    let message = format!("{part:?} is not FIELD=COLUMN, as in price=Preis");
+                    return Err(ApiError::field("map", message));
+                }
+            }
+        }
+        Ok(columns)
+    }
+
+    /// Where they stand while the upload waits.
+    fn path(folder: &Path, id: &Id) -> PathBuf {
+        folder.join(format!("{id}.{ASKED}"))
+    }
+
+    fn of(folder: &Path, id: &Id) -> Self {
+        let text = std::fs::read_to_string(Self::path(folder, id));
+        let asked = text.ok().and_then(|text| serde_json::from_str(&text).ok());
+        asked.unwrap_or_default()
+    }
+}
+
+/// Ends the name of what was asked with an upload.
+const ASKED: &str = "asked";
+
 /// How long an import waits for a disk that cannot take it.
 const DISK_WAIT: Duration = Duration::from_secs(3);
 /// How often an import that was cut off is taken up again.
@@ -84,14 +162,23 @@ impl Drop for Upload {
 async fn upload(
     State(app): State<Arc<App>>,
     Named(kind): Named<ImportKind>,
+    Query(asked): Query<ImportAsked>,
     body: Body,
 ) -> Result<(StatusCode, Json<Task>), ApiError> {
     let kind = kind.0;
+    // What is wrong with it is said now, not by the task.
+    asked.options(&app, kind_of(&kind)?)?;
     let (id, folder) = (fresh_id(), uploads(&app));
     let part = receive(&folder, &id, body).await?;
+    if asked != ImportAsked::default() {
+        let written =
+            tokio::fs::write(ImportAsked::path(&folder, &id), json!(asked).to_string()).await;
+        written.map_err(|error| ApiError::disk(&error))?;
+    }
     let whole = folder.join(format!("{id}.{kind}"));
     if let Err(error) = keep(&folder, part, &whole).await {
         drop(Upload(whole));
+        drop(Upload(ImportAsked::path(&folder, &id)));
         return Err(ApiError::disk(&error));
     }
     let task = begin(&app, id, "import", false, |id| {
@@ -118,7 +205,20 @@ pub fn resume(app: &Arc<App>) {
     // Ids are in the order of time.
     files.sort_unstable();
     let mut cut_off: Vec<(Id, u32, PathBuf)> = Vec::new();
+    let is_asked = |file: &Path| file.extension().is_some_and(|name| name == ASKED);
+    let waiting: Vec<Id> = files
+        .iter()
+        .filter(|file| !is_asked(file))
+        .filter_map(|file| Some(id_and_tries(file)?.0))
+        .collect();
     for file in files {
+        if is_asked(&file) {
+            let (id, _) = id_and_tries(&file).unzip();
+            if !id.is_some_and(|id| waiting.contains(&id)) {
+                drop(Upload(file));
+            }
+            continue;
+        }
         let (Some((id, tries)), Ok(_)) = (id_and_tries(&file), named_kind(&file)) else {
             drop(Upload(file));
             continue;
@@ -210,12 +310,16 @@ async fn import_upload(app: &App, id: &Id, file: &Path) -> Result<Value, String>
                 }
             }
             Err(error) => {
-                drop(Upload(file.to_owned()));
+                finished(app, id, file);
                 let name = file.display().to_string();
                 return Err(error.to_string().replace(&name, "the upload"));
             }
             Ok(report) => {
-                drop(Upload(file.to_owned()));
+                finished(app, id, file);
+                let asks_first = report.records.is_empty() && !report.needs.is_empty();
+                if asks_first && report.accepted == 0 {
+                    return Err(report.questions.join("; "));
+                }
                 let mut report = json!(report);
                 // The file has a name of ours that says nothing to the caller.
                 report["file"] = json!("upload");
@@ -225,12 +329,29 @@ async fn import_upload(app: &App, id: &Id, file: &Path) -> Result<Value, String>
     }
 }
 
+/// Deletes what was kept of an upload.
+fn finished(app: &App, id: &Id, file: &Path) {
+    drop(Upload(file.to_owned()));
+    drop(Upload(ImportAsked::path(&uploads(app), id)));
+}
+
 async fn import_once(app: &App, id: &Id, file: &Path) -> Result<ImportReport, IngestError> {
-    let options = ImportOptions {
-        as_kind: named_kind(file).unwrap_or_default(),
+    let asked = ImportAsked::of(&uploads(app), id);
+    let kind = named_kind(file).unwrap_or_default();
+    // It was looked at when it came.
+    let options = asked.options(app, kind).unwrap_or_else(|_| ImportOptions {
+        as_kind: kind,
         now: now(),
-        currency: Some(app.config.currency),
-    };
+        ..ImportOptions::default()
+    });
+    if asked.dry_run {
+        let file = file.to_owned();
+        let shown = tokio::task::spawn_blocking(move || preview(&file, &options));
+        return match shown.await {
+            Ok(shown) => shown,
+            Err(_) => Err(IngestError::Ended(PathBuf::from("upload"))),
+        };
+    }
     let rejected_file = app.store.folder().join("rejected.jsonl");
     let progress = TaskProgress {
         tasks: app.tasks.clone(),

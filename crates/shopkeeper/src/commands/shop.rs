@@ -6,12 +6,15 @@ use serde_json::json;
 use super::{Done, Setting, make_folder};
 use crate::cli::{DeleteArguments, ImportArguments};
 use crate::doctor as examination;
-use ingest::{ImportOptions, import as import_file};
+use ingest::{ImportOptions, ImportReport, import as import_file, preview};
 use server::app::now;
 use server::config::Config;
 use server::keyring::Keyring;
 use server::{jobs, records, table};
 use shop::{FilterExpression, Id};
+
+/// Records of a dry run that people are shown.
+const SHOWN: usize = 10;
 
 /// Exit status of an import that refused rows.
 const SOME_REJECTED: u8 = 3;
@@ -67,6 +70,18 @@ pub async fn doctor(setting: &Setting) -> anyhow::Result<Done> {
 
 pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::Result<Done> {
     let config = setting.config()?;
+    let options = ImportOptions {
+        as_kind: arguments.as_kind,
+        now: now(),
+        currency: arguments.currency.or(config.import_currency),
+        time_zone: arguments.time_zone.clone(),
+        date_order: arguments.date_order,
+        map: arguments.map.clone(),
+        name: None,
+    };
+    if arguments.dry_run {
+        return Ok(preview_all(setting, arguments, &options));
+    }
     let store = setting.store().await?;
     let rejected_file = setting.folder.join("rejected.jsonl");
     let progress = setting.progress();
@@ -79,11 +94,6 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
     };
     for file in &arguments.files {
         let file = &setting.path(file);
-        let options = ImportOptions {
-            as_kind: arguments.as_kind,
-            now: now(),
-            currency: Some(config.currency),
-        };
         match import_file(&store, file, &options, &rejected_file, &*progress).await {
             Ok(report) => {
                 setting.say(&report);
@@ -96,13 +106,46 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
             }
         }
     }
+    Ok(imported(&reports, &failures))
+}
+
+/// Shows what would be stored of each file.
+fn preview_all(setting: &Setting, arguments: &ImportArguments, options: &ImportOptions) -> Done {
+    let mut reports = Vec::new();
+    let mut failures = Vec::new();
+    for file in &arguments.files {
+        let file = &setting.path(file);
+        match preview(file, options) {
+            Ok(report) => {
+                setting.say(&report);
+                for record in report.records.iter().take(SHOWN) {
+                    setting.say(format_args!("  {record}"));
+                }
+                reports.push(report);
+            }
+            Err(error) => {
+                setting.note(format_args!("error: {error:#}"));
+                failures.push(json!({"file": file, "error": format!("{error:#}")}));
+            }
+        }
+    }
+    let mut done = imported(&reports, &failures);
+    if failures.is_empty() {
+        done.status = 0;
+    }
+    done
+}
+
+/// How an import ended: a file that leaves a question open was not stored.
+fn imported(reports: &[ImportReport], failures: &[serde_json::Value]) -> Done {
     let rejected: u64 = reports.iter().map(|report| report.rejected).sum();
-    let status = match (failures.is_empty(), rejected) {
+    let asks = reports.iter().any(|report| !report.needs.is_empty());
+    let status = match (failures.is_empty() && !asks, rejected) {
         (false, _) => 1,
         (true, 0) => 0,
         (true, _) => SOME_REJECTED,
     };
-    let sum = |count: fn(&ingest::ImportReport) -> u64| -> u64 { reports.iter().map(count).sum() };
+    let sum = |count: fn(&ImportReport) -> u64| -> u64 { reports.iter().map(count).sum() };
     let json = json!({
         "accepted": sum(|report| report.accepted),
         "deleted": sum(|report| report.deleted),
@@ -111,7 +154,7 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
         "files": reports,
         "failed": failures,
     });
-    Ok(Done { status, json })
+    Done { status, json }
 }
 
 pub async fn delete(setting: &Setting, arguments: &DeleteArguments) -> anyhow::Result<Done> {

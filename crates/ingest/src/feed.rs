@@ -1,23 +1,21 @@
-//! Merchant Center feeds in XML: RSS 2.0 and Atom, Google's names with or
-//! without the prefix `g:`.
+//! Product feeds in XML: RSS 2.0 and Atom, Google's names with or without the
+//! prefix `g:`.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+use serde_json::{Value, json};
 
 use super::html::entity_text;
-use super::intake::Intake;
-use super::merchant_center::{Attributes, product};
 use super::read::Halt;
-use super::{ImportOptions, MAX_ROW_BYTES, Rejected};
+use super::row::Row;
+use super::source::{Each, Item as Found};
+use super::{MAX_ROW_BYTES, Rejected};
 
 /// Reads a feed.
-pub(super) fn read(
-    stream: impl BufRead,
-    options: &ImportOptions,
-    intake: &mut Intake<'_>,
-) -> Result<(), Halt> {
+pub(super) fn read(stream: impl BufRead, each: Each<'_>) -> Result<(), Halt> {
     let mut reader = Reader::from_reader(Metered::new(stream));
     reader.config_mut().check_end_names = false;
     reader.config_mut().allow_dangling_amp = true;
@@ -39,7 +37,7 @@ pub(super) fn read(
             (Event::Eof, None) => return Ok(()),
             (Event::Eof, Some(item)) => {
                 let reason = "the file ends inside this product";
-                return Ok(intake.reject(Rejected::new(item.line, "row", reason, b""))?);
+                return each(Found::Bad(Rejected::new(item.line, "row", reason, b"")));
             }
             (Event::Start(start), None) => {
                 if matches!(start.local_name().into_inner(), "item" | "entry") {
@@ -57,7 +55,7 @@ pub(super) fn read(
             (Event::End(_), Some(open)) => {
                 let complete = open.end();
                 if complete {
-                    take(open, options, intake)?;
+                    each(found(open))?;
                     item = None;
                 }
             }
@@ -66,25 +64,29 @@ pub(super) fn read(
     }
 }
 
-fn take(item: &Item, options: &ImportOptions, intake: &mut Intake<'_>) -> Result<(), Halt> {
-    let shown: Vec<String> = item
-        .attributes
-        .iter()
-        .map(|(name, values)| format!("{name}={}", values.join("|")))
-        .collect();
-    let shown = shown.join(" ");
+fn found(item: &Item) -> Found {
     if item.bytes > MAX_ROW_BYTES {
         let reason = format!("longer than {MAX_ROW_BYTES} bytes");
-        return Ok(intake.reject(Rejected::new(item.line, "row", reason, shown.as_bytes()))?);
+        return Found::Bad(Rejected::new(item.line, "row", reason, b""));
     }
-    let made = product(&item.attributes, options.currency(), options.now);
-    Ok(intake.take(made, item.line, shown.as_bytes())?)
+    let cells = item
+        .attributes
+        .iter()
+        .map(|(name, values)| match values.as_slice() {
+            [value] => (name.clone(), json!(value)),
+            values => (name.clone(), Value::from(values)),
+        });
+    Found::Row(Row {
+        line: item.line,
+        cells: cells.collect(),
+    })
 }
 
 /// A product while it is read.
 struct Item {
     line: u64,
-    attributes: Attributes,
+    /// What it says; some things several times.
+    attributes: BTreeMap<String, Vec<String>>,
     /// The elements that are open inside it.
     open: Vec<String>,
     text: String,
@@ -95,7 +97,7 @@ impl Item {
     fn new(line: u64) -> Self {
         Self {
             line,
-            attributes: Attributes::new(),
+            attributes: BTreeMap::new(),
             open: Vec::new(),
             text: String::new(),
             bytes: 0,

@@ -351,7 +351,7 @@ mod tests {
                 continue;
             }
             let expected = std::fs::read_to_string(path.with_extension("json")).unwrap();
-            let expected: Vec<serde_json::Map<String, serde_json::Value>> =
+            let expected: Vec<serde_json::Map<String, Value>> =
                 serde_json::from_str(&expected).unwrap();
             let text = std::fs::read_to_string(&path).unwrap();
             let header: Vec<String> = split(text.lines().next().unwrap(), b',').unwrap();

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{CoderResult, Decoder, EUC_JP, EUC_KR, Encoding, GBK, UTF_8, UTF_16BE, UTF_16LE};
 
 /// How much text the statistics look at.
 const SAMPLE_BYTES: usize = 64 << 10;
@@ -32,7 +32,24 @@ pub(super) fn encoding_of(head: &[u8]) -> &'static Encoding {
         }
     }
     detector.feed(b"", true);
-    detector.guess(None, Utf8Detection::Deny)
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    if is_doubtful(guess, head) && !GBK.decode_without_bom_handling(head).1 {
+        return GBK;
+    }
+    guess
+}
+
+/// Whether a short text is hardly of the encoding that statistics see: Japanese
+/// has kana, Korean is of Hangul. Chinese in GBK looks like either.
+fn is_doubtful(guess: &'static Encoding, head: &[u8]) -> bool {
+    let text = guess.decode_without_bom_handling(head).0;
+    let (mut letters, mut kana, mut hangul) = (0, 0, 0);
+    for c in text.chars().filter(|c| !c.is_ascii()) {
+        letters += 1;
+        kana += usize::from(('\u{3041}'..='\u{30ff}').contains(&c));
+        hangul += usize::from(('\u{ac00}'..='\u{d7a3}').contains(&c));
+    }
+    (guess == EUC_JP && kana == 0) || (guess == EUC_KR && hangul * 10 < letters * 8)
 }
 
 /// UTF-16 without a mark: every other byte of plain text is zero.
@@ -153,10 +170,7 @@ mod tests {
             assert_eq!(read(&bytes), TEXT, "{bytes:?}");
         }
         for (encoding, text) in [
-            (
-                encoding_rs::GBK,
-                "编号,标题\nz1,普洱茶 陈年\nz2,绿茶 二百五十克\n",
-            ),
+            (GBK, "编号,标题\nz1,普洱茶 陈年\nz2,绿茶 二百五十克\n"),
             (
                 encoding_rs::SHIFT_JIS,
                 "id,title\nj1,煎茶 百グラム\nj2,湯呑み（青）\n",

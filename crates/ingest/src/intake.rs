@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use shop::{Id, Kind, Record, RecordError};
 
 use super::Rejected;
@@ -44,6 +44,7 @@ pub(super) struct Intake<'a> {
     batch: Batch,
     position: Arc<AtomicU64>,
     seen: FxHashMap<u64, Seen>,
+    events: FxHashSet<u64>,
     /// What came in, for the summary.
     pub(super) counts: Counts,
 }
@@ -95,6 +96,7 @@ impl<'a> Intake<'a> {
             batch: Batch::default(),
             position,
             seen: FxHashMap::default(),
+            events: FxHashSet::default(),
             counts: Counts::default(),
         }
     }
@@ -106,8 +108,12 @@ impl<'a> Intake<'a> {
 
     /// Takes a good row, unless an earlier row of the file has its id.
     pub(super) fn accept(&mut self, record: Record, line: u64, row: &[u8]) -> Result<(), Stopped> {
+        if record.id().is_none() && record.kind() == Kind::Events && !self.is_first(&record) {
+            self.counts.repeated += 1;
+            return Ok(());
+        }
         if let Some(id) = record.id() {
-            match self.see(record.kind(), id, content(&record), line) {
+            match self.see(record.kind(), id, content(&record) as u32, line) {
                 Seeing::New => {}
                 Seeing::Repeated => return Ok(()),
                 Seeing::Other(reason) => {
@@ -136,6 +142,12 @@ impl<'a> Intake<'a> {
         }
         self.batch.removed.push((kind, id));
         self.flush_when(BATCH)
+    }
+
+    /// Whether no earlier row says the same to the last letter: an event without
+    /// an id is what it says.
+    fn is_first(&mut self, record: &Record) -> bool {
+        self.events.len() >= MOST_IDS || self.events.insert(content(record))
     }
 
     /// Whether an earlier row of the file has this id.
@@ -216,7 +228,7 @@ impl<'a> Intake<'a> {
 }
 
 /// A hash of all that a record says, whatever the order of its fields was.
-fn content(record: &Record) -> u32 {
+fn content(record: &Record) -> u64 {
     let mut writer = HashWriter(DefaultHasher::new());
     let written = match record {
         Record::Product(record) => serde_json::to_writer(&mut writer, record),
@@ -230,8 +242,7 @@ fn content(record: &Record) -> u32 {
         Record::Labelled(record) => serde_json::to_writer(&mut writer, record),
     };
     debug_assert!(written.is_ok());
-    let hash = writer.0.finish();
-    (hash ^ (hash >> 32)) as u32
+    writer.0.finish()
 }
 
 struct HashWriter(DefaultHasher);

@@ -62,6 +62,8 @@ pub(super) struct Plan {
 struct Sample {
     columns: Vec<String>,
     rows: Vec<Row>,
+    /// Why there is no more.
+    broken: Option<String>,
 }
 
 /// What is to be done with a part; nothing where its rows are of no known kind.
@@ -72,8 +74,18 @@ pub(super) fn plan(
     options: &ImportOptions,
 ) -> Result<Option<Plan>, IngestError> {
     let sample = sample(path, name, source);
+    if let Some(reason) = &sample.broken
+        && sample.rows.is_empty()
+        && source.is_binary()
+    {
+        let what = format!("{}, which cannot be read: {reason}", source.name());
+        return Err(IngestError::format(path, what));
+    }
     let Some((format, kind, mut way)) = recognise(path, name, source, &sample, options)? else {
-        return Ok(None);
+        return match sample.broken {
+            Some(reason) => Err(IngestError::read(path, std::io::Error::other(reason))),
+            None => Ok(None),
+        };
     };
     let mut needs = BTreeSet::new();
     let mut mapping = BTreeMap::new();
@@ -128,8 +140,9 @@ fn sample(path: &Path, name: &str, source: &Source) -> Sample {
     let mut sample = Sample {
         columns: Vec::new(),
         rows: Vec::new(),
+        broken: None,
     };
-    let _ = source.read(path, name, &Arc::default(), &mut |item| {
+    let read = source.read(path, name, &Arc::default(), &mut |item| {
         match item {
             Item::Columns(columns) => sample.columns = columns,
             Item::Row(row) => {
@@ -149,6 +162,9 @@ fn sample(path: &Path, name: &str, source: &Source) -> Sample {
             false => Err(Halt::Stopped),
         }
     });
+    if let Err(Halt::Cut { error, .. }) = read {
+        sample.broken = Some(error.to_string());
+    }
     sample
 }
 
@@ -174,7 +190,7 @@ fn recognise(
         found => found,
     };
     let mut found = match found {
-        None => guess(sample, options),
+        None => guess(sample, source.is_nested(), options),
         found => found,
     };
     if let Some((_, kind, Way::Table(_, mapping))) = &mut found {
@@ -242,7 +258,10 @@ fn has_own_fields(kind: Kind, sample: &Sample) -> bool {
         Kind::Judgements => &["query", "grade"],
         Kind::Labelled => &["text"],
     };
-    let has = |row: &&Row| fields.iter().all(|field| row.cells.contains_key(*field));
+    let has = |row: &&Row| {
+        let deletes = row.cells.get("deleted") == Some(&Value::Bool(true));
+        deletes || fields.iter().all(|field| row.cells.contains_key(*field))
+    };
     sample.rows.iter().filter(has).count() * 2 > sample.rows.len()
 }
 
@@ -254,7 +273,7 @@ fn kind_in_name(name: &str) -> Option<Kind> {
 }
 
 /// What columns of no known program may mean.
-fn guess(sample: &Sample, options: &ImportOptions) -> Option<Recognised> {
+fn guess(sample: &Sample, nested: bool, options: &ImportOptions) -> Option<Recognised> {
     let object: Map<String, Value> = sample
         .columns
         .iter()
@@ -294,9 +313,14 @@ fn guess(sample: &Sample, options: &ImportOptions) -> Option<Recognised> {
             .iter()
             .all(|group| group.iter().any(|field| has(&field)))
     };
-    let guesses = formats::guesses().iter().filter(|guess| said(guess));
+    let is_kind = |guess: &formats::Guess| options.as_kind.is_none_or(|kind| guess.kind == kind);
+    let guesses = formats::guesses()
+        .iter()
+        .filter(|guess| said(guess) && is_kind(guess));
     let guess = match options.as_kind {
-        Some(kind) => guesses.clone().find(|guess| guess.kind == kind),
+        // Objects that fit nothing are taken at the word of whoever imports.
+        Some(_) if nested && options.map.is_empty() => guesses.clone().find(fits),
+        Some(kind) => formats::guesses().iter().find(|guess| guess.kind == kind),
         None => guesses.clone().find(fits),
     }?;
     let mut mapping = guess.mapping();

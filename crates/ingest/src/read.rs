@@ -13,7 +13,6 @@ use super::dates::DateOrder;
 use super::intake::{Counts, Intake, Stopped};
 use super::open::Packing;
 use super::plan::Part;
-use super::source::Source;
 use super::{Batch, IngestError, Need, Rejected, parts, run};
 
 /// What an import is told.
@@ -225,7 +224,7 @@ fn read_part(
         Ok(()) => Outcome::Read,
         Err(Halt::Stopped) => Outcome::Stopped,
         Err(Halt::Cut { error, .. })
-            if before == intake.counts.taken() && is_binary(&part.source) =>
+            if before == intake.counts.taken() && part.source.is_binary() =>
         {
             Outcome::Broken(format!(
                 "{}, which cannot be read: {error}",
@@ -241,18 +240,6 @@ fn read_part(
             Err(_) => Outcome::Stopped,
         },
     }
-}
-
-/// Whether nothing of a damaged file can be trusted.
-fn is_binary(source: &Source) -> bool {
-    !matches!(
-        source,
-        Source::Table { .. }
-            | Source::JsonLines
-            | Source::JsonObjects
-            | Source::JsonList(_)
-            | Source::Feed
-    )
 }
 
 fn cut_row(packing: Packing, line: u64, offset: u64, error: &io::Error) -> Rejected {

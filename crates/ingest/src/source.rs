@@ -61,6 +61,18 @@ impl Source {
         }
     }
 
+    /// Whether nothing of a damaged file can be trusted.
+    pub(super) fn is_binary(&self) -> bool {
+        !matches!(
+            self,
+            Self::Table { .. }
+                | Self::JsonLines
+                | Self::JsonObjects
+                | Self::JsonList(_)
+                | Self::Feed
+        )
+    }
+
     /// Whether its values are objects and not cells.
     pub(super) fn is_nested(&self) -> bool {
         matches!(

@@ -60,8 +60,8 @@ fn row(record: &Record) -> Row {
 fn standing(snapshot: &Snapshot, kind: Kind) -> Vec<Row> {
     match kind {
         Kind::Products => {
-            let products = snapshot.catalogue.iter();
-            let rows = products.map(|(_, one)| row(&Record::Product((**one).clone())));
+            let products = snapshot.catalogue.kept();
+            let rows = products.map(|one| row(&Record::Product((**one).clone())));
             rows.collect()
         }
         Kind::Customers => {

@@ -139,6 +139,11 @@ impl Product {
         })
     }
 
+    /// Whether the shop keeps it from its customers: a draft, an archived one.
+    pub fn is_hidden(&self) -> bool {
+        self.properties.get("hidden") == Some(&Value::Bool(true))
+    }
+
     /// The narrowest category.
     pub fn leaf_category(&self) -> Option<&str> {
         self.category.last().map(String::as_str)

@@ -187,7 +187,7 @@ impl Snapshot {
     fn put(&mut self, record: &Record) {
         let fresh = match record {
             Record::Product(product) => {
-                let fresh = self.catalogue.by_id(&product.id).is_none();
+                let fresh = self.catalogue.kept_by_id(&product.id).is_none();
                 Arc::make_mut(&mut self.catalogue).put(product.clone());
                 fresh
             }
@@ -234,7 +234,7 @@ impl Snapshot {
     fn remove(&mut self, kind: Kind, id: &Id) {
         let was_there = match kind {
             Kind::Products => {
-                let was_there = self.catalogue.by_id(id).is_some();
+                let was_there = self.catalogue.kept_by_id(id).is_some();
                 Arc::make_mut(&mut self.catalogue).remove(id);
                 was_there
             }

@@ -212,11 +212,6 @@ impl Iterator for Candidates<'_> {
     }
 }
 
-/// Whether the shop keeps a product from being shown.
-fn is_hidden(product: &Product) -> bool {
-    product.properties.get("hidden") == Some(&serde_json::Value::Bool(true))
-}
-
 impl Rules<'_> {
     fn get(&self, place: ProductIndex) -> Option<&Product> {
         let product = self.shop.snapshot.catalogue.get(place)?;
@@ -230,7 +225,7 @@ impl Rules<'_> {
         };
         let again = self.request.scenario == Scenario::Replenish;
         product.availability.can_be_ordered()
-            && !is_hidden(product)
+            && !product.is_hidden()
             && self.request.filter.accepts(product)
             && !self.person.hid(place)
             && (again || !self.person.bought(place))

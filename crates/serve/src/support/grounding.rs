@@ -90,7 +90,7 @@ impl Reference {
                     .lines
                     .iter()
                     .map(|line| {
-                        let product = snapshot.catalogue.by_id(&line.product_id);
+                        let product = snapshot.catalogue.kept_by_id(&line.product_id);
                         let name = product.map_or(line.product_id.as_str(), |p| &p.title);
                         format!("{} × {name}", line.quantity)
                     })

@@ -389,7 +389,7 @@ fn described(product: &Product, language: &str) -> String {
 fn ordered(order: &Order, snapshot: &Snapshot, language: &str) -> Value {
     let locale = locale::Locale::or_english(language);
     let items = order.lines.iter().map(|line| {
-        let product = snapshot.catalogue.by_id(&line.product_id);
+        let product = snapshot.catalogue.kept_by_id(&line.product_id);
         let options = product.map(|product| json!(product.attributes));
         json!({
             "item": line.product_id,

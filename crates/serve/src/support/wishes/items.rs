@@ -20,7 +20,7 @@ pub(super) fn of_orders<'a>(orders: &[&'a Arc<Order>], snapshot: &'a Snapshot) -
     let mut items = Vec::new();
     for order in orders {
         for line in &order.lines {
-            let product = snapshot.catalogue.by_id(&line.product_id);
+            let product = snapshot.catalogue.kept_by_id(&line.product_id);
             let stored = line.properties.get("name").and_then(|name| name.as_str());
             let Some(title) = product.map(|one| one.title.as_str()).or(stored) else {
                 continue;

@@ -52,19 +52,18 @@ fn is_doubtful(guess: &'static Encoding, head: &[u8]) -> bool {
     (guess == EUC_JP && kana == 0) || (guess == EUC_KR && hangul * 10 < letters * 8)
 }
 
-/// UTF-16 without a mark: every other byte of plain text is zero.
+/// UTF-16 without a mark.
 fn wide(head: &[u8]) -> Option<&'static Encoding> {
     let head = &head[..head.len().min(4_096)];
     let zeros = |first: usize| {
         let bytes = head.iter().skip(first).step_by(2);
         bytes.filter(|byte| **byte == 0).count()
     };
-    let (even, odd, half) = (zeros(0), zeros(1), head.len() / 2);
-    if half < 4 {
-        None
-    } else if odd * 3 > half * 2 && even * 8 < half {
+    let (even, odd) = (zeros(0), zeros(1));
+    // No text has zeros; in UTF-16 each letter of ASCII has one on its side.
+    if odd > 1 && odd > 8 * even {
         Some(UTF_16LE)
-    } else if even * 3 > half * 2 && odd * 8 < half {
+    } else if even > 1 && even > 8 * odd {
         Some(UTF_16BE)
     } else {
         None

@@ -307,11 +307,11 @@ fn guess(sample: &Sample, nested: bool, options: &ImportOptions) -> Option<Recog
                 .find(|(other, _)| other == field)?;
             Some((*field, column.clone()))
         }));
-        let has = |field: &&str| used.iter().any(|(other, _)| other == field);
+        let has = |field: &str| used.iter().any(|(other, _)| *other == field);
         guess
             .needs
             .iter()
-            .all(|group| group.iter().any(|field| has(&field)))
+            .all(|group| group.iter().any(|field| has(field)))
     };
     let is_kind = |guess: &formats::Guess| options.as_kind.is_none_or(|kind| guess.kind == kind);
     let guesses = formats::guesses()

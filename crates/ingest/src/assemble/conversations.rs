@@ -1,7 +1,7 @@
 //! Conversations: the rows of one are its messages, in the order of time.
 
 use serde_json::{Map, Value, json};
-use shop::RecordError;
+use shop::{RecordError, Timestamp};
 
 use super::{Made, Outcome, Setting, customer, put, put_id, put_texts};
 use crate::html::to_text;
@@ -10,7 +10,7 @@ use crate::words;
 
 pub(super) fn conversation(rows: &[Fields<'_>], setting: &Setting) -> Vec<Made> {
     let mut made = Vec::new();
-    let mut messages: Vec<(Option<String>, Value)> = Vec::new();
+    let mut messages: Vec<(Option<Timestamp>, Value)> = Vec::new();
     let asker = rows.first().and_then(|row| row.text("author"));
     for (place, row) in rows.iter().enumerate() {
         if row.text("private").and_then(|text| words::flag(&text)) == Some(true) {
@@ -18,10 +18,8 @@ pub(super) fn conversation(rows: &[Fields<'_>], setting: &Setting) -> Vec<Made> 
         }
         match message(row, asker.as_deref(), setting) {
             Ok(message) => {
-                let time = message
-                    .get("time")
-                    .and_then(Value::as_str)
-                    .map(str::to_owned);
+                let time = message.get("time").and_then(Value::as_str);
+                let time = time.and_then(|time| time.parse().ok());
                 messages.push((time, Value::Object(message)));
             }
             Err(error) => made.push((place, Outcome::Rejected(error))),
@@ -33,9 +31,9 @@ pub(super) fn conversation(rows: &[Fields<'_>], setting: &Setting) -> Vec<Made> 
         }
         return made;
     }
-    // Written alike, times sort as texts do; messages without one stay.
+    // Where one has no time, all stay in their order.
     if messages.iter().all(|(time, _)| time.is_some()) {
-        messages.sort_by(|(left, _), (right, _)| left.cmp(right));
+        messages.sort_by_key(|(time, _)| *time);
     }
     let messages = messages.into_iter().map(|(_, message)| message).collect();
     made.push((0, head(rows, messages).into()));

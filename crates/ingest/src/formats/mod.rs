@@ -153,13 +153,13 @@ impl Format {
 
     /// Whether these are columns of the format.
     fn knows(&self, keys: &[String]) -> bool {
-        let has = |column: &&str| {
+        let has = |column: &str| {
             let key = key_of(column);
-            keys.iter().any(|other| *other == key)
+            keys.contains(&key)
         };
         self.known_by
             .iter()
-            .all(|group| group.iter().any(|column| has(&column)))
+            .all(|group| group.iter().any(|column| has(column)))
     }
 }
 

@@ -10,6 +10,7 @@ mod generate;
 mod ingest;
 mod recommend;
 mod redeem;
+mod requests;
 mod safety;
 mod search;
 mod serve;
@@ -35,6 +36,8 @@ pub enum BenchCommand {
     Agent(agent::AgentArguments),
     /// Attacks in messages and in all texts that others write.
     Safety(safety::SafetyArguments),
+    /// What customers ask to have done, against what they meant.
+    Requests(requests::RequestsArguments),
     /// Grounded answers and abstention.
     Support(support::SupportArguments),
     /// Training speed of the language model.
@@ -63,6 +66,7 @@ pub async fn run(command: BenchCommand) -> anyhow::Result<Value> {
         BenchCommand::Classify(arguments) => blocking(move || classify::run(&arguments)).await,
         BenchCommand::Agent(arguments) => blocking(move || agent::run(&arguments)).await,
         BenchCommand::Safety(arguments) => blocking(move || safety::run(&arguments)).await,
+        BenchCommand::Requests(arguments) => blocking(move || requests::run(&arguments)).await,
         BenchCommand::Support(arguments) => blocking(move || support::run(&arguments)).await,
         BenchCommand::TrainLm(arguments) => blocking(move || train_lm::run(&arguments)).await,
         BenchCommand::Generate(arguments) => blocking(move || generate::run(&arguments)).await,

@@ -101,6 +101,7 @@ pub fn run(arguments: &SupportArguments) -> anyhow::Result<Value> {
     if let Some(folder) = &arguments.encoder {
         let encoder = SentenceEncoder::load(folder, models::Precision::Full, threads())?;
         shop.with_model = shop.with_model.with_encoder(Arc::new(encoder));
+        shop.with_model.wait();
     }
     if let Some(file) = &arguments.judged {
         shop.write_judged(&questions, file)?;

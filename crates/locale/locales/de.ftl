@@ -328,6 +328,7 @@ say-no-orders = Unter Ihrem Konto gibt es noch keine Bestellungen.
 say-original-language = Im Wortlaut des Originals:
 say-more = Bitte sagen Sie mir, was Sie wissen möchten.
 say-found = Das habe ich gefunden:
+say-added-to-cart = Das liegt jetzt in Ihrem Warenkorb:
 say-nearest = Genau das habe ich nicht gefunden. Am nächsten kommt:
 say-please-confirm = Bitte prüfen Sie, was gezeigt wird, und bestätigen Sie es; vorher ändert sich nichts.
 say-which-item = Welche Bestellung und welchen Artikel meinen Sie?
@@ -443,3 +444,29 @@ field-attributes = Eigenschaften
 field-description = Beschreibung
 outcome-skipped = übersprungen
 outcome-degraded = eingeschränkt
+
+## Words by which messages are understood, apart by |
+
+heard-conjunctions = und | dann | außerdem | sowie | zudem | und dann
+heard-last = letzte | letzten | letzter | neueste | neuesten | jüngste | jüngsten
+heard-first = erste | ersten | älteste | ältesten
+heard-other = andere | anderen | anderes | andern | übrige | übrigen | restlichen
+heard-all = alle | alles | beide | beiden | ganze | ganzen | komplett | komplette | komplette
+heard-exceptions = außer | ausser | bis auf | aber nicht
+heard-ordinals = erste | zweite | dritte | vierte | fünfte
+heard-turns = auf | gegen | zu | nach | für | in | stattdessen
+heard-preferences = lieber | am liebsten | bevorzugt
+heard-account = meine adresse | heimatadresse | heimadresse | hinterlegte adresse | standardadresse | privatadresse | adresse im konto | nach hause
+heard-months = januar jan | februar feb | märz | april apr | mai | juni jun | juli jul | august aug | september sep | oktober okt | november nov | dezember dez
+heard-credit-card = kreditkarte | karte | debitkarte
+heard-gift-card = geschenkkarte | geschenkgutschein | gutscheinkarte
+heard-bank-transfer = überweisung | banküberweisung
+heard-cheapest = billigste | billigsten | günstigste | günstigsten | billigere | günstigere
+heard-dearest = teuerste | teuersten | teurere
+heard-colours = rot | blau | grün | schwarz | weiß weiss | grau | gelb | orange | rosa pink | lila violett | braun | beige | silber silbern | gold golden
+heard-more = größer | größere | größeren | länger | längere | höher | höhere | breiter | breitere | heller | hellere | dicker | mehr | stärker | stärkere
+heard-less = kleiner | kleinere | kleineren | kürzer | kürzere | niedriger | schmaler | schmalere | dunkler | dünner | weniger | schwächer | leichter
+heard-most = größte | größten | längste | höchste | hellste | maximal | maximale
+heard-least = kleinste | kleinsten | kürzeste | niedrigste | minimal | minimale
+heard-order = bestellung | bestellungen | auftrag
+heard-follow-ups = und | aber | was ist mit | wie ist es mit | wie sieht es mit | dann | auch

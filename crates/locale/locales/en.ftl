@@ -332,6 +332,7 @@ say-no-orders = There are no orders under your account yet.
 say-original-language = In the words of the original:
 say-more = Please tell me what you would like to know.
 say-found = This is what I found:
+say-added-to-cart = It is in your cart:
 say-nearest = I found nothing that is exactly this. The nearest:
 say-please-confirm = Please check what is shown and confirm it; nothing changes before you do.
 say-which-item = Which order and which item do you mean?
@@ -449,3 +450,29 @@ field-attributes = Attributes
 field-description = Description
 outcome-skipped = skipped
 outcome-degraded = degraded
+
+## Words by which messages are understood, apart by |
+
+heard-conjunctions = and | and then | then | also | plus | but also
+heard-last = last | latest | most recent | newest | just placed
+heard-first = first | oldest | earliest
+heard-other = other | the other | another | the rest | remaining
+heard-all = all | everything | every | both | whole | entire
+heard-exceptions = except | but not | apart from | other than
+heard-ordinals = first | second | third | fourth | fifth
+heard-turns = to | for | into | with | instead | rather
+heard-preferences = prefer | rather | ideally | preferably
+heard-account = home address | default one | my default | my address | default address | address in my account | address on file | account address | profile address
+heard-months = january jan | february feb | march mar | april apr | may | june jun | july jul | august aug | september sep sept | october oct | november nov | december dec
+heard-credit-card = credit card | card | debit card
+heard-gift-card = gift card | giftcard | voucher card
+heard-bank-transfer = bank transfer | wire transfer
+heard-cheapest = cheapest | least expensive | cheaper | cheap
+heard-dearest = most expensive | priciest | dearest | more expensive
+heard-colours = red | blue | green | black | white | grey gray | yellow | orange | pink | purple violet | brown | beige | silver | gold golden
+heard-more = bigger | larger | longer | higher | taller | wider | brighter | thicker | more | greater | stronger | heavier
+heard-less = smaller | shorter | lower | narrower | dimmer | thinner | less | fewer | weaker | lighter
+heard-most = biggest | largest | longest | highest | brightest | thickest | maximum | maximized
+heard-least = smallest | shortest | lowest | thinnest | fewest | minimum
+heard-order = order | purchase
+heard-follow-ups = and | what about | how about | but | also | then

@@ -328,6 +328,7 @@ say-no-orders = Todavía no hay pedidos en tu cuenta.
 say-original-language = En las palabras del original:
 say-more = Dime qué te gustaría saber.
 say-found = Esto es lo que he encontrado:
+say-added-to-cart = Ya está en su carrito:
 say-nearest = No he encontrado exactamente eso. Lo más parecido:
 say-please-confirm = Revisa lo que se muestra y confírmalo; antes no cambia nada.
 say-which-item = ¿A qué pedido y a qué artículo te refieres?
@@ -443,3 +444,29 @@ field-attributes = Atributos
 field-description = Descripción
 outcome-skipped = omitida
 outcome-degraded = degradada
+
+## Words by which messages are understood, apart by |
+
+heard-conjunctions = y | luego | además | también | e
+heard-last = último | última | más reciente
+heard-first = primer | primero | primera | más antiguo
+heard-other = otro | otra | el otro | la otra | los demás | las demás | resto
+heard-all = todo | toda | todos | todas | ambos | ambas | entero | entera
+heard-exceptions = excepto | salvo | menos | pero no
+heard-ordinals = primero | segundo | tercero | cuarto | quinto
+heard-turns = a | por | en | para
+heard-preferences = prefiero | mejor | preferiblemente
+heard-account = mi dirección | dirección de casa | dirección de mi cuenta | dirección predeterminada | mi casa
+heard-months = enero | febrero | marzo | abril | mayo | junio | julio | agosto | septiembre | octubre | noviembre | diciembre
+heard-credit-card = tarjeta de crédito | tarjeta
+heard-gift-card = tarjeta regalo | tarjeta de regalo
+heard-bank-transfer = transferencia
+heard-cheapest = más barato | más barata | más económico | más económica
+heard-dearest = más caro | más cara
+heard-colours = rojo roja | azul | verde | negro negra | blanco blanca | gris | amarillo amarilla | naranja | rosa | morado morada violeta | marrón | beige | plateado plateada | dorado dorada
+heard-more = más grande | mayor | más largo | más larga | más alto | más alta | más ancho | más ancha | más brillante | más potente
+heard-less = más pequeño | más pequeña | menor | más corto | más corta | más bajo | más baja | más estrecho | menos
+heard-most = el más grande | la más grande | máximo | máxima
+heard-least = el más pequeño | la más pequeña | mínimo | mínima
+heard-order = pedido | pedidos | compra
+heard-follow-ups = y | pero | qué hay de | qué tal | entonces | también

@@ -301,6 +301,7 @@ say-no-orders = 您的账户下还没有订单。
 say-original-language = 以下为原文：
 say-more = 请告诉我您想了解什么。
 say-found = 为您找到：
+say-added-to-cart = 已加入购物车：
 say-nearest = 没有完全符合的商品，最接近的是：
 say-please-confirm = 请核对所示内容并确认；确认之前不会有任何更改。
 say-which-item = 请问是哪个订单、哪件商品？
@@ -404,3 +405,29 @@ field-attributes = 属性
 field-description = 描述
 outcome-skipped = 已跳过
 outcome-degraded = 已降级
+
+## Words by which messages are understood, apart by |
+
+heard-conjunctions = 然后 | 并且 | 另外 | 还有 | 顺便 | 再把 | 以及 | 同时 | 也把 | 还要
+heard-last = 最后 | 最近 | 最新 | 上一个 | 上一单 | 刚下 | 刚买 | 刚拍
+heard-first = 第一个 | 第一单 | 最早
+heard-other = 另一个 | 另外一个 | 另一单 | 其他 | 剩下 | 其余 | 另外那
+heard-all = 全部 | 所有 | 都 | 整个 | 整单 | 两个都 | 一起
+heard-exceptions = 除了 | 除开 | 但不要
+heard-ordinals = 第一 | 第二 | 第三 | 第四 | 第五
+heard-turns = 成 | 为 | 到
+heard-preferences = 更喜欢 | 最好 | 比较想要
+heard-account = 家庭地址 | 我的地址 | 默认地址 | 账户地址 | 账号地址 | 家里地址 | 我家
+heard-months = 1月 一月 | 2月 二月 | 3月 三月 | 4月 四月 | 5月 五月 | 6月 六月 | 7月 七月 | 8月 八月 | 9月 九月 | 10月 十月 | 11月 十一月 | 12月 十二月
+heard-credit-card = 信用卡 | 银行卡 | 借记卡
+heard-gift-card = 礼品卡 | 购物卡
+heard-bank-transfer = 银行转账 | 转账
+heard-cheapest = 最便宜 | 便宜
+heard-dearest = 最贵 | 更贵
+heard-colours = 红色 红 | 蓝色 蓝 | 绿色 绿 | 黑色 黑 | 白色 白 | 灰色 灰 | 黄色 黄 | 橙色 橙 橘色 | 粉色 粉红 | 紫色 紫 | 棕色 褐色 咖啡色 | 米色 米白 | 银色 银 | 金色
+heard-more = 大一号 | 大一点 | 更大 | 大的 | 大号 | 长一点 | 更长 | 更高 | 高一点 | 更亮 | 亮一点 | 宽一点 | 更宽 | 更厚
+heard-less = 小一号 | 小一点 | 更小 | 小的 | 小号 | 短一点 | 更短 | 更矮 | 矮一点 | 暗一点 | 窄一点 | 更薄
+heard-most = 最大 | 最长 | 最高 | 最亮 | 最宽
+heard-least = 最小 | 最短 | 最矮 | 最暗 | 最窄
+heard-order = 订单 | 单子 | 单
+heard-follow-ups = 那 | 还有 | 另外 | 那么 | 如果是

@@ -1,5 +1,6 @@
-//! What the writer of a message wants, by given names: a linear classifier
-//! with a threshold for each class, from which on a program may act upon it.
+//! What the writer of a message wants, by given names: a linear classifier over
+//! its words, and over a sentence encoder's vector where there is one, with a
+//! threshold for each class, from which on a program may act upon it.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::linear::{LinearClassifier, LinearOptions};
+use crate::softmax_regression::{SoftmaxRegression, most_probable};
 
 const CLASSIFIER: &str = "intents.linear";
 const THRESHOLDS: &str = "intents.json";
@@ -18,6 +20,8 @@ const FOLDS: usize = 5;
 pub struct Intent<'a> {
     /// The class's name.
     pub name: &'a str,
+    /// Its place among the classes.
+    pub class: usize,
     /// Its calibrated probability.
     pub probability: f32,
     /// Whether that is enough to act upon it.
@@ -55,24 +59,101 @@ impl Reading {
         classes: &[String],
         options: &LinearOptions,
     ) -> Result<Vec<Self>, ModelError> {
-        let mut held = Vec::new();
-        for fold in 0..FOLDS {
-            let part = |inside: bool| -> Vec<(&str, usize)> {
-                let rows = rows.iter().enumerate();
-                let part = rows.filter(|(place, _)| (place % FOLDS == fold) == inside);
-                part.map(|(_, row)| *row).collect()
-            };
-            let classifier = LinearClassifier::train(&part(false), classes.to_vec(), options)?;
-            held.extend(Self::of(&classifier, &part(true)));
+        across_folds(&Examples::of_words(rows), classes, options)
+    }
+}
+
+/// Rows to learn from.
+#[derive(Debug, Clone, Copy)]
+pub struct Examples<'a> {
+    /// Text and class, a place among the classes.
+    pub rows: &'a [(&'a str, usize)],
+    /// `[rows, width]`: each text's vector; none where words alone are learnt.
+    pub vectors: &'a [f32],
+    /// Of a vector.
+    pub width: usize,
+}
+
+impl<'a> Examples<'a> {
+    /// Texts without vectors.
+    pub fn of_words(rows: &'a [(&'a str, usize)]) -> Self {
+        Self {
+            rows,
+            vectors: &[],
+            width: 0,
         }
-        Ok(held)
+    }
+
+    fn vector(&self, place: usize) -> Option<&'a [f32]> {
+        (self.width > 0).then(|| &self.vectors[place * self.width..(place + 1) * self.width])
+    }
+
+    /// Both judges, learnt from the rows at these places.
+    fn judges(
+        &self,
+        places: &[usize],
+        classes: &[String],
+        options: &LinearOptions,
+    ) -> Result<Judges, ModelError> {
+        let rows: Vec<(&str, usize)> = places.iter().map(|place| self.rows[*place]).collect();
+        let examples: Vec<(&[f32], usize)> = (places.iter())
+            .filter_map(|place| Some((self.vector(*place)?, self.rows[*place].1)))
+            .collect();
+        Ok(Judges {
+            words: LinearClassifier::train(&rows, classes.to_vec(), options)?,
+            vectors: (self.width > 0).then(|| {
+                SoftmaxRegression::train(&examples, classes.len(), self.width, options.seed)
+            }),
+        })
+    }
+}
+
+fn across_folds(
+    examples: &Examples<'_>,
+    classes: &[String],
+    options: &LinearOptions,
+) -> Result<Vec<Reading>, ModelError> {
+    let mut held = Vec::new();
+    for fold in 0..FOLDS {
+        let places = 0..examples.rows.len();
+        let (inside, outside): (Vec<usize>, Vec<usize>) =
+            places.partition(|place| place % FOLDS == fold);
+        let judges = examples.judges(&outside, classes, options)?;
+        held.extend(inside.into_iter().map(|place| {
+            let (text, right) = examples.rows[place];
+            let (class, probability) = judges.best(text, examples.vector(place));
+            Reading {
+                class,
+                probability,
+                is_right: class == right,
+            }
+        }));
+    }
+    Ok(held)
+}
+
+/// Who judges a message: its words, and its vector where there is one.
+#[derive(Debug, Clone, PartialEq)]
+struct Judges {
+    words: LinearClassifier,
+    vectors: Option<SoftmaxRegression>,
+}
+
+impl Judges {
+    fn best(&self, text: &str, vector: Option<&[f32]>) -> (usize, f32) {
+        match (&self.vectors, vector) {
+            (Some(head), Some(vector)) => {
+                most_probable(&self.words.predict(text), &head.probabilities(vector))
+            }
+            _ => self.words.best(text),
+        }
     }
 }
 
 /// A classifier that knows how sure it has to be of each class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intents {
-    classifier: LinearClassifier,
+    judges: Judges,
     thresholds: Thresholds,
 }
 
@@ -92,7 +173,15 @@ impl Intents {
     /// Of `n` messages with `e` wrong ones the rate is taken to be
     /// (e + ½) / (n + 1), so that a handful of lucky ones proves nothing.
     pub fn choose(classifier: LinearClassifier, held: &[Reading], error_rate: f64) -> Self {
-        let mut read: Vec<Vec<(f32, bool)>> = vec![Vec::new(); classifier.classes().len()];
+        let judges = Judges {
+            words: classifier,
+            vectors: None,
+        };
+        Self::of_judges(judges, held, error_rate)
+    }
+
+    fn of_judges(judges: Judges, held: &[Reading], error_rate: f64) -> Self {
+        let mut read: Vec<Vec<(f32, bool)>> = vec![Vec::new(); judges.words.classes().len()];
         for reading in held {
             if let Some(rows) = read.get_mut(reading.class) {
                 rows.push((reading.probability, reading.is_right));
@@ -103,34 +192,39 @@ impl Intents {
             error_rate,
             least: least.collect(),
         };
-        Self {
-            classifier,
-            thresholds,
-        }
+        Self { judges, thresholds }
     }
 
-    /// Learns from rows of text and class, the thresholds from what parts of
+    /// Learns from texts with their classes, the thresholds from what parts of
     /// the rows are read as by classifiers of the others.
     ///
     /// # Errors
     /// Where there is too little to learn from.
     pub fn learn(
-        rows: &[(&str, usize)],
+        examples: &Examples<'_>,
         classes: &[String],
         options: &LinearOptions,
         error_rate: f64,
     ) -> Result<Self, ModelError> {
-        let classifier = LinearClassifier::train(rows, classes.to_vec(), options)?;
-        let held = Reading::across_folds(rows, classes, options)?;
-        Ok(Self::choose(classifier, &held, error_rate))
+        let all: Vec<usize> = (0..examples.rows.len()).collect();
+        let judges = examples.judges(&all, classes, options)?;
+        let held = across_folds(examples, classes, options)?;
+        Ok(Self::of_judges(judges, &held, error_rate))
     }
 
-    /// Reads a message.
+    /// Reads a message by its words.
     pub fn read(&self, text: &str) -> Intent<'_> {
-        let (class, probability) = self.classifier.best(text);
+        self.read_with(text, None)
+    }
+
+    /// Reads a message by its words and by its vector, from the encoder that
+    /// was learnt with.
+    pub fn read_with(&self, text: &str, vector: Option<&[f32]>) -> Intent<'_> {
+        let (class, probability) = self.judges.best(text, vector);
         let least = self.thresholds.least[class];
         Intent {
-            name: &self.classifier.classes()[class],
+            name: &self.judges.words.classes()[class],
+            class,
             probability,
             is_sure: least.is_some_and(|least| probability >= least),
         }
@@ -138,16 +232,21 @@ impl Intents {
 
     /// The classes that may be acted upon at all.
     pub fn sure_classes(&self) -> impl Iterator<Item = &str> {
-        let classes = self.classifier.classes().iter().zip(&self.thresholds.least);
+        let classes = self
+            .judges
+            .words
+            .classes()
+            .iter()
+            .zip(&self.thresholds.least);
         classes.filter_map(|(class, least)| least.map(|_| class.as_str()))
     }
 
-    /// As files by name.
+    /// As files by name; of one that was learnt with vectors the words alone.
     pub fn to_files(&self) -> Result<BTreeMap<String, Vec<u8>>, ModelError> {
         let thresholds = serde_json::to_vec(&self.thresholds);
         let thresholds = thresholds.map_err(|error| ModelError::File(error.to_string()))?;
         Ok(BTreeMap::from([
-            (CLASSIFIER.to_owned(), self.classifier.to_bytes()),
+            (CLASSIFIER.to_owned(), self.judges.words.to_bytes()),
             (THRESHOLDS.to_owned(), thresholds),
         ]))
     }
@@ -165,10 +264,11 @@ impl Intents {
         if thresholds.least.len() != classifier.classes().len() {
             return Err(wrong("as many thresholds as classes are needed".to_owned()));
         }
-        Ok(Some(Self {
-            classifier,
-            thresholds,
-        }))
+        let judges = Judges {
+            words: classifier,
+            vectors: None,
+        };
+        Ok(Some(Self { judges, thresholds }))
     }
 }
 

@@ -49,6 +49,7 @@ pub mod sampling;
 mod score_normalisation;
 mod sentence_encoder;
 mod sequence;
+pub mod softmax_regression;
 pub mod stop;
 pub mod text_blend;
 pub mod tokenizer;

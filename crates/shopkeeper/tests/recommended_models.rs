@@ -7,10 +7,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use test_hub::{LocalHub, Mood, published};
+use hub::{LocalHub, Mood, published};
 
-#[path = "../../test_hub.rs"]
-mod test_hub;
+mod hub;
 
 struct Scene {
     folder: tempfile::TempDir,

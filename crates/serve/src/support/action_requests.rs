@@ -4,11 +4,12 @@
 use serde_json::{Value, json};
 use shop::{Id, Role};
 
+use super::clauses::Clause;
 use super::grounding::{Reference, Statement};
 use super::pipeline::{CandidateResponse, Turn};
 use super::response_templates::{FactTemplate, ResponseTemplate};
 use super::tools::{Refusal, Refused, Session, Tool, hand_over};
-use super::wishes::{self, Missing, Wish};
+use super::wishes::{self, Missing, Setting, Wanted, Wish};
 use super::{Proposal, ToolRun};
 
 /// Questions of ours after which the next message belongs to the one before.
@@ -20,53 +21,46 @@ const ASKED: [ResponseTemplate; 4] = [
 ];
 
 impl Turn<'_> {
-    /// The proposals that the message asks for; `None` when it asks for none.
-    /// A message that only asks about an order (`about_orders`) needs no
-    /// question back.
-    pub(super) fn action_requests(&mut self, about_orders: bool) -> Option<CandidateResponse> {
+    /// What the clauses want done; `None` where nobody is signed in.
+    pub(super) fn wanted(&self, clauses: &[Clause]) -> Option<Wanted> {
+        let customer = self.request.customer.as_ref()?;
+        let mut said = self.request.conversation.iter().rev();
+        let answered = said.find(|(role, _)| *role == Role::Agent);
+        let setting = Setting {
+            snapshot: self.snapshot,
+            customer,
+            policy: &self.request.policy,
+            message: &self.message,
+            answered: answered.map_or("", |(_, text)| text),
+        };
+        Some(wishes::read(clauses, setting))
+    }
+
+    /// The proposals that the clauses ask for, or what is asked back; `None`
+    /// where nobody is signed in.
+    pub(super) fn action_requests(&mut self, clauses: &[Clause]) -> Option<CandidateResponse> {
         let customer = self.request.customer.clone()?;
-        let message = self.with_what_was_asked();
-        if !wishes::asks_for_deeds(&message) {
-            return None;
-        }
-        let (snapshot, policy) = (self.snapshot, self.request.policy.clone());
-        let wanted = self.stages.run("wishes", || {
-            wishes::read(&message, snapshot, &customer, &policy)
-        });
-        if wanted.is_empty() {
-            return None;
-        }
+        let mut stages = std::mem::take(&mut self.stages);
+        let wanted = stages.run("wishes", || self.wanted(clauses));
+        self.stages = stages;
+        let wanted = wanted?;
         if wanted.wishes.is_empty() {
-            if about_orders {
-                return None;
-            }
-            // What the documents answer needs no question back.
-            let answered = self.question();
-            return Some(if answered.abstained {
-                CandidateResponse::template("deed", asked_back(&wanted.missing), &self.language)
-            } else {
-                answered
-            });
+            let back = asked_back(&wanted.missing);
+            return Some(CandidateResponse::template("deed", back, &self.language));
         }
         Some(self.proposed(&customer, &wanted.wishes, &wanted.missing))
     }
 
-    /// The message together with the one that our question was about.
-    fn with_what_was_asked(&self) -> String {
+    /// The customer's message before this one, where we asked back what it meant.
+    pub(super) fn asked_back_about(&self) -> Option<&str> {
         let mut turns = self.request.conversation.iter().rev();
-        let asked = turns.next().is_some_and(|(role, text)| {
-            *role == Role::Agent
-                && ASKED
-                    .iter()
-                    .any(|phrase| text.contains(phrase.text(&self.language)))
-        });
-        let earlier = || {
-            let mut turns = self.request.conversation.iter().rev();
-            let said = turns.find(|(role, _)| *role == Role::Customer);
-            said.map(|(_, text)| format!("{text}. {}", self.message))
-        };
-        let joined = if asked { earlier() } else { None };
-        joined.unwrap_or_else(|| self.message.clone())
+        let (role, text) = turns.next()?;
+        let asked = |phrase: &ResponseTemplate| text.contains(phrase.text(&self.language));
+        if *role != Role::Agent || !ASKED.iter().any(asked) {
+            return None;
+        }
+        let said = turns.find(|(role, _)| *role == Role::Customer);
+        said.map(|(_, text)| text.as_str())
     }
 
     fn proposed(

@@ -10,7 +10,7 @@ use shop::{Availability, Id, Product};
 use store::Snapshot;
 
 use super::catalogue_terms::CatalogueTerms;
-use super::route::follows_up;
+use super::cues::follows_up;
 
 /// Which products a question is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,12 +1,14 @@
 //! A published sentence encoder that the shop may choose beside the words: it
 //! finds "Can I send it back?" near "Returns".
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use corpus::support::{Index, Question, Similarities, background_questions, unrelated_questions};
 use models::SentenceEncoder;
 use models::static_encoder::product;
 use rustc_hash::FxHashMap;
+
+use super::dialogue_act::{DialogueActs, Heard};
 
 /// The longest text that is encoded, in tokens.
 const LONGEST_TOKENS: usize = 256;
@@ -28,6 +30,8 @@ pub(crate) struct DenseIndex {
     scale: Scale,
     /// The mean of questions that have nothing to do with this shop.
     mean_question: Vec<f32>,
+    /// What messages ask for, learnt with this encoder.
+    acts: Arc<OnceLock<Option<DialogueActs>>>,
 }
 
 /// What an encoder's cosines mean: those of E5 are .8 for texts that have nothing
@@ -172,7 +176,29 @@ fn length(vector: &[f32]) -> f32 {
     product(vector, vector).sqrt().max(1e-6)
 }
 
+/// What messages ask for, learnt on a thread of its own: it takes as long as some
+/// thousand sentences take, and words alone tell it until then.
+fn learnt_beside(encoder: &Arc<SentenceEncoder>) -> Arc<OnceLock<Option<DialogueActs>>> {
+    let acts = Arc::new(OnceLock::new());
+    let (place, encoder) = (Arc::clone(&acts), Arc::clone(encoder));
+    std::thread::spawn(move || {
+        place.get_or_init(|| {
+            let learnt = DialogueActs::learn(Some(&encoder));
+            let learnt = learnt.inspect_err(|error| {
+                tracing::error!(%error, "what messages ask for is told by words alone");
+            });
+            learnt.ok()
+        });
+    });
+    acts
+}
+
 impl DenseIndex {
+    /// Waits until what messages ask for is learnt with the encoder.
+    pub(crate) fn wait(&self) {
+        self.acts.wait();
+    }
+
     /// Encodes an index; what `before` has encoded already is taken over, its scale
     /// as well: one text more changes it little.
     pub(crate) fn new(encoder: Arc<SentenceEncoder>, index: &Index, before: Option<&Self>) -> Self {
@@ -197,7 +223,10 @@ impl DenseIndex {
                 encoder.width(),
             )
         });
+        let acts = before.map(|before| Arc::clone(&before.acts));
+        let acts = acts.unwrap_or_else(|| learnt_beside(&encoder));
         Self {
+            acts,
             scale: scale.unwrap_or_else(|| Scale::new(&encoder, index, &passages)),
             mean_question,
             encoder,
@@ -208,6 +237,23 @@ impl DenseIndex {
 
     pub(crate) fn encoder(&self) -> &Arc<SentenceEncoder> {
         &self.encoder
+    }
+
+    /// What each text asks for; `None` where the encoder does not know their
+    /// letters, or where that is not learnt yet.
+    pub(crate) fn heard(&self, texts: &[&str]) -> Option<Vec<Heard>> {
+        let acts = self.acts.get()?.as_ref()?;
+        if !texts.iter().all(|text| self.encoder.reads(text)) {
+            return None;
+        }
+        let vectors = self.encoder.encode_queries(texts, LONGEST_TOKENS);
+        let vectors = vectors.chunks_exact(self.encoder.width().max(1));
+        let heard = texts.iter().zip(vectors);
+        Some(
+            heard
+                .map(|(text, vector)| acts.hear(text, Some(vector)))
+                .collect(),
+        )
     }
 
     /// How near a question is to everything. `None` where the encoder does not

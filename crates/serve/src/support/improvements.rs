@@ -9,8 +9,7 @@ use serde_json::Value;
 use shop::{Conversation, Id, Message, Role};
 use store::Snapshot;
 
-use super::requests::{self, AskedFor};
-use super::route::{Route, route};
+use super::dialogue_act::{DialogueAct, DialogueActs};
 
 /// A person's reply holds this beside who wrote it.
 const BY: &str = "by";
@@ -58,9 +57,17 @@ pub fn improvements(snapshot: &Snapshot) -> Vec<Improvement> {
         .collect()
 }
 
-/// Whether a message asks for nothing but a person.
-fn wants_person(message: &str) -> bool {
-    requests::read(message) == Some(AskedFor::Person)
+/// Whether a message surely asks for no answer: it calls a person, greets or thanks.
+fn asks_nothing(message: &str) -> bool {
+    let heard = DialogueActs::by_words().map(|acts| acts.hear(message, None));
+    heard.is_some_and(|heard| {
+        let acts = [
+            DialogueAct::HandOver,
+            DialogueAct::Greeting,
+            DialogueAct::Thanks,
+        ];
+        heard.is_sure && acts.contains(&heard.act)
+    })
 }
 
 /// As [`improvements`], of one conversation.
@@ -103,7 +110,7 @@ fn question_before(conversation: &Conversation, turn: usize) -> Option<(usize, &
         .map(|(place, message)| (place, message.text.trim()))
         .find(|(_, text)| {
             let says = corpus::support::terms(text).iter().any(|term| term.content);
-            says && route(text, false) == Route::Question && !wants_person(text)
+            says && !asks_nothing(text)
         })
 }
 

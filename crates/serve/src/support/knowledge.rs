@@ -51,6 +51,14 @@ impl Knowledge {
         self
     }
 
+    /// Waits until all is learnt that an encoder helps with; answers do not wait
+    /// for it.
+    pub fn wait(&self) {
+        if let Some(dense) = &self.dense {
+            dense.wait();
+        }
+    }
+
     /// Whether it shows the documents and products of this snapshot.
     pub fn is_current(&self, snapshot: &Snapshot) -> bool {
         self.documents_revision == snapshot.documents_revision

@@ -6,23 +6,26 @@
 
 mod action_requests;
 mod agent;
+mod cart;
 mod catalogue;
 mod catalogue_terms;
 mod chat_model;
+mod clauses;
+mod cues;
 mod dense_retrieval;
+mod dialogue_act;
 mod grounding;
 pub mod improvements;
 mod knowledge;
 mod model;
+mod order_numbers;
 mod pipeline;
 mod policy;
 mod product_search;
 mod proposal;
 mod question;
-mod requests;
 mod response_assembly;
 mod response_templates;
-mod route;
 mod score;
 pub mod tools;
 mod wishes;
@@ -124,7 +127,7 @@ pub struct ToolRun {
 /// What a message was taken to want.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadIntent {
-    /// As the shop's conversations name it.
+    /// As the shop's conversations name it, or as the assistant's acts are called.
     pub name: String,
     /// Its calibrated probability.
     pub probability: f32,
@@ -161,6 +164,9 @@ pub struct Reply {
     /// What the customer wants, by the shop's own names, where it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<ReadIntent>,
+    /// What the clauses of the message were taken to ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<ReadIntent>,
     /// The language model that took part, by its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat_model: Option<String>,
@@ -186,6 +192,7 @@ impl Reply {
             "abstained": self.abstained,
             "handoff": self.handoff,
             "intent": self.intent,
+            "acts": self.acts,
             "chat_model": self.chat_model,
             "citations": sources,
         })

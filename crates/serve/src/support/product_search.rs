@@ -18,11 +18,12 @@ use store::Snapshot;
 use super::ToolRun;
 use super::catalogue::{self, CatalogueView, subject, without_asking};
 use super::catalogue_terms::{things_of, words_of};
+use super::cues::follows_up;
+use super::dialogue_act::DialogueAct;
 use super::grounding::{Reference, Statement};
 use super::pipeline::{CandidateResponse, Turn};
 use super::question::MOST_EARLIER;
 use super::response_templates::{FactTemplate, ResponseTemplate};
-use super::route::follows_up;
 use crate::recommend::{RecommendRequest, recommend};
 use crate::search::{Distinct, SearchRequest, search};
 
@@ -33,37 +34,6 @@ const TOLD_TO_MODEL: usize = 6;
 /// So many are looked at.
 const LOOKED_AT: usize = 30;
 
-/// Whether the shop has something is asked.
-const HAVE: &[&str] = &[
-    "do you have",
-    "do you sell",
-    "do you carry",
-    "do you stock",
-    "do you offer",
-    "you got any",
-    "have you got",
-    "are there any",
-    "is there any",
-    "有没有",
-    "有卖",
-    "卖不卖",
-];
-/// Something is to be proposed.
-const PROPOSE: &[&str] = &[
-    "recommend",
-    "suggest",
-    "looking for",
-    "searching for",
-    "show me",
-    "find me",
-    "want to buy",
-    "like to buy",
-    "推荐",
-    "想买",
-    "帮我找",
-    "给我看看",
-    "有什么好",
-];
 /// Words that say how something is wanted and not what.
 const MANNER: &[&str] = &[
     "recommend",
@@ -103,31 +73,6 @@ const MANNER: &[&str] = &[
     "卖",
 ];
 
-/// What a message asks of the assortment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ProductIntent {
-    /// Whether there is such a thing.
-    Have,
-    /// To be shown something.
-    Propose,
-}
-
-impl ProductIntent {
-    pub(super) fn of(message: &str) -> Option<Self> {
-        let lower = message.to_lowercase();
-        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-        // "有蓝色的台灯吗", "有无线耳机么".
-        let chinese = || lower.contains('有') && (lower.contains('吗') || lower.contains('么'));
-        if has(PROPOSE) {
-            Some(Self::Propose)
-        } else if has(HAVE) || chinese() {
-            Some(Self::Have)
-        } else {
-            None
-        }
-    }
-}
-
 /// What was found, and whether it is all that was asked for.
 struct Found {
     products: Vec<Id>,
@@ -137,56 +82,99 @@ struct Found {
     tool: &'static str,
 }
 
+impl Found {
+    /// Without what was shown, where there is anything else.
+    fn others_than(mut self, shown: &[Id]) -> Self {
+        if self.products.iter().any(|id| !shown.contains(id)) {
+            self.products.retain(|id| !shown.contains(id));
+        }
+        self
+    }
+}
+
 impl Turn<'_> {
-    /// Products for a message that asks for some; `None` when it asks for
-    /// none, or for nothing that the shop has.
-    pub(super) fn find_products(&mut self, kind: ProductIntent) -> Option<CandidateResponse> {
-        let said = without_asking(&self.message.to_lowercase());
-        let before = follows_up(&self.message).then(|| self.asked_before());
-        let before = before.and_then(|texts| texts.iter().find_map(|text| self.asks(text)));
-        let asked = ProductIntent::of(&self.message).or(before.as_ref().map(|(asked, _)| *asked));
-        if asked != Some(kind) {
-            return None;
+    /// Products for a message that asks to see some; what the shop's texts
+    /// answer where they speak of it and the shelves hold none.
+    pub(super) fn browse(&mut self) -> CandidateResponse {
+        if let Some(counted) = self.aggregate() {
+            return counted;
         }
-        let wanted = Wanted::read(&said, self.snapshot);
-        if kind == ProductIntent::Have && self.is_about_the_shop(&said, &wanted) {
-            return None;
+        match self.find_products() {
+            Some(found) => found,
+            None => self.question(),
         }
-        let found = match (before, kind) {
-            // "And kettles?" is about something else, "and the blue one?" about
-            // one of those.
-            (Some((_, about)), _) => {
-                let other = self.searched(&wanted).filter(|found| found.is_kind);
-                let one_of_those = Wanted::read(&format!("{said} {about}"), self.snapshot);
-                other.or_else(|| self.searched(&one_of_those))?
-            }
-            (None, ProductIntent::Propose) if wanted.head.is_empty() => {
-                self.recommended(&wanted)?
-            }
-            (None, _) => self.searched(&wanted)?,
+    }
+
+    /// The cheapest or dearest of what was shown, or what was shown in another
+    /// colour, where the message asks for that and names nothing else.
+    pub(super) fn of_shown(&self) -> Option<CandidateResponse> {
+        let lower = self.message.to_lowercase();
+        let shown = self.shown();
+        let own = subject(&lower);
+        let found: Vec<Id> = match self.extreme_of(&shown, &lower) {
+            Some(id) if things(&own).is_empty() => vec![id],
+            _ => self.coloured(&shown),
         };
-        let lead = if found.exact {
+        (!found.is_empty()).then(|| self.listed(&found, true, &own, "shown"))
+    }
+
+    /// Products that search or recommendation finds for the message; `None`
+    /// where it asks for none, or for nothing that the shop has.
+    pub(super) fn find_products(&mut self) -> Option<CandidateResponse> {
+        let said = without_asking(&self.message.to_lowercase());
+        let wanted = Wanted::read(&said, self.snapshot);
+        if self.is_about_the_shop(&said, &wanted) {
+            return None;
+        }
+        let shown = self.shown();
+        let before = (follows_up(&self.message) || !shown.is_empty())
+            .then(|| self.browsed_before())
+            .flatten();
+        let mut found = match before {
+            // "And kettles?" is about something else, "something more elegant"
+            // about one of those.
+            Some(about) => {
+                let other = self.searched(&wanted).filter(|found| found.is_kind);
+                let both = Wanted::read(&format!("{said} {about}"), self.snapshot);
+                let found = other.or_else(|| self.searched(&both));
+                let nearest = || {
+                    let found = self.searched(&Wanted::read(&about, self.snapshot))?;
+                    Some(Found {
+                        exact: false,
+                        ..found
+                    })
+                };
+                found.or_else(nearest)?.others_than(&shown)
+            }
+            None if wanted.head.is_empty() => self.recommended(&wanted)?,
+            None => self.searched(&wanted)?,
+        };
+        found.products.truncate(TOLD);
+        (!found.products.is_empty())
+            .then(|| self.listed(&found.products, found.exact, said.trim(), found.tool))
+    }
+
+    /// Products with their prices, as found or as nearest to what was asked for.
+    fn listed(&self, products: &[Id], exact: bool, said: &str, tool: &str) -> CandidateResponse {
+        let lead = if exact {
             ResponseTemplate::Found
         } else {
             ResponseTemplate::Nearest
         };
-        let told = found.products.iter().filter_map(|id| self.told(id));
+        let told = products.iter().take(TOLD).filter_map(|id| self.told(id));
         let mut lines: Vec<Statement> = told.collect();
-        if lines.is_empty() {
-            return None;
-        }
         lines.insert(0, Statement::template(lead, &self.language));
-        Some(CandidateResponse {
+        CandidateResponse {
             statements: lines,
             actions: vec![ToolRun {
-                tool: found.tool.to_owned(),
-                arguments: json!({"query": said.trim(), "limit": TOLD}),
-                result: json!({"products": found.products, "exact": found.exact}),
+                tool: tool.to_owned(),
+                arguments: json!({"query": said, "limit": TOLD}),
+                result: json!({"products": products, "exact": exact}),
             }],
             confidence: 1.0,
             route: "products",
             ..CandidateResponse::default()
-        })
+        }
     }
 
     /// Whether what is asked for is no thing on the shelves but one that shops
@@ -215,13 +203,18 @@ impl Turn<'_> {
             .collect()
     }
 
-    /// What an earlier message asked of the assortment, and about what.
-    fn asks(&self, text: &str) -> Option<(ProductIntent, String)> {
-        let counted =
-            || catalogue::read(text, &[], self.catalogue_view()).map(|_| ProductIntent::Have);
-        let asked = ProductIntent::of(text).or_else(counted)?;
-        let about = subject(&text.to_lowercase());
-        (!about.is_empty()).then_some((asked, about))
+    /// What the customer last asked to see, in their words.
+    fn browsed_before(&self) -> Option<String> {
+        let before = self.asked_before();
+        let heard = self.heard(&before);
+        let mut asked = before.iter().zip(heard).filter(|(text, heard)| {
+            let counts = || catalogue::read(text, &[], self.catalogue_view()).is_some();
+            heard.act == DialogueAct::Browse || counts()
+        });
+        asked.find_map(|(text, _)| {
+            let about = without_asking(&text.to_lowercase());
+            (!things(&about).is_empty()).then(|| about.trim().to_owned())
+        })
     }
 
     pub(super) fn told(&self, id: &Id) -> Option<Statement> {
@@ -326,7 +319,7 @@ impl Turn<'_> {
             .iter()
             .filter(|one| (one.0, one.1) == (is_kind, held));
         Some(Found {
-            products: best.take(TOLD).map(|(_, _, one)| one.id.clone()).collect(),
+            products: best.map(|(_, _, one)| one.id.clone()).collect(),
             exact: held == wanted.words.len(),
             is_kind,
             tool: "search",
@@ -357,7 +350,6 @@ impl Turn<'_> {
             let product = context.snapshot.catalogue.by_id(id);
             product.is_some_and(|one| contains_han(&one.title) != is_chinese)
         });
-        products.truncate(TOLD);
         Some(Found {
             products,
             exact: true,

@@ -9,12 +9,11 @@ use shop::Product;
 
 use super::ToolRun;
 use super::catalogue::{self, Aggregate};
+use super::cues::follows_up;
 use super::grounding::{Reference, Statement};
 use super::knowledge::{NamedProduct, product_source};
 use super::pipeline::{CandidateResponse, LONGEST_MESSAGE, Turn};
-use super::product_search;
 use super::response_templates::{FactTemplate, ResponseTemplate};
-use super::route::follows_up;
 use super::score::{Scored, said};
 use super::tools::{FactKind, asked_facts, product_facts};
 
@@ -47,7 +46,6 @@ impl Turn<'_> {
             .stages
             .run("products", || knowledge.named_products(&question));
         self.aggregate()
-            .or_else(|| self.find_products(product_search::ProductIntent::Propose))
             .or_else(|| self.product_fact(&named, earlier.as_deref()))
             .unwrap_or_else(|| self.answered_by_sources(&question, &named))
     }
@@ -66,10 +64,6 @@ impl Turn<'_> {
         if let Some((products, found)) = self.product_description(named, question)
             && probability(&found) > probability(&scored)
         {
-            // Whether there is such a thing, no sentence about one says.
-            if let Some(draft) = self.find_products(product_search::ProductIntent::Have) {
-                return draft;
-            }
             (index, scored) = (products, found);
         }
         if let Some(best) = said(&scored) {
@@ -77,9 +71,8 @@ impl Turn<'_> {
         }
         // An encoder reads the question out of a long message; words do not.
         let by_words = similarities.is_none();
-        self.find_products(product_search::ProductIntent::Have)
-            .or_else(|| by_words.then(|| self.answered_in_part()).flatten())
-            .unwrap_or_else(|| self.declined(&index, &scored))
+        let in_part = by_words.then(|| self.answered_in_part()).flatten();
+        in_part.unwrap_or_else(|| self.declined(&index, &scored))
     }
 
     /// What the shop stands by comes before what an agent once said.
@@ -119,7 +112,7 @@ impl Turn<'_> {
     }
 
     /// A count or the cheapest of the catalogue, by a query over its records.
-    fn aggregate(&mut self) -> Option<CandidateResponse> {
+    pub(super) fn aggregate(&mut self) -> Option<CandidateResponse> {
         let snapshot = self.snapshot;
         let (aggregate, selection) =
             catalogue::read(&self.message, &self.asked_before(), self.catalogue_view())?;

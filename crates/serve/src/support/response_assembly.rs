@@ -168,6 +168,7 @@ impl Turn<'_> {
             confidence: draft.confidence,
             route: draft.route.to_owned(),
             intent: self.intent.take(),
+            acts: std::mem::take(&mut self.acts),
             chat_model: self.chat_model.take(),
             refused: writer.refused,
             statements: writer.statements,

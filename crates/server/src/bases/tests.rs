@@ -2,10 +2,10 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use test_hub::{LocalHub, Mood, published};
+use hub::{LocalHub, Mood, published};
 
-#[path = "../../../test_hub.rs"]
-mod test_hub;
+#[path = "../../../shopkeeper/tests/hub/mod.rs"]
+mod hub;
 
 struct Silent;
 

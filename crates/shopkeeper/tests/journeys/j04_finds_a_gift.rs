@@ -90,6 +90,46 @@ async fn talk(customer: &Browser) {
     customer.fits().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn j04_without_a_language_model_too() {
+    let Some(driver) = Driver::start() else {
+        return;
+    };
+    for screen in Screen::ALL {
+        let shop = Shop::new();
+        catalogue::fill(&shop);
+        let server = shop.serve();
+        let customer = driver.open("j04-words", screen, &server.address).await;
+        walk(vec![customer], |browsers| async move {
+            talk_to_words(&browsers[0]).await;
+            browsers
+        })
+        .await;
+        server.stop();
+        tokio::task::block_in_place(|| check(&shop));
+    }
+}
+
+async fn talk_to_words(customer: &Browser) {
+    customer.go("/").await;
+    customer.click("#chat-open").await;
+    ask(customer, "I'm looking for tea under 40").await;
+    customer.see(".chat-card[href='/products/tea-green']").await;
+    let shown = customer.attributes(".chat-cards li", "data-product").await;
+    assert!(shown.iter().all(|id| id.starts_with("tea")), "{shown:?}");
+    customer.picture("found").await;
+
+    ask(customer, "which of them is the cheapest?").await;
+    customer
+        .see(".turn.agent:last-of-type .chat-card[href='/products/tea-black']")
+        .await;
+    customer.picture("the-cheapest").await;
+    ask(customer, "put it into my cart please").await;
+    customer.see_text("#cart-count", |text| text == "1").await;
+    customer.picture("put-into-the-cart").await;
+    customer.fits().await;
+}
+
 /// The log joins what was put into the cart to the answer that showed it.
 fn check(shop: &Shop) {
     let (_, events) = logged(&shop.data());

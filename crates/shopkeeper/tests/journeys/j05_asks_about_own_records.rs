@@ -81,6 +81,7 @@ async fn talk(customer: &Browser) {
     customer.picture("points").await;
     ask(customer, "where's my parcel", "TRK-MIA").await;
     customer.picture("parcel").await;
+    ask(customer, "What did I order in November?", "hat").await;
     let said = customer.texts(".turn.agent .words").await;
     assert!(
         !said.iter().any(|text| text.contains("TRK-OTHER")),

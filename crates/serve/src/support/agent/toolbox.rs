@@ -215,7 +215,7 @@ impl Agent<'_, '_> {
     }
 
     fn orders(&mut self) -> Outcome {
-        let told = self.turn.orders(&[]);
+        let told = self.turn.orders();
         let snapshot = self.turn.snapshot;
         let customer = self.turn.request.customer.clone();
         let orders = customer.map(|customer| find_orders(snapshot, &customer, MOST_ORDERS));

@@ -1,17 +1,17 @@
-//! What a message asks to have done: deeds, items, options and addresses, read
-//! by their shapes and by the words of the customer's own orders and of the
-//! catalogue. Nothing is done here; each wish becomes a proposal that the
-//! customer has to confirm, or a refusal.
+//! What the clauses of a message ask to have done with the customer's own
+//! orders and account: which order, which item, which option, which address.
+//! What is asked for the clause was heard as; this reads the rest from the
+//! words, the records and the catalogue. Nothing is done here; each wish
+//! becomes a proposal that the customer has to confirm, or a refusal.
 
 mod address;
 mod addresses;
 mod cancel;
-mod clauses;
-mod give_back;
 mod items;
-mod meant;
 mod options;
+mod orders;
 mod payment;
+mod return_items;
 mod scales;
 mod swap;
 
@@ -22,8 +22,9 @@ use serde_json::{Value, json};
 use shop::{Address, Id, Order};
 use store::Snapshot;
 
-use self::clauses::{Clause, Deed};
 use self::items::Item;
+use super::clauses::Clause;
+use super::dialogue_act::DialogueAct;
 use super::policy::Policy;
 use super::tools::Tool;
 
@@ -55,33 +56,37 @@ pub(crate) struct Wanted {
     pub missing: Vec<Missing>,
 }
 
-impl Wanted {
-    pub fn is_empty(&self) -> bool {
-        self.wishes.is_empty() && self.missing.is_empty()
-    }
+/// What surrounds the clauses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    pub snapshot: &'a Snapshot,
+    pub customer: &'a Id,
+    pub policy: &'a Policy,
+    /// All that the customer says: how money goes back may be said beside a wish.
+    pub message: &'a str,
+    /// What we said last: "the other one" is another than that.
+    pub answered: &'a str,
 }
 
-/// What a customer's message asks to have done with what is theirs.
-pub(crate) fn read(message: &str, snapshot: &Snapshot, customer: &Id, policy: &Policy) -> Wanted {
+/// What the clauses ask to have done with what is the customer's.
+pub(crate) fn read(clauses: &[Clause], setting: Setting<'_>) -> Wanted {
+    let Setting {
+        snapshot, customer, ..
+    } = setting;
     let mut orders: Vec<&Arc<Order>> = super::tools::find_orders(snapshot, customer, usize::MAX);
     orders.sort_by(|one, other| one.id.cmp(&other.id));
+    let phrases: Vec<Phrase> = clauses.iter().map(Phrase::new).collect();
     let reader = Reader {
-        snapshot,
-        customer,
-        policy,
+        setting,
         items: items::of_orders(&orders, snapshot),
         orders,
-        message: message.to_lowercase(),
+        message: setting.message.to_lowercase(),
+        phrases,
     };
-    reader.read(message)
+    reader.read()
 }
 
-/// Whether the words ask to have anything done; what, the orders decide.
-pub(crate) fn asks_for_deeds(message: &str) -> bool {
-    !clauses::split(message).is_empty()
-}
-
-/// An address written out in a text, with its words.
+/// An address written out in a text, with its words there.
 pub(crate) fn written_address(
     text: &str,
     snapshot: &Snapshot,
@@ -92,30 +97,72 @@ pub(crate) fn written_address(
     addresses::written(text, home.as_ref(), &[])
 }
 
+pub(crate) use options::has_colour;
+
+/// A clause with its words.
+#[derive(Debug)]
+struct Phrase {
+    act: DialogueAct,
+    /// As it was written.
+    said: String,
+    /// In small letters.
+    text: String,
+    words: Vec<String>,
+}
+
+impl Phrase {
+    fn new(clause: &Clause) -> Self {
+        let text = clause.said.to_lowercase().replace('’', "'");
+        Self {
+            act: clause.heard.act,
+            words: words(&text),
+            said: clause.said.clone(),
+            text,
+        }
+    }
+}
+
+/// The words of a text: lower case, stemmed, in order, function words too.
+fn words(text: &str) -> Vec<String> {
+    corpus::support::terms(&text.to_lowercase())
+        .into_iter()
+        .map(|term| term.word)
+        .collect()
+}
+
 struct Reader<'a> {
-    snapshot: &'a Snapshot,
-    customer: &'a Id,
-    policy: &'a Policy,
+    setting: Setting<'a>,
     orders: Vec<&'a Arc<Order>>,
     items: Vec<Item<'a>>,
+    phrases: Vec<Phrase>,
+    /// In small letters.
     message: String,
 }
 
 /// By tool and order: old item and new, as far as one is named.
 type Deeds = BTreeMap<(Tool, Id), Vec<(Id, Option<Id>)>>;
 
-impl Reader<'_> {
-    fn read(&self, message: &str) -> Wanted {
+impl<'a> Reader<'a> {
+    fn read(&self) -> Wanted {
         let mut wanted = Wanted::default();
         let mut deeds = Deeds::new();
-        let clauses = clauses::split(message);
-        for clause in &clauses {
-            match clause.deed {
-                Deed::Address => self.address(clause, &mut wanted),
-                Deed::Payment => self.payment(clause, &mut wanted),
-                Deed::Cancel => self.cancel(clause, &mut wanted),
-                Deed::Return => self.give_back(clause, &mut deeds, &mut wanted),
-                Deed::Swap => self.swap(clause, &mut deeds, &mut wanted),
+        for (place, phrase) in self.phrases.iter().enumerate() {
+            match phrase.act {
+                DialogueAct::OrderAddress => self.order_address(place, &mut wanted),
+                DialogueAct::AccountAddress => self.account_address(phrase, &mut wanted),
+                DialogueAct::Payment => self.payment(place, &mut wanted),
+                DialogueAct::Cancel => self.cancel(place, &mut wanted),
+                DialogueAct::Return => self.return_items(place, &mut deeds, &mut wanted),
+                DialogueAct::Exchange => self.swap(place, &mut deeds, &mut wanted),
+                DialogueAct::Inform
+                | DialogueAct::Question
+                | DialogueAct::Browse
+                | DialogueAct::Orders
+                | DialogueAct::Points
+                | DialogueAct::HandOver
+                | DialogueAct::Cart
+                | DialogueAct::Greeting
+                | DialogueAct::Thanks => {}
             }
         }
         for ((tool, order), items) in deeds {
@@ -123,40 +170,18 @@ impl Reader<'_> {
         }
         wanted.missing.sort_unstable();
         wanted.missing.dedup();
-        // What one clause leaves open another may have said.
-        if !wanted.wishes.is_empty() {
-            wanted
-                .missing
-                .retain(|missing| *missing == Missing::WholeOrder);
-        }
         wanted
+    }
+
+    fn snapshot(&self) -> &'a Snapshot {
+        self.setting.snapshot
     }
 
     fn status_allows(&self, tool: Tool, order: &Order) -> bool {
         let status = order.status.as_deref().unwrap_or_default();
-        self.policy.rule(tool).is_some_and(|rule| {
+        self.setting.policy.rule(tool).is_some_and(|rule| {
             rule.statuses.is_empty() || rule.statuses.iter().any(|one| one == status)
         })
-    }
-
-    /// The orders that the clause names by number; all when it names none.
-    fn orders_named(&self, clause: &Clause) -> Vec<&Arc<Order>> {
-        let numbers = super::route::order_numbers(&clause.text, true);
-        let named: Vec<&Arc<Order>> = self
-            .orders
-            .iter()
-            .copied()
-            .filter(|order| numbers.iter().any(|number| same_number(number, &order.id)))
-            .collect();
-        if named.is_empty() {
-            self.orders.clone()
-        } else {
-            named
-        }
-    }
-
-    fn names_an_order(&self, clause: &Clause) -> bool {
-        self.orders_named(clause).len() < self.orders.len()
     }
 
     fn with_items(&self, tool: Tool, order: &Id, items: &[(Id, Option<Id>)]) -> Wish {
@@ -174,13 +199,16 @@ impl Reader<'_> {
         }
         let old: Vec<&Id> = seen.iter().map(|pair| &pair.0).collect();
         let new: Vec<&Id> = seen.iter().filter_map(|pair| pair.1.as_ref()).collect();
-        let candidates = self.methods(order).into_iter().map(|method| {
-            let mut arguments = json!({"order": order, "items": old, "payment_method": method});
-            if tool != Tool::ReturnItems {
-                arguments["new_items"] = json!(new);
-            }
-            arguments
-        });
+        let candidates = self
+            .methods(&self.message, order)
+            .into_iter()
+            .map(|method| {
+                let mut arguments = json!({"order": order, "items": old, "payment_method": method});
+                if tool != Tool::ReturnItems {
+                    arguments["new_items"] = json!(new);
+                }
+                arguments
+            });
         Wish {
             tool,
             candidates: candidates.collect(),

@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 use shop::{Id, Product};
 use store::Snapshot;
 
-use super::clauses::words;
 use super::items::Item;
-use super::scales;
+use super::{scales, words};
+use crate::support::cues::{self, Cue};
 
 /// The values that a text names, by option.
 type Values = BTreeMap<String, Vec<String>>;
-
-const CHEAPEST: &[&str] = &["cheapest", "最便宜"];
-const DEAREST: &[&str] = &["dearest", "priciest", "最贵"];
 
 fn variants<'a>(item: &Item<'_>, snapshot: &'a Snapshot) -> Vec<&'a Product> {
     let Some(group) = snapshot
@@ -117,7 +114,37 @@ fn values(text: &[String], variants: &[&Product]) -> Values {
     for (option, value) in named_in_part(text, &known, &taken) {
         found.entry(option).or_insert_with(|| vec![value]);
     }
+    for (option, values) in coloured(text, &known) {
+        found.entry(option).or_insert(values);
+    }
     found
+}
+
+/// Values that are colours which the words name in another language or form.
+fn coloured(text: &[String], known: &Values) -> Values {
+    let said = cues::colours(text, &text.concat());
+    let mut found = Values::new();
+    for (option, values) in known {
+        let is_said = |value: &&String| is_coloured(value, &said);
+        let meant: Vec<String> = values.iter().filter(is_said).cloned().collect();
+        if !meant.is_empty() {
+            found.insert(option.clone(), meant);
+        }
+    }
+    found
+}
+
+fn is_coloured(value: &str, colours: &[usize]) -> bool {
+    let lower = value.to_lowercase();
+    let own = cues::colours(&corpus::words(&lower), &lower);
+    own.iter().any(|colour| colours.contains(colour))
+}
+
+/// Whether a product is of one of these colours.
+pub(crate) fn has_colour(product: &Product, colours: &[usize]) -> bool {
+    let values = product.attributes.values();
+    let mut values = values.filter_map(|value| value.as_str());
+    values.any(|value| is_coloured(value, colours))
 }
 
 /// The shortest word that may stand for a value of several.
@@ -178,12 +205,9 @@ pub(super) fn described<'a, 'b>(
     }
 }
 
-/// The word from which on values are liked better and not asked for.
-const PREFER: &str = "prefer";
-
 /// What the words like better: all after "prefer".
 pub(super) fn liked(text: &[String]) -> &[String] {
-    let at = text.iter().position(|word| word == PREFER);
+    let at = text.iter().position(|word| Cue::Preference.is_in(word));
     at.map_or(&[], |at| &text[at..])
 }
 
@@ -204,11 +228,6 @@ pub(super) fn wished(
     if let Some(product) = named {
         return Some(product.id.clone());
     }
-    // "Google Home instead of Apple HomeKit" wishes for the one before.
-    let end = text
-        .windows(2)
-        .position(|two| two[0] == "instead" && two[1] == "of");
-    let text = &text[..end.unwrap_or(text.len())];
     let (text, here) = text.split_at(text.len() - liked(text).len());
     let liked = values(&[here, elsewhere].concat(), &all);
     let mut said = values(text, &all);
@@ -223,13 +242,9 @@ pub(super) fn wished(
         said.entry(option).or_insert(values);
     }
     let said = said;
-    let has = |any: &[&str]| text.iter().any(|word| any.contains(&word.as_str()));
-    let pair = |one: &str, other: &str| {
-        text.windows(2)
-            .any(|two| two[0] == one && two[1].starts_with(other))
-    };
-    let cheapest = has(CHEAPEST) || pair("least", "expens") || has(&["cheap"]);
-    let dearest = has(DEAREST) || pair("most", "expens");
+    let all_words = text.join(" ");
+    let cheapest = Cue::Cheapest.is_in(&all_words);
+    let dearest = Cue::Dearest.is_in(&all_words);
     if said.is_empty() && !cheapest && !dearest {
         return None;
     }

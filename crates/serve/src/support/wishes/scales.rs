@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::clauses::words;
+use super::words;
+use crate::support::cues::Cue;
 
 /// Which way along a scale, and how far.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,28 +14,6 @@ enum Step {
     Most,
     Least,
 }
-
-/// Words that compare; as people write them, stemmed before use.
-const UP: &[&str] = &[
-    "bigger", "larger", "longer", "higher", "taller", "wider", "brighter", "thicker", "more",
-    "greater",
-];
-const DOWN: &[&str] = &[
-    "smaller", "shorter", "lower", "narrower", "dimmer", "thinner", "less", "fewer",
-];
-const MOST: &[&str] = &[
-    "biggest",
-    "largest",
-    "longest",
-    "highest",
-    "brightest",
-    "thickest",
-    "maximum",
-    "maximized",
-];
-const LEAST: &[&str] = &[
-    "smallest", "shortest", "lowest", "thinnest", "fewest", "minimum",
-];
 
 /// What a comparison speaks of where no option is named beside it: the word,
 /// and what the option's name holds then.
@@ -62,6 +41,8 @@ const SPOKEN: &[&[&str]] = &[
     &["beginner", "intermediate", "expert"],
 ];
 
+/// The most words of a comparison ("el más grande").
+const LONGEST_CUE: usize = 3;
 /// How far from the comparing word its option and its number are looked for.
 const NEAR: usize = 3;
 
@@ -108,19 +89,18 @@ fn measured(value: &str) -> (Option<f64>, String) {
     (number.map(|number| number * factor), unit.to_owned())
 }
 
-fn step_of(word: &str) -> Option<Step> {
-    let is = |any: &[&str]| any.iter().any(|one| words(one).concat() == word);
-    if is(UP) {
-        Some(Step::Up)
-    } else if is(DOWN) {
-        Some(Step::Down)
-    } else if is(MOST) {
-        Some(Step::Most)
-    } else if is(LEAST) {
-        Some(Step::Least)
-    } else {
-        None
-    }
+/// The comparison that begins at this word.
+fn step_at(text: &[String], at: usize) -> Option<Step> {
+    let rest = text[at..(at + LONGEST_CUE).min(text.len())].join(" ");
+    let begins = |cue: Cue| cue.first_in(&rest).is_some_and(|place| place.start == 0);
+    [
+        (Cue::Most, Step::Most),
+        (Cue::Least, Step::Least),
+        (Cue::More, Step::Up),
+        (Cue::Less, Step::Down),
+    ]
+    .into_iter()
+    .find_map(|(cue, step)| begins(cue).then_some(step))
 }
 
 /// The values that a comparison allows, by option, the nearest to the present
@@ -132,8 +112,13 @@ pub(super) fn compared(
     present: &BTreeMap<String, String>,
 ) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
-    for (at, word) in text.iter().enumerate() {
-        let Some(step) = step_of(word) else {
+    // "More expensive" is no size.
+    let all = text.join(" ");
+    if Cue::Cheapest.is_in(&all) || Cue::Dearest.is_in(&all) {
+        return found;
+    }
+    for at in 0..text.len() {
+        let Some(step) = step_at(text, at) else {
             continue;
         };
         let near = &text[at.saturating_sub(NEAR)..(at + NEAR + 1).min(text.len())];
@@ -175,7 +160,15 @@ fn option_of<'a>(
         .collect();
     let mut hinted = ordered().filter(|(option, _)| hints.iter().any(|hint| option.contains(hint)));
     match (hinted.next(), hinted.next()) {
-        (Some((option, _)), None) => Some(option),
+        (Some((option, _)), None) => return Some(option),
+        (Some(_), Some(_)) => return None,
+        (None, _) => {}
+    }
+    // "Eine größere" can only mean the one option that has an order.
+    let several = ordered().filter(|(_, values)| values.len() > 1);
+    let several: Vec<&String> = several.map(|(option, _)| option).collect();
+    match several.as_slice() {
+        [option] => Some(option.as_str()),
         _ => None,
     }
 }

@@ -11,6 +11,8 @@ let conversation = localStorage.getItem(KEPT) || undefined;
 let hearing;
 // Bubbles that are shown before the log has their turn.
 const early = [];
+// Products that the customer asked to be put into the cart, until their cards are shown.
+const asked = new Set();
 
 const down = () => { log.scrollTop = log.scrollHeight; };
 
@@ -88,6 +90,9 @@ function message(said) {
     cards(said.products, said.decision_id), sources(said.sources), thumbs(said.decision_id));
   if (waiting >= 0) early.splice(waiting, 1)[0].bubble.replaceWith(bubble);
   else log.append(bubble);
+  for (const card of bubble.querySelectorAll('[data-product]')) {
+    if (asked.delete(card.dataset.product)) card.querySelector('[data-event="add_to_cart"]')?.click();
+  }
   log.querySelector('.typing')?.remove();
   log.querySelector('.starters')?.remove();
   down();
@@ -209,6 +214,7 @@ async function ask(text) {
     for await (const { event, data } of eventsOf(response)) {
       if (event === 'token') { answer.text += data.text; words.textContent = answer.text; down(); }
       if (event === 'action' && data.token) offers.push(data);
+      if (event === 'action' && data.tool === 'add_to_cart') asked.add(data.arguments.product);
       if (event === 'error') throw wrong(data.error);
       if (event === 'done') {
         if (data.silent || !data.text) {
@@ -257,6 +263,6 @@ if (panel) {
   });
   if (sessionStorage.getItem('chat-open')) show(true, false);
   listen();
-  const asked = new URLSearchParams(location.search).get('ask');
-  if (asked) { show(true); ask(asked); }
+  const question = new URLSearchParams(location.search).get('ask');
+  if (question) { show(true); ask(question); }
 }

@@ -8,10 +8,14 @@ use shop::{RecordError, Timestamp};
 use super::row::text_of;
 
 /// Whether `3/4/2026` is in April or in March.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[allow(missing_docs)]
 pub enum DateOrder {
+    #[serde(rename = "day")]
     DayFirst,
+    #[serde(rename = "month")]
     MonthFirst,
 }
 

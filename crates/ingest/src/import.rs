@@ -13,6 +13,8 @@ use shop::Progress;
 use store::{Appended, Entry, NewEntry, Store};
 use tokio::sync::mpsc;
 
+use super::plan::Column;
+use super::recognise::fields_of;
 use super::reject::RejectedFile;
 use super::{
     Batch, ImportOptions, IngestError, Need, ReadSummary, Rejected, preview_file, read_file,
@@ -32,8 +34,20 @@ pub struct ImportReport {
     pub format: String,
     /// The kind of most rows.
     pub kind: Option<Kind>,
+    /// The mapping that was saved for such files, by its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saved: Option<String>,
     /// Which column gives a field.
     pub mapping: BTreeMap<String, String>,
+    /// The columns of its first table.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Column>,
+    /// The fields that such a table may have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<&'static str>,
+    /// The language model that suggests the mapping, where one was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggested_by: Option<String>,
     /// What the file does not say: nothing of it was stored.
     pub needs: Vec<Need>,
     /// The same as sentences, with the options that answer.
@@ -62,6 +76,16 @@ pub struct ImportReport {
     pub warnings: Vec<String>,
 }
 
+impl ImportReport {
+    /// Asks one thing more.
+    pub fn ask(&mut self, need: Need) {
+        if !self.needs.contains(&need) {
+            self.needs.push(need);
+            self.questions.push(need.question());
+        }
+    }
+}
+
 impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds: Vec<String> = self
@@ -85,6 +109,18 @@ impl fmt::Display for ImportReport {
         )?;
         if self.deleted > 0 {
             write!(f, ", {} deleted", self.deleted)?;
+        }
+        if let Some(saved) = &self.saved {
+            write!(f, "\n  read by the saved mapping {saved:?}")?;
+        }
+        if let Some(model) = &self.suggested_by {
+            let columns: Vec<String> = self
+                .mapping
+                .iter()
+                .map(|(field, column)| format!("--map {field}={column}"))
+                .collect();
+            let kind = self.kind.map_or("", Kind::name);
+            write!(f, "\n  {model} suggests --as {kind} {}", columns.join(" "))?;
         }
         for question in &self.questions {
             write!(f, "\n  nothing is stored: {question}")?;
@@ -197,7 +233,14 @@ fn report(path: &Path, summary: ReadSummary) -> ImportReport {
         warnings: summary.warnings(),
         format: summary.format,
         kind: summary.kind,
+        fields: match (summary.columns.is_empty(), summary.kind) {
+            (false, Some(kind)) => fields_of(kind),
+            _ => Vec::new(),
+        },
+        saved: summary.saved,
         mapping: summary.mapping,
+        columns: summary.columns,
+        suggested_by: None,
         needs: summary.needs.into_iter().collect(),
         questions: questions.into_iter().map(Need::question).collect(),
         accepted: 0,

@@ -37,9 +37,11 @@ mod open_document;
 mod parts;
 mod plan;
 mod read;
+mod recognise;
 mod reject;
 mod row;
 mod run;
+mod saved;
 mod segment;
 mod source;
 mod table;
@@ -53,8 +55,11 @@ pub use import::{ImportReport, import, preview};
 pub use intake::Batch;
 pub use jiff::tz::TimeZone;
 pub use needs::Need;
+pub use plan::Column;
 pub use read::{ImportOptions, ReadSummary, preview_file, read_file};
+pub use recognise::fields_of;
 pub use reject::Rejected;
+pub use saved::SavedMapping;
 pub use segment::segment_events;
 
 /// The longest row that is read; the rest of a longer one is skipped.

@@ -32,6 +32,11 @@ impl Prices {
             return serde_json::from_value(value.clone()).map_err(|reason| wrong(&reason));
         }
         let text = text_of(value).unwrap_or_default();
+        let shown = || text.chars().take(40).collect::<String>();
+        if !text.contains(|c: char| c.is_ascii_digit()) {
+            let reason = format!("{:?} is not an amount, as in 19.99", shown());
+            return Err(wrong(&reason));
+        }
         let default = match own.map(str::trim).filter(|own| !own.is_empty()) {
             Some(own) => Some(named(own, self.currency).map_err(|error| wrong(&error))?),
             None => None,
@@ -55,7 +60,7 @@ impl Prices {
         match by_file {
             Some(Ok(money)) => Ok(money),
             _ => Money::from_written(&number, currency, Separators::of(&number)).map_err(|_| {
-                let shown: String = text.chars().take(40).collect();
+                let shown = shown();
                 wrong(&format!(
                     "{shown:?} is not an amount of {currency}, as in 19.99 {currency}"
                 ))

@@ -10,7 +10,7 @@ use tempfile::TempPath;
 
 use super::documents::Form;
 use super::open::{Opened, Packing, open, unpacked};
-use super::plan::{Part, plan};
+use super::plan::{Column, Part, Planned, plan};
 use super::source::Source;
 use super::{
     ImportOptions, IngestError, Need, ReadSummary, archive, csv_rows, formats, json_rows,
@@ -26,6 +26,8 @@ pub(super) struct Parts {
     pub(super) packing: Packing,
     pub(super) parts: Vec<Part>,
     passed_over: Vec<String>,
+    /// The columns of a table of which nobody knows what it is.
+    unknown: Vec<Column>,
 }
 
 impl Parts {
@@ -33,20 +35,27 @@ impl Parts {
     pub(super) fn summary(&self) -> ReadSummary {
         let mut needs: BTreeSet<Need> = BTreeSet::new();
         let mut mapping = BTreeMap::new();
+        let mut columns = Vec::new();
         for part in &self.parts {
             needs.extend(&part.plan.needs);
+            if columns.is_empty() {
+                columns.clone_from(&part.plan.columns);
+            }
             if mapping.is_empty() {
                 mapping.clone_from(&part.plan.mapping);
             }
         }
         let first = self.parts.first();
         if first.is_none() {
+            columns.clone_from(&self.unknown);
             needs.insert(Need::Kind);
         }
         ReadSummary {
             format: first.map_or("unknown", |part| part.plan.format).to_owned(),
             kind: first.map(|part| part.plan.kind),
+            saved: first.and_then(|part| part.plan.saved.clone()),
             mapping,
+            columns,
             needs,
             kinds: BTreeMap::new(),
             repeated: 0,
@@ -81,6 +90,7 @@ pub(super) fn parts(path: &Path, options: &ImportOptions) -> Result<Parts, Inges
         packing: Packing::Plain,
         parts: Vec::new(),
         passed_over: Vec::new(),
+        unknown: Vec::new(),
     };
     if metadata.is_dir() {
         let mut files = Vec::new();
@@ -202,9 +212,14 @@ fn look(
     };
     let mut unsure = None;
     for source in sources {
-        let plan = plan(&file.path, &file.name, &source, options)?;
-        let Some(plan) = plan else {
-            continue;
+        let plan = match plan(&file.path, &file.name, &source, options)? {
+            Planned::Read(plan) => *plan,
+            Planned::Unknown(columns) => {
+                if found.unknown.is_empty() {
+                    found.unknown = columns;
+                }
+                continue;
+            }
         };
         let part = Part {
             path: file.path.clone(),

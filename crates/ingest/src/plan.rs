@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 use shop::{Kind, Record};
 use tempfile::TempPath;
 
 use super::dates::{self, Clock, Said};
-use super::formats::{self, Format, Reading, Rows, Table, TakeObject};
+use super::formats::{Table, TakeObject};
 use super::intake::Intake;
 use super::money::{self, Prices};
 use super::read::Halt;
-use super::row::{Mapping, Row};
+use super::recognise::{is_sure, recognise};
+use super::row::{LEFT_OUT, Mapping, Row, is_secret, text_of};
+use super::saved::SavedMapping;
 use super::source::{Item, Source};
 use super::{Batch, ImportOptions, IngestError, Need, run};
 
@@ -51,28 +54,83 @@ pub(super) struct Plan {
     pub(super) format: &'static str,
     pub(super) kind: Kind,
     pub(super) way: Way,
+    /// The mapping that was saved for such files, by its name.
+    pub(super) saved: Option<String>,
     /// Which column gives a field.
     pub(super) mapping: BTreeMap<String, String>,
+    /// The columns of a table.
+    pub(super) columns: Vec<Column>,
     pub(super) needs: BTreeSet<Need>,
     pub(super) prices: Prices,
     pub(super) clock: Clock,
 }
 
 /// The beginning of a part.
-struct Sample {
-    columns: Vec<String>,
-    rows: Vec<Row>,
+pub(super) struct Sample {
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Row>,
     /// Why there is no more.
     broken: Option<String>,
 }
 
-/// What is to be done with a part; nothing where its rows are of no known kind.
+/// A column of a table, as people are shown it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What it means; nothing where it is kept as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'static str>,
+    /// The first of its values.
+    pub examples: Vec<String>,
+}
+
+/// Values of a column that are shown.
+const EXAMPLES: usize = 3;
+/// Letters of a value that are shown.
+const EXAMPLE_LETTERS: usize = 80;
+
+impl Sample {
+    /// The columns with what they mean.
+    fn shown(&self, mapping: &mut Mapping) -> Vec<Column> {
+        let shown = self.columns.iter().map(|name| Column {
+            field: mapping.targets(name).first().map(|target| target.field),
+            examples: self.examples(name),
+            name: name.clone(),
+        });
+        shown.collect()
+    }
+
+    fn examples(&self, column: &str) -> Vec<String> {
+        let mut examples: Vec<String> = Vec::new();
+        if is_secret(column) {
+            return examples;
+        }
+        let values = self.rows.iter().filter_map(|row| row.cells.get(column));
+        for text in values.filter_map(text_of) {
+            let text: String = text.chars().take(EXAMPLE_LETTERS).collect();
+            if examples.len() < EXAMPLES && !examples.contains(&text) {
+                examples.push(text);
+            }
+        }
+        examples
+    }
+}
+
+/// What was found out about a part: how it is read, or its columns where its
+/// rows are of no known kind.
+pub(super) enum Planned {
+    Read(Box<Plan>),
+    Unknown(Vec<Column>),
+}
+
+/// What is to be done with a part.
 pub(super) fn plan(
     path: &Path,
     name: &str,
     source: &Source,
     options: &ImportOptions,
-) -> Result<Option<Plan>, IngestError> {
+) -> Result<Planned, IngestError> {
     let sample = sample(path, name, source);
     if let Some(reason) = &sample.broken
         && sample.rows.is_empty()
@@ -81,14 +139,18 @@ pub(super) fn plan(
         let what = format!("{}, which cannot be read: {reason}", source.name());
         return Err(IngestError::format(path, what));
     }
+    let saved = SavedMapping::fitting(options, &sample.columns);
+    let told = saved.map(|saved| saved.applied(options));
+    let options = told.as_ref().unwrap_or(options);
     let Some((format, kind, mut way)) = recognise(path, name, source, &sample, options)? else {
         return match sample.broken {
             Some(reason) => Err(IngestError::read(path, std::io::Error::other(reason))),
-            None => Ok(None),
+            None => Ok(Planned::Unknown(sample.shown(&mut Mapping::default()))),
         };
     };
     let mut needs = BTreeSet::new();
     let mut mapping = BTreeMap::new();
+    let mut shown = Vec::new();
     let mut clock = Clock {
         order: options.date_order,
         zone: options.time_zone.clone(),
@@ -112,8 +174,9 @@ pub(super) fn plan(
             &mut prices,
             &mut needs,
         );
-        let shown = used.into_iter().filter(|(field, _)| *field != "-");
-        mapping = shown
+        shown = sample.shown(columns);
+        let used = used.into_iter().filter(|(field, _)| *field != LEFT_OUT);
+        mapping = used
             .map(|(field, column)| (field.to_owned(), column))
             .collect();
     }
@@ -121,7 +184,9 @@ pub(super) fn plan(
         format,
         kind,
         way,
+        saved: saved.map(|saved| saved.name.clone()),
         mapping,
+        columns: shown,
         needs,
         prices,
         clock,
@@ -129,11 +194,11 @@ pub(super) fn plan(
     if names_no_currency(path, name, source, &plan, options) {
         plan.needs.insert(Need::Currency);
     }
-    Ok(Some(plan))
+    Ok(Planned::Read(Box::new(plan)))
 }
 
 /// The name of a mapping that was guessed.
-const GUESSED: &str = "columns";
+pub(super) const GUESSED: &str = "columns";
 
 /// Reads the beginning; what breaks there breaks again in earnest.
 fn sample(path: &Path, name: &str, source: &Source) -> Sample {
@@ -166,219 +231,6 @@ fn sample(path: &Path, name: &str, source: &Source) -> Sample {
         sample.broken = Some(error.to_string());
     }
     sample
-}
-
-type Recognised = (&'static str, Kind, Way);
-
-fn recognise(
-    path: &Path,
-    name: &str,
-    source: &Source,
-    sample: &Sample,
-    options: &ImportOptions,
-) -> Result<Option<Recognised>, IngestError> {
-    if matches!(source, Source::Document(_)) {
-        let kind = Kind::Documents;
-        return Ok(Some((source.name(), kind, Way::Records(kind))));
-    }
-    let found = formats::find(&sample.columns, options.as_kind);
-    let found = found.map(|format| (format.name, format.kind, way_of(format)));
-    let found = match found {
-        None if source.is_nested() && options.map.is_empty() => {
-            own_records(name, source, sample, options)
-        }
-        found => found,
-    };
-    let mut found = match found {
-        None => guess(sample, source.is_nested(), options),
-        found => found,
-    };
-    if let Some((_, kind, Way::Table(_, mapping))) = &mut found {
-        say(path, sample, *kind, mapping, options)?;
-    }
-    // A header may be all there is, and a kind may be said.
-    Ok(found.or_else(|| {
-        let kind = options
-            .as_kind
-            .or_else(|| source.is_nested().then(|| kind_in_name(name)).flatten())?;
-        Some((source.name(), kind, Way::Records(kind)))
-    }))
-}
-
-fn way_of(format: &'static Format) -> Way {
-    match &format.reading {
-        Reading::Columns(table) => Way::Table(*table, table.mapping()),
-        Reading::Objects { beside, take } => Way::Objects {
-            beside,
-            take: *take,
-        },
-    }
-}
-
-/// Objects with our own fields. Where they leave a doubt between texts, the
-/// file's name decides.
-fn own_records(
-    name: &str,
-    source: &Source,
-    sample: &Sample,
-    options: &ImportOptions,
-) -> Option<Recognised> {
-    let mut votes: BTreeMap<Kind, usize> = BTreeMap::new();
-    for kind in sample
-        .rows
-        .iter()
-        .filter_map(|row| Kind::of_fields(&row.cells))
-    {
-        *votes.entry(kind).or_default() += 1;
-    }
-    let most = votes
-        .iter()
-        .rev()
-        .max_by_key(|(_, votes)| **votes)
-        .map(|(kind, _)| *kind);
-    let kind = match (options.as_kind, most, kind_in_name(name)) {
-        (Some(kind), _, _) if has_own_fields(kind, sample) => kind,
-        (Some(_), _, _) => return None,
-        (None, Some(Kind::Documents), Some(Kind::Reviews)) => Kind::Reviews,
-        (None, Some(Kind::Reviews), Some(Kind::Documents)) => Kind::Documents,
-        (None, Some(kind), _) => kind,
-        (None, None, _) => return None,
-    };
-    Some((source.name(), kind, Way::Records(kind)))
-}
-
-fn has_own_fields(kind: Kind, sample: &Sample) -> bool {
-    let fields: &[&str] = match kind {
-        Kind::Products => &["id", "title"],
-        Kind::Customers => &["id"],
-        Kind::Orders => &["id", "lines"],
-        Kind::Events => &["type", "time"],
-        Kind::Reviews | Kind::Documents => &["id", "text"],
-        Kind::Conversations => &["id", "messages"],
-        Kind::Judgements => &["query", "grade"],
-        Kind::Labelled => &["text"],
-    };
-    let has = |row: &&Row| {
-        let deletes = row.cells.get("deleted") == Some(&Value::Bool(true));
-        deletes || fields.iter().all(|field| row.cells.contains_key(*field))
-    };
-    sample.rows.iter().filter(has).count() * 2 > sample.rows.len()
-}
-
-/// `reviews.jsonl.gz`, `manuals.documents.jsonl`.
-fn kind_in_name(name: &str) -> Option<Kind> {
-    let name = name.rsplit('/').next()?.to_ascii_lowercase();
-    name.split(|c: char| !c.is_ascii_alphanumeric())
-        .find_map(Kind::from_name)
-}
-
-/// What columns of no known program may mean.
-fn guess(sample: &Sample, nested: bool, options: &ImportOptions) -> Option<Recognised> {
-    let object: Map<String, Value> = sample
-        .columns
-        .iter()
-        .map(|name| (name.trim().to_lowercase(), Value::Null))
-        .collect();
-    let own = options.as_kind.or_else(|| Kind::of_fields(&object));
-    if let Some(kind @ (Kind::Judgements | Kind::Labelled)) = own {
-        let table = Table {
-            columns: &[],
-            rows: Rows::Single,
-            dates: None,
-            utc: false,
-        };
-        return Some(("table", kind, Way::Table(table, Mapping::default())));
-    }
-    let said = |guess: &formats::Guess| {
-        let fields = guess.table.columns;
-        options
-            .map
-            .iter()
-            .all(|(field, _)| fields.iter().any(|(other, _)| other == field))
-    };
-    let fits = |guess: &&formats::Guess| {
-        let mut mapping = guess.mapping();
-        let mut used = mapping.used(&sample.columns);
-        used.extend(options.map.iter().filter_map(|(field, column)| {
-            let (field, _) = guess
-                .table
-                .columns
-                .iter()
-                .find(|(other, _)| other == field)?;
-            Some((*field, column.clone()))
-        }));
-        let has = |field: &str| used.iter().any(|(other, _)| *other == field);
-        guess
-            .needs
-            .iter()
-            .all(|group| group.iter().any(|field| has(field)))
-    };
-    let is_kind = |guess: &formats::Guess| options.as_kind.is_none_or(|kind| guess.kind == kind);
-    let guesses = formats::guesses()
-        .iter()
-        .filter(|guess| said(guess) && is_kind(guess));
-    let guess = match options.as_kind {
-        // Objects that fit nothing are taken at the word of whoever imports.
-        Some(_) if nested && options.map.is_empty() => guesses.clone().find(fits),
-        Some(kind) => formats::guesses().iter().find(|guess| guess.kind == kind),
-        None => guesses.clone().find(fits),
-    }?;
-    let mut mapping = guess.mapping();
-    if options.as_kind.is_some() {
-        mapping.also("id", "id");
-    }
-    Some((GUESSED, guess.kind, Way::Table(guess.table, mapping)))
-}
-
-/// Applies what whoever imports says of the columns.
-fn say(
-    path: &Path,
-    sample: &Sample,
-    kind: Kind,
-    mapping: &mut Mapping,
-    options: &ImportOptions,
-) -> Result<(), IngestError> {
-    for (field, column) in &options.map {
-        let guess = formats::guesses().iter().find(|guess| guess.kind == kind);
-        let fields: Vec<&'static str> = guess
-            .map(|guess| {
-                guess
-                    .table
-                    .columns
-                    .iter()
-                    .map(|(field, _)| *field)
-                    .collect()
-            })
-            .unwrap_or_default();
-        let Some(known) = fields.iter().find(|known| *known == field) else {
-            let fields = fields.join(", ");
-            let what = format!(
-                "read as {}, which have no field {field:?}: they have {fields}",
-                kind.name()
-            );
-            return Err(IngestError::format(path, what));
-        };
-        if !sample
-            .columns
-            .iter()
-            .any(|other| other.trim() == column.trim())
-        {
-            let columns = sample.columns.join(", ");
-            let what = format!("a table without a column {column:?}: its columns are {columns}");
-            return Err(IngestError::format(path, what));
-        }
-        mapping.say(known, column);
-    }
-    Ok(())
-}
-
-/// Whether a guess needs no word of anybody: goods without a number of their
-/// own are asked about.
-fn is_sure(kind: Kind, used: &[(&'static str, String)], options: &ImportOptions) -> bool {
-    options.as_kind.is_some()
-        || !options.map.is_empty()
-        || kind != Kind::Products
-        || used.iter().any(|(field, _)| *field == "id")
 }
 
 /// Reads off the values what the file's numbers and dates look like.

@@ -12,7 +12,8 @@ use shop::{Currency, Kind, Timestamp};
 use super::dates::DateOrder;
 use super::intake::{Counts, Intake, Stopped};
 use super::open::Packing;
-use super::plan::Part;
+use super::plan::{Column, Part};
+use super::saved::SavedMapping;
 use super::{Batch, IngestError, Need, Rejected, parts, run};
 
 /// What an import is told.
@@ -30,6 +31,9 @@ pub struct ImportOptions {
     pub date_order: Option<DateOrder>,
     /// Fields, and the columns that give them.
     pub map: Vec<(String, String)>,
+    /// What was said of other files: it goes for files with the same columns of
+    /// which nothing is said.
+    pub saved: Vec<SavedMapping>,
     /// What the file is called, where its own name is one of ours.
     pub name: Option<String>,
 }
@@ -41,8 +45,12 @@ pub struct ReadSummary {
     pub format: String,
     /// The kind of most rows.
     pub kind: Option<Kind>,
+    /// The mapping that was saved for such files, by its name.
+    pub saved: Option<String>,
     /// Which column gives a field.
     pub mapping: BTreeMap<String, String>,
+    /// The columns of its first table.
+    pub columns: Vec<Column>,
     /// What it does not say.
     pub needs: BTreeSet<Need>,
     /// Good rows by kind.

@@ -55,6 +55,11 @@ pub(super) fn key_of(name: &str) -> String {
         .collect()
 }
 
+/// The field of columns that say nothing.
+pub(super) const LEFT_OUT: &str = "-";
+/// The word for columns that are kept under their own names.
+pub(super) const PROPERTIES: &str = "properties";
+
 /// Where a column goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Target {
@@ -74,8 +79,9 @@ pub(super) struct Mapping {
     /// `#` stands for a number.
     numbered: FxHashMap<(String, String), Vec<(&'static str, u16)>>,
     by_key: FxHashMap<String, Vec<(&'static str, u16)>>,
-    /// Columns by the name that they have in the file.
-    exact: FxHashMap<String, &'static str>,
+    /// Columns by the name that they have in the file; those without a field are
+    /// kept as they are.
+    exact: FxHashMap<String, Option<&'static str>>,
     seen: FxHashMap<String, Arc<[Target]>>,
 }
 
@@ -124,13 +130,18 @@ impl Mapping {
 
     /// Lets a column be what somebody says that it is, and nothing else be that.
     pub(super) fn say(&mut self, field: &'static str, column: &str) {
+        self.seen.clear();
+        let named = Some(field).filter(|field| *field != PROPERTIES);
+        self.exact.insert(column.trim().to_owned(), named);
+        // Any number of columns may be left out or kept.
+        if [LEFT_OUT, PROPERTIES].contains(&field) {
+            return;
+        }
         let fields = self.by_key.values_mut().chain(self.numbered.values_mut());
         for fields in fields {
             fields.retain(|(other, _)| *other != field);
         }
         self.prefixes.retain(|(_, other, _)| *other != field);
-        self.exact.insert(column.trim().to_owned(), field);
-        self.seen.clear();
     }
 
     /// What a column means.
@@ -148,11 +159,12 @@ impl Mapping {
 
     fn look_up(&self, column: &str) -> Vec<Target> {
         if let Some(field) = self.exact.get(column.trim()) {
-            return vec![Target {
+            let target = |field| Target {
                 field,
                 rank: 0,
                 number: 0,
-            }];
+            };
+            return field.map(target).into_iter().collect();
         }
         let targets = |fields: &[(&'static str, u16)], number| -> Vec<Target> {
             let targets = fields.iter();

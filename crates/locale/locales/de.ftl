@@ -144,6 +144,36 @@ purchases = Käufe
 thumbs-up = Daumen hoch
 thumbs-down = Daumen runter
 
+## Console: files come in
+
+import = Import
+import-first = Beginnen: Ihren Shop importieren
+import-about = Legen Sie hinein, was Ihr Shop exportiert: Produkte, Kunden, Bestellungen, Bewertungen, Gespräche, Richtlinien. Jede Datei wird zuerst gezeigt; gespeichert wird erst, wenn Sie es sagen.
+choose-files = Dateien wählen
+choose-folder = Ganzen Ordner
+or-drop-them = oder hierher ziehen
+store-all = Alles speichern, was bereit ist
+train-next = Weiter: Modelle trainieren
+import-reads = Die Datei wird gelesen
+import-columns = Spalten
+import-column = Spalte
+import-values = Werte
+import-means = Bedeutung
+import-suggested = Das Sprachmodell schlägt dies vor: Bitte prüfen Sie, ob es stimmt.
+import-examples = Die ersten Datensätze
+import-store = Speichern
+import-leave = Weglassen
+import-kind = Was die Zeilen sind
+import-unknown = noch unbekannt
+import-currency = Währung von Preisen ohne Angabe
+import-time-zone = Zeitzone der Zeiten
+import-date-order = Daten wie 3/4/2026 beginnen mit
+import-day-first = dem Tag
+import-month-first = dem Monat
+import-save = Merken als, für die nächste solche Datei
+import-saved = Gemerkte Zuordnungen
+import-forget = Löschen
+
 ## Console: inbox and conversations
 
 nobody-waits = Niemand wartet auf einen Menschen.
@@ -295,6 +325,18 @@ script-person-asked = Sie haben um einen Menschen gebeten. Jemand antwortet Ihne
 script-person-here = Jetzt antwortet ein Mensch aus unserem Team.
 script-assistant-back = Jetzt antwortet wieder der Assistent.
 script-typing = schreibt …
+script-import-failed = Die Datei konnte nicht gesendet werden. Läuft der Server noch?
+script-import-found = { $good } Datensätze können gespeichert werden, { $bad } Zeilen nicht.
+script-import-stored = { $stored } gespeichert, { $unchanged } unverändert, { $bad } Zeilen abgelehnt.
+script-import-problem = Zeile { $line }, { $field }: { $reason }
+script-import-problems = { $count } Zeilen abgelehnt, und Hinweise
+script-import-kept = unverändert behalten
+script-import-left-out = weglassen
+script-import-need-kind = Bitte sagen Sie, was die Zeilen sind.
+script-import-need-mapping = Die Bedeutung der Spalten ist geraten: Bitte sehen Sie sie an.
+script-import-need-currency = Die Preise nennen keine Währung: Bitte nennen Sie sie.
+script-import-need-time-zone = Die Zeiten nennen keine Zeitzone: Bitte nennen Sie sie.
+script-import-need-date-order = Die Daten können mit dem Tag oder dem Monat beginnen: Bitte sagen Sie, womit.
 
 ## Why a product is recommended
 

@@ -148,6 +148,36 @@ purchases = purchases
 thumbs-up = thumbs up
 thumbs-down = thumbs down
 
+## Console: files come in
+
+import = Import
+import-first = Begin: bring your shop in
+import-about = Drop in what your shop exports: products, customers, orders, reviews, conversations, policies. Each file is shown first; nothing is stored before you say so.
+choose-files = Choose files
+choose-folder = A whole folder
+or-drop-them = or drop them here
+store-all = Store all that is ready
+train-next = Next: train the models
+import-reads = The file is being read
+import-columns = Columns
+import-column = Column
+import-values = Values
+import-means = Means
+import-suggested = The language model suggests this: look whether it is right.
+import-examples = The first records
+import-store = Store
+import-leave = Leave it out
+import-kind = What the rows are
+import-unknown = not known yet
+import-currency = Currency of prices without one
+import-time-zone = Time zone of the times
+import-date-order = Dates like 3/4/2026 begin with
+import-day-first = the day
+import-month-first = the month
+import-save = Save as, for the next file like this
+import-saved = Saved mappings
+import-forget = Delete
+
 ## Console: inbox and conversations
 
 nobody-waits = Nobody waits for a person.
@@ -299,6 +329,18 @@ script-person-asked = You have asked for a person. Somebody will answer here.
 script-person-here = A person from our team is answering now.
 script-assistant-back = The assistant is answering again.
 script-typing = is typing…
+script-import-failed = The file could not be sent. Is the server still there?
+script-import-found = { $good } records can be stored, { $bad } rows cannot.
+script-import-stored = { $stored } stored, { $unchanged } unchanged, { $bad } rows refused.
+script-import-problem = Line { $line }, { $field }: { $reason }
+script-import-problems = { $count } rows refused, and notes
+script-import-kept = keep as it is
+script-import-left-out = leave out
+script-import-need-kind = Please say what the rows are.
+script-import-need-mapping = What the columns mean was guessed: please look at them.
+script-import-need-currency = The prices name no currency: please name it.
+script-import-need-time-zone = The times name no time zone: please name it.
+script-import-need-date-order = The dates may begin with the day or the month: please say which.
 
 ## Why a product is recommended
 

@@ -144,6 +144,36 @@ purchases = compras
 thumbs-up = pulgares arriba
 thumbs-down = pulgares abajo
 
+## Console: files come in
+
+import = Importar
+import-first = Empezar: traiga su tienda
+import-about = Suelte aquí lo que exporta su tienda: productos, clientes, pedidos, reseñas, conversaciones, políticas. Cada archivo se muestra primero; nada se guarda hasta que usted lo diga.
+choose-files = Elegir archivos
+choose-folder = Una carpeta entera
+or-drop-them = o suéltelos aquí
+store-all = Guardar todo lo que está listo
+train-next = Siguiente: entrenar los modelos
+import-reads = Leyendo el archivo
+import-columns = Columnas
+import-column = Columna
+import-values = Valores
+import-means = Significa
+import-suggested = Lo sugiere el modelo de lenguaje: compruebe si es correcto.
+import-examples = Los primeros registros
+import-store = Guardar
+import-leave = Descartar
+import-kind = Qué son las filas
+import-unknown = aún no se sabe
+import-currency = Moneda de los precios que no la indican
+import-time-zone = Zona horaria de las horas
+import-date-order = Las fechas como 3/4/2026 empiezan por
+import-day-first = el día
+import-month-first = el mes
+import-save = Recordar como, para el próximo archivo igual
+import-saved = Correspondencias guardadas
+import-forget = Borrar
+
 ## Console: inbox and conversations
 
 nobody-waits = Nadie espera a una persona.
@@ -295,6 +325,18 @@ script-person-asked = Ha pedido hablar con una persona. Alguien le responderá a
 script-person-here = Ahora le responde una persona de nuestro equipo.
 script-assistant-back = Vuelve a responder el asistente.
 script-typing = está escribiendo…
+script-import-failed = No se pudo enviar el archivo. ¿Sigue el servidor en marcha?
+script-import-found = Se pueden guardar { $good } registros; { $bad } filas no.
+script-import-stored = { $stored } guardados, { $unchanged } sin cambios, { $bad } filas rechazadas.
+script-import-problem = Línea { $line }, { $field }: { $reason }
+script-import-problems = { $count } filas rechazadas, y notas
+script-import-kept = conservar tal cual
+script-import-left-out = omitir
+script-import-need-kind = Diga qué son las filas.
+script-import-need-mapping = El significado de las columnas se ha supuesto: revíselo.
+script-import-need-currency = Los precios no indican la moneda: indíquela.
+script-import-need-time-zone = Las horas no indican la zona horaria: indíquela.
+script-import-need-date-order = Las fechas pueden empezar por el día o por el mes: diga cuál.
 
 ## Why a product is recommended
 

@@ -138,6 +138,36 @@ purchases = 购买
 thumbs-up = 点赞
 thumbs-down = 点踩
 
+## Console: files come in
+
+import = 导入
+import-first = 开始：导入您的店铺
+import-about = 把店铺导出的文件放进来：商品、顾客、订单、评价、对话、政策。每个文件都会先展示给您看，您确认之前不会存入任何内容。
+choose-files = 选择文件
+choose-folder = 整个文件夹
+or-drop-them = 或拖放到这里
+store-all = 存入所有已就绪的文件
+train-next = 下一步：训练模型
+import-reads = 正在读取文件
+import-columns = 列
+import-column = 列名
+import-values = 值
+import-means = 含义
+import-suggested = 这是语言模型的建议，请核对是否正确。
+import-examples = 前几条记录
+import-store = 存入
+import-leave = 不要这个文件
+import-kind = 每一行是什么
+import-unknown = 尚不清楚
+import-currency = 未注明币种的价格用什么币种
+import-time-zone = 时间所在的时区
+import-date-order = 像 3/4/2026 这样的日期先写
+import-day-first = 日
+import-month-first = 月
+import-save = 保存为（供以后同样的文件使用）
+import-saved = 已保存的对应关系
+import-forget = 删除
+
 ## Console: inbox and conversations
 
 nobody-waits = 没有人在等待人工客服。
@@ -268,6 +298,18 @@ script-person-asked = 您已请求人工客服，会有人在这里答复您。
 script-person-here = 现在由我们的客服人员为您答复。
 script-assistant-back = 现在由智能助手继续为您答复。
 script-typing = 正在输入……
+script-import-failed = 文件没有发送成功。服务器还在运行吗？
+script-import-found = 可以存入 { $good } 条记录，{ $bad } 行不能存入。
+script-import-stored = 已存入 { $stored } 条，{ $unchanged } 条没有变化，拒绝 { $bad } 行。
+script-import-problem = 第 { $line } 行，{ $field }：{ $reason }
+script-import-problems = 拒绝 { $count } 行，以及说明
+script-import-kept = 原样保留
+script-import-left-out = 不要
+script-import-need-kind = 请说明每一行是什么。
+script-import-need-mapping = 各列的含义是猜测的，请核对。
+script-import-need-currency = 价格没有注明币种，请填写。
+script-import-need-time-zone = 时间没有注明时区，请填写。
+script-import-need-date-order = 日期可能先写日，也可能先写月，请选择。
 
 ## Why a product is recommended
 

@@ -3,14 +3,9 @@
 //! the digests alone, in `keys.json`; a running server sees a change of that
 //! file at the next request that matters.
 
-use std::fs::File;
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::path::Path;
 
 use anyhow::{Context, bail};
-use arc_swap::ArcSwap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use shop::Timestamp;
@@ -18,6 +13,7 @@ use subtle::ConstantTimeEq;
 
 use crate::config::{ApiKey, Scope};
 use crate::http::customer_token::{digest, one_time};
+use crate::shared_file::SharedFile;
 
 /// The file of the data folder.
 const FILE: &str = "keys.json";
@@ -84,15 +80,10 @@ struct Stored {
     links: Vec<Link>,
 }
 
-/// What tells one state of the file from another.
-type Stamp = Option<(SystemTime, u64, u64)>;
-
 /// Every key that opens something.
 pub struct Keyring {
-    path: PathBuf,
     configured: Vec<StoredKey>,
-    stored: ArcSwap<Stored>,
-    seen: Mutex<Stamp>,
+    stored: SharedFile<Stored>,
 }
 
 impl std::fmt::Debug for Keyring {
@@ -105,15 +96,6 @@ impl Keyring {
     /// The keys of a data folder beside those that are configured. Of a file
     /// that cannot be read no key opens anything.
     pub fn open(folder: &Path, configured: &[ApiKey]) -> Self {
-        let path = folder.join(FILE);
-        let stamp = stamp_of(&path);
-        let stored = read(&path).unwrap_or_else(|error| {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "the keys of the data folder are lost"
-            );
-            Stored::default()
-        });
         let configured = configured
             .iter()
             .map(|key| {
@@ -122,16 +104,13 @@ impl Keyring {
             })
             .collect();
         Self {
-            path,
             configured,
-            stored: ArcSwap::from_pointee(stored),
-            seen: Mutex::new(stamp),
+            stored: SharedFile::open(folder.join(FILE)),
         }
     }
 
     /// Every key, those of the configuration first.
     pub fn list(&self) -> Vec<StoredKey> {
-        self.refresh();
         let stored = self.stored.load();
         self.configured
             .iter()
@@ -143,7 +122,6 @@ impl Keyring {
     /// The key with this secret. All digests are compared, each in constant
     /// time, so that the time taken says nothing.
     pub fn find(&self, secret: &str) -> Option<StoredKey> {
-        self.refresh();
         let shown = digest(secret);
         let stored = self.stored.load();
         let mut found: Option<&StoredKey> = None;
@@ -158,7 +136,6 @@ impl Keyring {
 
     /// Whether a key of this id is still there.
     pub fn contains(&self, id: &str) -> bool {
-        self.refresh();
         let stored = self.stored.load();
         let mut all = self.configured.iter().chain(&stored.keys);
         all.any(|key| key.id == id)
@@ -166,7 +143,6 @@ impl Keyring {
 
     /// Whether some key lets pages of this origin in.
     pub fn allows_origin(&self, origin: &str) -> bool {
-        self.refresh();
         let stored = self.stored.load();
         let mut all = self.configured.iter().chain(&stored.keys);
         all.any(|key| key.origins.iter().any(|allowed| allowed == origin))
@@ -187,7 +163,7 @@ impl Keyring {
         let secret = format!("sk_{}_{}", scope.name(), one_time());
         let mut key = StoredKey::new(&secret, name, scope, &origins);
         key.created_at = Some(now);
-        self.edit(|stored| stored.keys.push(key.clone()))?;
+        self.stored.edit(|stored| stored.keys.push(key.clone()))?;
         Ok((key, secret.into()))
     }
 
@@ -196,7 +172,7 @@ impl Keyring {
         if self.configured.iter().any(|key| key.id == id) {
             bail!("{id} stands in shopkeeper.toml: take it out there");
         }
-        self.edit(|stored| {
+        self.stored.edit(|stored| {
             let before = stored.keys.len();
             stored.keys.retain(|key| key.id != id);
             stored.keys.len() < before
@@ -220,7 +196,7 @@ impl Keyring {
             sha256: digest(&token),
             expires_at: now.plus_seconds(LINK_SECONDS),
         };
-        self.edit(|stored| {
+        self.stored.edit(|stored| {
             stored.links.retain(|link| link.expires_at > now);
             stored.links.push(link);
         })?;
@@ -230,7 +206,7 @@ impl Keyring {
     /// Uses a link up; `false` where it was used, is over or never was.
     pub fn use_link(&self, token: &str, now: Timestamp) -> anyhow::Result<bool> {
         let shown = digest(token);
-        self.edit(|stored| {
+        self.stored.edit(|stored| {
             let before = stored.links.len();
             stored.links.retain(|link| {
                 let same: bool = link.sha256.as_bytes().ct_eq(shown.as_bytes()).into();
@@ -239,75 +215,6 @@ impl Keyring {
             stored.links.len() < before
         })
     }
-
-    /// Reads the file again where another process has changed it.
-    fn refresh(&self) {
-        let stamp = stamp_of(&self.path);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == stamp {
-            return;
-        }
-        match read(&self.path) {
-            Ok(stored) => {
-                self.stored.store(Arc::new(stored));
-                *seen = stamp;
-            }
-            // What cannot be read opens nothing more and closes nothing.
-            Err(error) => tracing::error!(error = format!("{error:#}"), "keys stay as they were"),
-        }
-    }
-
-    /// Changes the file; one process after the other.
-    fn edit<T>(&self, change: impl FnOnce(&mut Stored) -> T) -> anyhow::Result<T> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let held = private_file(&folder.join("keys.lock"))?;
-        held.lock()
-            .with_context(|| format!("cannot lock {}", self.path.display()))?;
-        let mut stored = read(&self.path)?;
-        let result = change(&mut stored);
-        let write = || -> std::io::Result<()> {
-            // Temporary files are readable by their owner alone.
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            serde_json::to_writer_pretty(&mut file, &stored)?;
-            file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist(&self.path)?;
-            File::open(folder)?.sync_all()
-        };
-        write().with_context(|| format!("cannot write {}", self.path.display()))?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        self.stored.store(Arc::new(stored));
-        *seen = stamp_of(&self.path);
-        Ok(result)
-    }
-}
-
-fn private_file(path: &Path) -> anyhow::Result<File> {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
-        .with_context(|| format!("cannot open {}", path.display()))
-}
-
-fn read(path: &Path) -> anyhow::Result<Stored> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => serde_json::from_str(&text)
-            .with_context(|| format!("{} is damaged: mend or delete it", path.display())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Stored::default()),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-fn stamp_of(path: &Path) -> Stamp {
-    let metadata = std::fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let number = std::os::unix::fs::MetadataExt::ino(&metadata);
-    #[cfg(not(unix))]
-    let number = 0;
-    Some((metadata.modified().ok()?, metadata.len(), number))
 }
 
 /// An origin as browsers write it: scheme and host, the port where it is not

@@ -140,6 +140,10 @@ pub struct ImportArguments {
     /// Whether dates like 3/4/2026 begin with the day or the month.
     #[arg(long, value_name = "day|month")]
     pub date_order: Option<DateOrder>,
+    /// Keep what is said here of the columns under this name: the next file with
+    /// the same columns needs no word.
+    #[arg(long, value_name = "NAME")]
+    pub save: Option<String>,
     /// Show what would be stored, and store nothing.
     #[arg(long)]
     pub dry_run: bool,

@@ -8,7 +8,7 @@ mod test_data;
 use std::process::Command;
 
 #[test]
-fn every_export_file_comes_in_whole_and_right() {
+fn j18_every_export_file_comes_in_whole_and_right() {
     let Some(folder) = test_data::shared("exports") else {
         return;
     };

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 /// What this program keeps in a data folder, by how the names begin.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "shopkeeper.",
     "policy.toml",
     "artifacts",
@@ -13,6 +13,7 @@ const OURS: [&str; 9] = [
     "rejected.jsonl",
     "checkpoint",
     "keys.json",
+    "mappings.json",
     "secret",
 ];
 

@@ -320,3 +320,79 @@ fn ids_are_made_of_what_identifies_and_stay() {
     );
     assert_ne!(before[0], before[1]);
 }
+
+#[test]
+fn what_was_said_once_goes_for_the_next_file_with_these_columns() {
+    let file = "Nr;Bez;VK;Lagerort\n7;Kanne;12,90;A3\n";
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let path = write("preise.csv", file);
+    let said = ImportOptions {
+        as_kind: Some(Kind::Products),
+        currency: "EUR".parse().ok(),
+        map: [
+            ("id", "Nr"),
+            ("title", "Bez"),
+            ("price", "VK"),
+            ("-", "Lagerort"),
+        ]
+        .map(|(field, column)| (field.to_owned(), column.to_owned()))
+        .to_vec(),
+        ..options(None)
+    };
+    let shown = preview(&path, &said).unwrap();
+    let field_of = |report: &ImportReport, name: &str| {
+        let column = report.columns.iter().find(|column| column.name == name);
+        column.unwrap().field
+    };
+    assert_eq!(field_of(&shown, "VK"), Some("price"));
+    assert_eq!(shown.columns[2].examples, ["12,90"]);
+    assert!(!shown.records[0].to_string().contains("A3"));
+    let saved = SavedMapping::of("supplier", &shown, &said).unwrap();
+
+    let nothing = ImportOptions {
+        now: now(),
+        saved: vec![saved],
+        ..ImportOptions::default()
+    };
+    let next = "Lagerort;Nr;VK;Bez;EAN\nB1;8;3,50;Tasse;400\n";
+    let next = preview(&write("next.csv", next), &nothing).unwrap();
+    assert_eq!(
+        (next.needs.as_slice(), next.saved.as_deref()),
+        (&[][..], Some("supplier"))
+    );
+    assert_eq!(
+        next.records[0]["price"],
+        serde_json::json!({"amount": 350, "currency": "EUR"})
+    );
+    assert_eq!(
+        next.records[0]["attributes"]["EAN"], "400",
+        "{:?}",
+        next.records
+    );
+    // Who says what the rows are now is not answered by what was said before.
+    let reviews = ImportOptions {
+        as_kind: Some(Kind::Documents),
+        ..nothing.clone()
+    };
+    let other = preview(&path, &reviews).unwrap();
+    assert_eq!(other.saved, None);
+    let fewer = preview(&write("few.csv", "Nr;Bez;VK\n7;Kanne;12,90\n"), &nothing);
+    let fewer = fewer.unwrap();
+    assert_eq!(
+        (fewer.saved.clone(), fewer.needs.as_slice()),
+        (None, &[Need::Kind][..])
+    );
+    // What nobody knows is shown all the same: somebody has to say what it is.
+    let names: Vec<&str> = fewer
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    assert_eq!(names, ["Nr", "Bez", "VK"]);
+    assert_eq!(field_of(&fewer, "Nr"), None);
+}

@@ -179,7 +179,10 @@ impl Index {
     pub fn needs_merge(&self) -> bool {
         const MANY: usize = 500;
         const SHARE: usize = 50;
-        self.changes() > MANY.max(self.base.products.len() / SHARE)
+        let indexed = self.base.products.len();
+        // How telling a word is, is known of what is indexed alone: no more may
+        // stand beside it than there is of it.
+        self.changes() > MANY.max(indexed / SHARE).min(indexed)
     }
 
     /// What a query says, and the terms that its words stand for.

@@ -66,6 +66,11 @@ impl ChatModelPart {
         self.local.as_ref().map(|(path, _)| path.as_path())
     }
 
+    /// The name of the model.
+    pub fn name(&self) -> &str {
+        self.model.name()
+    }
+
     /// For one answer, from now on.
     pub fn chat<'a>(&'a self, is_interrupted: &'a (dyn Fn() -> bool + Sync)) -> Chat<'a> {
         Chat {

@@ -42,6 +42,7 @@ use crate::http::customer_token::Signer;
 use crate::http::idempotency::Answers;
 use crate::http::live::Live;
 use crate::keyring::Keyring;
+use crate::mappings::Mappings;
 
 /// How many requests of one service may wait for a thread.
 const WAITING: usize = 64;
@@ -75,6 +76,8 @@ pub struct App {
     /// Uploads are imported one after another, in the order they came: of two
     /// with the same product the later one stays.
     pub imports: Arc<tokio::sync::Mutex<()>>,
+    /// What was said of the columns of files.
+    pub mappings: Mappings,
     /// Answers to writes, for those who ask twice.
     pub answers: Answers,
     /// What support may do for a customer.
@@ -135,6 +138,7 @@ impl App {
             bare_models: BareModels::default(),
             tasks: Arc::new(Tasks::default()),
             imports: Arc::default(),
+            mappings: Mappings::open(store.folder()),
             answers: Answers::default(),
             live: Live::default(),
             commands: OnceLock::new(),

@@ -224,6 +224,7 @@ pub fn console(visitor: &Visitor, current: &str, title: &str, content: Markup) -
     let text = visitor.text();
     let pages = [
         ("/console", text.overview),
+        ("/console/import", text.import),
         ("/console/search", text.search),
         ("/console/rules", text.curation),
         ("/console/inbox", text.inbox),

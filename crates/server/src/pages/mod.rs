@@ -1,5 +1,5 @@
 //! Pages for people: the storefront and the console, made on the server, with
-//! two small ES modules and one style sheet that are part of the program.
+//! small ES modules and one style sheet that are part of the program.
 
 mod cards;
 mod chart;
@@ -61,6 +61,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("chat.js", SCRIPT, include_str!("assets/chat.js")),
     ("live.js", SCRIPT, include_str!("assets/live.js")),
     ("console.js", SCRIPT, include_str!("assets/console.js")),
+    ("import.js", SCRIPT, include_str!("assets/import.js")),
 ];
 
 const SCRIPT: &str = "text/javascript";

@@ -1,15 +1,19 @@
 //! The shop's data: `init`, `doctor`, `import`, `delete`, `prepare`.
 
+use std::cell::OnceCell;
+
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::{Done, Setting, make_folder};
 use crate::cli::{DeleteArguments, ImportArguments};
 use crate::doctor as examination;
-use ingest::{ImportOptions, ImportReport, import as import_file, preview};
-use server::app::now;
+use ingest::{ImportOptions, ImportReport, SavedMapping, import as import_file};
+use server::app::{ChatModelPart, now};
 use server::config::Config;
 use server::keyring::Keyring;
+use server::mappings::Mappings;
+use server::suggested_mapping::preview;
 use server::{jobs, records, table};
 use shop::{FilterExpression, Id};
 
@@ -70,6 +74,7 @@ pub async fn doctor(setting: &Setting) -> anyhow::Result<Done> {
 
 pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::Result<Done> {
     let config = setting.config()?;
+    let mappings = Mappings::open(&setting.folder);
     let options = ImportOptions {
         as_kind: arguments.as_kind,
         now: now(),
@@ -77,10 +82,11 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
         time_zone: arguments.time_zone.clone(),
         date_order: arguments.date_order,
         map: arguments.map.clone(),
+        saved: mappings.list(),
         name: None,
     };
     if arguments.dry_run {
-        return Ok(preview_all(setting, arguments, &options));
+        return Ok(preview_all(setting, &config, arguments, &options));
     }
     let store = setting.store().await?;
     let rejected_file = setting.folder.join("rejected.jsonl");
@@ -97,6 +103,7 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
         match import_file(&store, file, &options, &rejected_file, &*progress).await {
             Ok(report) => {
                 setting.say(&report);
+                save(setting, arguments, &mappings, &report, &options)?;
                 reports.push(report);
             }
             // The other files are not to blame.
@@ -109,13 +116,51 @@ pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::R
     Ok(imported(&reports, &failures))
 }
 
+/// Keeps what was said of a file that is stored, where that was asked.
+fn save(
+    setting: &Setting,
+    arguments: &ImportArguments,
+    mappings: &Mappings,
+    report: &ImportReport,
+    options: &ImportOptions,
+) -> anyhow::Result<()> {
+    let Some(name) = arguments
+        .save
+        .as_deref()
+        .filter(|_| report.needs.is_empty())
+    else {
+        return Ok(());
+    };
+    match SavedMapping::of(name, report, options) {
+        Some(mapping) => {
+            mappings.put(mapping)?;
+            setting.say(format!("  saved as {name:?} for files with these columns"));
+        }
+        None => setting.say("  nothing is saved: the file has no columns"),
+    }
+    Ok(())
+}
+
 /// Shows what would be stored of each file.
-fn preview_all(setting: &Setting, arguments: &ImportArguments, options: &ImportOptions) -> Done {
+fn preview_all(
+    setting: &Setting,
+    config: &Config,
+    arguments: &ImportArguments,
+    options: &ImportOptions,
+) -> Done {
+    let loaded = OnceCell::new();
+    let model = || {
+        let load = || match setting.server() {
+            Some(app) => app.chat_model.clone(),
+            None => ChatModelPart::of(config, &setting.folder),
+        };
+        loaded.get_or_init(load).clone()
+    };
     let mut reports = Vec::new();
     let mut failures = Vec::new();
     for file in &arguments.files {
         let file = &setting.path(file);
-        match preview(file, options) {
+        match preview(file, options, model) {
             Ok(report) => {
                 setting.say(&report);
                 for record in report.records.iter().take(SHOWN) {

@@ -223,7 +223,7 @@ impl Browser {
         // What is still hidden or covered by something that goes away is waited for.
         loop {
             // A person scrolls what bars at the edges of the screen cover.
-            let middle = "document.querySelector(arguments[0])?.scrollIntoView({block: 'center'})";
+            let middle = "document.querySelector(arguments[0])?.scrollIntoView({block: 'center', behavior: 'instant'})";
             self.client.execute(middle, vec![json!(css)]).await.unwrap();
             match element.click().await {
                 Ok(()) => return,
@@ -274,12 +274,35 @@ impl Browser {
         self.see(css).await.send_keys(text).await.unwrap();
     }
 
+    /// Chooses files for a field, as a dialog of the system does.
+    pub async fn upload(&self, css: &str, files: &[PathBuf]) {
+        let paths: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+        // The field itself may be hidden behind its label.
+        let field = self.client.find(Locator::Css(css)).await.unwrap();
+        field.send_keys(&paths.join("\n")).await.unwrap();
+    }
+
+    /// Whether a control does nothing yet.
+    pub async fn is_disabled(&self, css: &str) -> bool {
+        self.see(css)
+            .await
+            .attr("disabled")
+            .await
+            .unwrap()
+            .is_some()
+    }
+
     /// Presses Enter in a field, which leads to another page.
     pub async fn enter(&self, css: &str) {
         let script = "window.beforeLeaving = true";
         self.client.execute(script, vec![]).await.unwrap();
         self.write(css, "\u{e007}").await;
         self.arrive(css).await;
+    }
+
+    /// Chooses in a list; the page stays.
+    pub async fn pick(&self, css: &str, value: &str) {
+        self.see(css).await.select_by_value(value).await.unwrap();
     }
 
     /// Chooses in a list, which leads to another page.

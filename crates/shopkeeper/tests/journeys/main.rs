@@ -21,6 +21,7 @@ mod j03_changes_orders;
 mod j04_finds_a_gift;
 mod j05_asks_about_own_records;
 mod j06_asks_for_a_person;
+mod j09_brings_the_shop_in;
 mod j14_trains_and_promotes;
 mod j20_verbs_while_serving;
 mod j24_openai_client;

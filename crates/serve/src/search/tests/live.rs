@@ -195,3 +195,27 @@ fn what_one_customer_asks_is_suggested_to_nobody_else() {
     let decision = suggest(&shop.context(), &shop.index, &request).unwrap();
     assert!(decision.content.suggestions.is_empty());
 }
+
+#[test]
+fn a_shop_that_begins_empty_is_indexed_anew_with_its_first_products() {
+    let mut shop = Shop::new(Vec::new());
+    shop.append(vec![Record::Product(Product::new(
+        id("kettle"),
+        "Red kettle".to_owned(),
+    ))]);
+    shop.refresh();
+    assert!(shop.index.needs_merge());
+    let mut shop = Shop {
+        index: Index::build(&shop.snapshot.catalogue).unwrap(),
+        snapshot: shop.snapshot,
+    };
+    assert_eq!(shop.ids("kettle"), ["kettle"]);
+    // As many as there are may stand beside what is indexed.
+    shop.append(vec![Record::Product(Product::new(
+        id("lamp"),
+        "Blue lamp".to_owned(),
+    ))]);
+    shop.refresh();
+    assert!(!shop.index.needs_merge());
+    assert_eq!(shop.ids("lamp"), ["lamp"]);
+}

@@ -90,6 +90,73 @@ async fn an_empty_upload_fails_with_a_sentence() {
     );
 }
 
+/// A table whose columns no program uses.
+const PRICES: &str = "Nr;Bez;VK\n7;Kanne;12,90\n8;Tasse;3,50\n";
+
+#[tokio::test]
+async fn an_upload_is_looked_at_corrected_stored_and_known_the_next_time() {
+    let shop = Shop::open(&[]).await;
+    let uploads = shop.app.store.folder().join("work").join("uploads");
+    let send = async |path: String, body: &str| -> Value {
+        let answer = shop.send(upload(&path, body)).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        ended(&shop, &answer.json()).await
+    };
+    let looked = send(
+        "/v1/import/auto?dry_run=true&keep=true&name=p.csv".into(),
+        PRICES,
+    )
+    .await;
+    assert_eq!(looked["result"]["needs"], json!(["kind"]), "{looked}");
+    assert_eq!(
+        looked["result"]["columns"][1],
+        json!({"name": "Bez", "examples": ["Kanne", "Tasse"]})
+    );
+    assert_eq!(std::fs::read_dir(&uploads).unwrap().count(), 1);
+    let kept = looked["id"].as_str().unwrap();
+    // What is wrongly said is told, and the upload is still there.
+    let wrong =
+        format!("/v1/import/products?dry_run=true&keep=true&upload={kept}&map=title%3DName");
+    let wrong = send(wrong, "").await;
+    assert_eq!(wrong["status"], "failed", "{wrong}");
+    let kept = wrong["id"].as_str().unwrap();
+    let said = "map=id%3DNr&map=title%3DBez&map=price%3DVK";
+    let path = format!("/v1/import/products?keep=true&upload={kept}&{said}");
+    let asks = send(path, "").await;
+    assert!(
+        asks["error"].as_str().unwrap().contains("currency"),
+        "{asks}"
+    );
+    let kept = asks["id"].as_str().unwrap();
+    let path =
+        format!("/v1/import/products?keep=true&upload={kept}&{said}&currency=EUR&save=supplier");
+    let stored = send(path.clone(), "").await;
+    assert_eq!(stored["result"]["accepted"], 2, "{stored}");
+    assert_eq!(std::fs::read_dir(&uploads).unwrap().count(), 0);
+    let gone = shop.send(upload(&path, "")).await;
+    assert_eq!(
+        (gone.status, gone.json()["error"]["param"].clone()),
+        (StatusCode::NOT_FOUND, json!("upload"))
+    );
+
+    let next = send("/v1/import/auto".into(), "VK;Bez;Nr\n5,00;Dose;9\n").await;
+    assert_eq!(next["result"]["saved"], "supplier", "{next}");
+    let price = shop.get("/v1/products/9").await.json()["price"].clone();
+    assert_eq!(price, json!({"amount": 500, "currency": "EUR"}));
+
+    let listed = shop.get("/v1/mappings").await.json();
+    assert_eq!(listed["mappings"][0]["name"], "supplier", "{listed}");
+    let request = || {
+        Request::delete("/v1/mappings/supplier")
+            .body(Body::empty())
+            .unwrap()
+    };
+    assert_eq!(shop.send(request()).await.json()["deleted"], true);
+    assert_eq!(shop.send(request()).await.code(), "unknown_record");
+    let unknown = send("/v1/import/auto".into(), PRICES).await;
+    assert_eq!(unknown["status"], "failed", "{unknown}");
+}
+
 #[tokio::test]
 async fn events_of_other_programs() {
     let shop = Shop::open(&[]).await;

@@ -3,6 +3,7 @@
 mod conversations;
 mod curation;
 mod decisions;
+mod imports;
 mod inbox;
 mod insight;
 mod live;
@@ -26,6 +27,7 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/console", get(overview::page))
         .route("/console/live", get(live::figures))
+        .route("/console/import", get(imports::page))
         .route("/console/search", get(search::page))
         .route("/console/rules", get(curation::page))
         .route("/console/conversations", get(conversations::list))

@@ -60,6 +60,9 @@ fn content(text: &Locale, figures: &Figures) -> Markup {
         ),
     ];
     html! {
+        @if figures.records.get("products").is_none_or(|count| *count == 0) {
+            p { a class="button primary" href="/console/import" { (text.import_first) } }
+        }
         p class="soft" { (text.overview_about) }
         ol class="loop" {
             (station(text.data, "sequence", whole(figures.sequence), text.log_entries, data))

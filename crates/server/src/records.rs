@@ -29,7 +29,7 @@ const MOST_PLANS: usize = 5;
 const EVENTS_AT_ONCE: usize = 10_000;
 
 /// Why records cannot be found or deleted so.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum RecordsError {
     /// The filter or the order asks for what no such record has.
     #[error("no {kind} has a field {field:?}", kind = .kind.name())]
@@ -44,6 +44,9 @@ pub enum RecordsError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// They cannot be written where they should go.
+    #[error("cannot write records: {0}")]
+    Write(#[from] std::io::Error),
 }
 
 /// A record as JSON.
@@ -56,41 +59,71 @@ fn row(record: &Record) -> Row {
     }
 }
 
-/// Every record of a kind that the snapshot holds; events it does not hold.
-fn standing(snapshot: &Snapshot, kind: Kind) -> Vec<Row> {
+/// Every record of a kind that the snapshot holds, in no certain order; events
+/// it does not hold.
+fn standing(snapshot: &Snapshot, kind: Kind) -> Box<dyn Iterator<Item = Row> + '_> {
     match kind {
         Kind::Products => {
-            let products = snapshot.catalogue.kept();
-            let rows = products.map(|one| row(&Record::Product((**one).clone())));
-            rows.collect()
+            let all = snapshot.catalogue.kept();
+            Box::new(all.map(|one| row(&Record::Product((**one).clone()))))
         }
         Kind::Customers => {
             let all = snapshot.customers.values();
-            all.map(|one| row(&Record::Customer((**one).clone())))
-                .collect()
+            Box::new(all.map(|one| row(&Record::Customer((**one).clone()))))
         }
         Kind::Orders => {
             let all = snapshot.orders.values();
-            all.map(|one| row(&Record::Order((**one).clone())))
-                .collect()
+            Box::new(all.map(|one| row(&Record::Order((**one).clone()))))
         }
         Kind::Reviews => {
             let all = snapshot.reviews.values();
-            all.map(|one| row(&Record::Review((**one).clone())))
-                .collect()
+            Box::new(all.map(|one| row(&Record::Review((**one).clone()))))
         }
         Kind::Documents => {
             let all = snapshot.documents.values();
-            all.map(|one| row(&Record::Document((**one).clone())))
-                .collect()
+            Box::new(all.map(|one| row(&Record::Document((**one).clone()))))
         }
         Kind::Conversations => {
             let all = snapshot.conversations.values();
-            all.map(|one| row(&Record::Conversation((**one).clone())))
-                .collect()
+            Box::new(all.map(|one| row(&Record::Conversation((**one).clone()))))
         }
-        Kind::Events | Kind::Judgements | Kind::Labelled => Vec::new(),
+        Kind::Judgements => {
+            let all = snapshot.judgements.iter();
+            Box::new(all.map(|one| row(&Record::Judgement((**one).clone()))))
+        }
+        Kind::Labelled => {
+            let all = snapshot.labelled.iter();
+            Box::new(all.map(|one| row(&Record::Labelled((**one).clone()))))
+        }
+        Kind::Events => Box::new(std::iter::empty()),
     }
+}
+
+/// Hands every record of a kind that meets `filter` on: in the order of their
+/// ids, where they have some, else as they came.
+pub async fn each(
+    store: &Store,
+    kind: Kind,
+    filter: Option<&FilterExpression>,
+    take: &mut (dyn FnMut(&Row) -> std::io::Result<()> + Send),
+) -> Result<(), RecordsError> {
+    if kind == Kind::Events {
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let (rows, next) = list_events(store, filter, from, EVENTS_AT_ONCE).await?;
+            rows.iter().try_for_each(&mut *take)?;
+            after = next;
+        }
+        return Ok(());
+    }
+    let snapshot = store.snapshot();
+    let mut rows: Vec<Row> = standing(&snapshot, kind).collect();
+    if let Some(filter) = filter {
+        check_fields(kind, &rows, filter)?;
+        rows.retain(|row| filter.accepts_record(row));
+    }
+    rows.sort_by(|left, right| id_of(left).cmp(id_of(right)));
+    Ok(rows.iter().try_for_each(take)?)
 }
 
 /// The id of a record as JSON.
@@ -212,7 +245,7 @@ pub struct Page {
 
 /// Lists records of the snapshot.
 pub fn list(snapshot: &Snapshot, query: &Query) -> Result<Page, RecordsError> {
-    let mut rows = standing(snapshot, query.kind);
+    let mut rows: Vec<Row> = standing(snapshot, query.kind).collect();
     if let Some(filter) = &query.filter {
         check_fields(query.kind, &rows, filter)?;
         rows.retain(|row| filter.accepts_record(row));
@@ -288,7 +321,7 @@ pub async fn matching(
     let mut rows = if kind == Kind::Events {
         matching_events(store, filter).await?
     } else {
-        let rows = standing(&store.snapshot(), kind);
+        let rows: Vec<Row> = standing(&store.snapshot(), kind).collect();
         check_fields(kind, &rows, filter)?;
         rows
     };

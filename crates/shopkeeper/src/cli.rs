@@ -252,6 +252,18 @@ pub enum ExportCommand {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// What the shop knows, as it is imported: a file KIND.jsonl for each kind.
+    Records {
+        /// Only these kinds [default: all].
+        #[arg(value_parser = kind)]
+        kinds: Vec<Kind>,
+        /// Only those that meet it, as in 'time >= 2026-01-01'; for one kind.
+        #[arg(long)]
+        filter: Option<String>,
+        /// The folder to make.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// A trained model, for transformers, llama.cpp and what reads their files.
     Model {
         /// SERVICE or SERVICE/VERSION [default version: what serves].

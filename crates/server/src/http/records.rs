@@ -186,6 +186,7 @@ fn records_error(error: RecordsError) -> ApiError {
     match error {
         RecordsError::UnknownField { param, .. } => not_there(param, error.to_string()),
         RecordsError::Store(error) => store_error(error),
+        RecordsError::Write(error) => ApiError::internal(error),
     }
 }
 

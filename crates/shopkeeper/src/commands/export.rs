@@ -1,4 +1,5 @@
-//! `export`: the corpus for other trainers, models for other engines.
+//! `export`: the corpus for other trainers, models for other engines, records
+//! for whoever wants them.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -12,13 +13,16 @@ use models::published::{GgufEncoding, Publication, write_gguf, write_hugging_fac
 use serde_json::{Value, json};
 
 use super::training::parse_model;
-use super::{Done, Setting};
+use super::{Done, Setting, export_records};
 use crate::cli::{Bits, ExportCommand, ModelFormat};
 use server::jobs;
 
 pub async fn run(setting: &Setting, command: &ExportCommand) -> anyhow::Result<Done> {
     match command {
         ExportCommand::Corpus { out } => corpus(setting, &setting.path(out)).await,
+        ExportCommand::Records { kinds, filter, out } => {
+            export_records::run(setting, kinds, filter.as_deref(), out).await
+        }
         ExportCommand::Model {
             model: name,
             out,
@@ -29,7 +33,7 @@ pub async fn run(setting: &Setting, command: &ExportCommand) -> anyhow::Result<D
 }
 
 /// What is there is somebody's: nothing is written over.
-fn fresh(path: &Path) -> anyhow::Result<()> {
+pub(super) fn fresh(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         bail!("{} is there already: name another --out", path.display());
     }

@@ -5,6 +5,7 @@ mod bases;
 mod campaign;
 mod chat;
 mod export;
+mod export_records;
 mod keys;
 mod recommended;
 mod services;

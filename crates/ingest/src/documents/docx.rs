@@ -20,6 +20,7 @@ pub(super) fn read(path: &Path) -> Result<Parts, String> {
         title: title.ok().flatten(),
         text,
         language: None,
+        left_out: None,
     })
 }
 

@@ -40,6 +40,7 @@ pub(super) fn read(page: &str) -> Parts {
         title: title.filter(|title| !title.is_empty()),
         text,
         language: reading.language,
+        left_out: None,
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicU64;
 
 use serde_json::{Map, json};
 
+use super::Rejected;
 use super::open::open;
 use super::read::Halt;
 use super::row::Row;
@@ -61,6 +62,8 @@ struct Parts {
     title: Option<String>,
     text: String,
     language: Option<String>,
+    /// What was not read of it, and why.
+    left_out: Option<String>,
 }
 
 /// Reads a document as one row.
@@ -83,10 +86,19 @@ pub(super) fn read(
             }
         }
     };
+    let left_out = parts.left_out.clone().or_else(|| {
+        let long = parts.text.len() > MOST_KEPT_BYTES;
+        long.then(|| format!("what comes after {MOST_KEPT_BYTES} bytes of text"))
+    });
     each(Item::Row(Row {
         line: 1,
         cells: cells(parts, name),
-    }))
+    }))?;
+    let Some(left_out) = left_out else {
+        return Ok(());
+    };
+    let reason = format!("{left_out} is left out: split the file");
+    each(Item::Bad(Rejected::new(1, "text", reason, b"")))
 }
 
 fn text(path: &Path, position: &Arc<AtomicU64>) -> Result<String, String> {

@@ -10,6 +10,8 @@ use crate::workbook::guarded;
 const MOST_FILE_BYTES: u64 = 256 << 20;
 /// Pages that are read; what comes after is left out.
 const MOST_PAGES: usize = 2_000;
+/// Pages that are read together.
+const PAGES_AT_ONCE: usize = 64;
 /// What the content of a page may unpack to.
 const MOST_PAGE_BYTES: usize = 16 << 20;
 
@@ -20,30 +22,28 @@ pub(super) fn read(path: &Path) -> Result<Parts, String> {
             "a PDF of {length} bytes: {MOST_FILE_BYTES} are read"
         ));
     }
-    let (document, pages) = guarded(|| {
+    let (document, pages, all) = guarded(|| {
         let document = Document::load(path).map_err(|error| error.to_string())?;
         if document.is_encrypted() {
             return Err("locked with a password".to_owned());
         }
-        let pages: Vec<u32> = document
-            .get_pages()
-            .keys()
-            .copied()
-            .take(MOST_PAGES)
-            .collect();
-        Ok((document, pages))
+        let all = document.get_pages();
+        let pages: Vec<u32> = all.keys().copied().take(MOST_PAGES).collect();
+        Ok((document, pages, all.len()))
     })?;
-    let mut text = String::new();
-    for page in pages {
-        // A page that cannot be read costs itself alone.
+    let extract = |pages: &[u32]| {
         let read = guarded(|| {
-            let read = document.extract_text_with_limit(&[page], MOST_PAGE_BYTES);
+            let read = document.extract_text_with_limit(pages, MOST_PAGE_BYTES);
             read.map_err(|error| error.to_string())
         });
-        if let Ok(read) = read {
-            text.push_str(read.trim());
-            text.push_str("\n\n");
-        }
+        read.ok().map(|text| format!("{}\n\n", text.trim()))
+    };
+    let mut text = String::new();
+    // Each look for a page goes through all of them: many are taken at once. A
+    // page that cannot be read costs itself alone.
+    for pages in pages.chunks(PAGES_AT_ONCE) {
+        let one_by_one = || pages.iter().filter_map(|page| extract(&[*page])).collect();
+        text.push_str(&extract(pages).unwrap_or_else(one_by_one));
         if text.len() > MOST_KEPT_BYTES {
             break;
         }
@@ -56,5 +56,7 @@ pub(super) fn read(path: &Path) -> Result<Parts, String> {
         title: None,
         text,
         language: None,
+        left_out: (all > MOST_PAGES)
+            .then(|| format!("what comes after {MOST_PAGES} pages of {all}")),
     })
 }

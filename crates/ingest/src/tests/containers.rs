@@ -226,3 +226,51 @@ fn a_wrapped_list_of_any_length_is_read_row_by_row() {
     let cut = read_bytes("all.json", &text.as_bytes()[..text.len() / 2]).unwrap();
     assert!(products(&cut).len() > 9_000 && cut.rejected.len() == 1);
 }
+
+/// A PDF with so many pages that say their number.
+fn pdf(pages: i64) -> Vec<u8> {
+    use lopdf::{Document, Object, Stream, dictionary};
+    let mut document = Document::with_version("1.5");
+    let tree = document.new_object_id();
+    let font = document.add_object(dictionary! {
+        "Type" => "Font", "Subtype" => "Type1", "BaseFont" => "Helvetica",
+    });
+    let resources = document.add_object(dictionary! { "Font" => dictionary! { "F1" => font } });
+    let kids: Vec<Object> = (1..=pages)
+        .map(|page| {
+            let content = format!("BT /F1 12 Tf 50 700 Td (Page {page} of the manual.) Tj ET");
+            let content = document.add_object(Stream::new(dictionary! {}, content.into_bytes()));
+            let page = dictionary! {
+                "Type" => "Page", "Parent" => tree, "Contents" => content, "Resources" => resources,
+                "MediaBox" => vec![0.into(), 0.into(), 595.into(), 842.into()],
+            };
+            document.add_object(page).into()
+        })
+        .collect();
+    let all = dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => pages };
+    document.objects.insert(tree, all.into());
+    let catalog = document.add_object(dictionary! { "Type" => "Catalog", "Pages" => tree });
+    document.trailer.set("Root", catalog);
+    let mut bytes = Vec::new();
+    document.save_to(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_pdf_of_ten_thousand_pages_is_read_within_bounds_and_one_without_refused() {
+    let read = read_bytes("manual.pdf", &pdf(10_000)).unwrap();
+    let [Record::Document(manual)] = read.records.as_slice() else {
+        panic!("{:?}", read.summary);
+    };
+    assert!(manual.text.contains("Page 1 of") && manual.text.contains("Page 2000 of"));
+    assert!(!manual.text.contains("Page 2001 of"));
+    let [left_out] = read.rejected.as_slice() else {
+        panic!("{:?}", read.rejected);
+    };
+    assert!(
+        left_out.reason.contains("2000 pages of 10000"),
+        "{left_out:?}"
+    );
+    let none = read_bytes("empty.pdf", &pdf(0)).err().unwrap();
+    assert!(none.to_string().contains("without text"), "{none}");
+}

@@ -84,6 +84,32 @@ impl ImportReport {
             self.questions.push(need.question());
         }
     }
+
+    /// The report of a source that is no file, before anything came of it.
+    pub fn of_source(file: PathBuf, format: &str) -> Self {
+        Self {
+            file,
+            format: format.to_owned(),
+            kind: None,
+            saved: None,
+            mapping: BTreeMap::new(),
+            columns: Vec::new(),
+            fields: Vec::new(),
+            suggested_by: None,
+            needs: Vec::new(),
+            questions: Vec::new(),
+            kinds: BTreeMap::new(),
+            accepted: 0,
+            deleted: 0,
+            unchanged: 0,
+            rejected: 0,
+            first_rejected: Vec::new(),
+            records: Vec::new(),
+            rejected_file: None,
+            cut_short: false,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for ImportReport {

@@ -65,6 +65,15 @@ fn shortened(text: &str, characters: usize) -> String {
     short
 }
 
+/// Writes refused rows of `source` to a file of such rows.
+pub fn write_rejected(
+    path: &Path,
+    source: &Path,
+    rejected: &[Rejected],
+) -> Result<(), IngestError> {
+    RejectedFile::new(path, source).write(rejected)
+}
+
 /// `rejected.jsonl`: opened when the first bad row comes, and never longer than
 /// anybody would read.
 pub(super) struct RejectedFile<'a> {

@@ -70,6 +70,18 @@ pub struct Config {
     pub backend_timeout_ms: u64,
     /// Tokens that it may use in a day.
     pub backend_tokens_per_day: u64,
+    /// The Admin API access token of the shop's app at Shopify; empty: none.
+    pub shopify_token: SecretString,
+    /// Signs what Shopify's webhooks bring; empty: none is taken.
+    pub shopify_webhook_secret: SecretString,
+    /// A key of the REST API of the shop's WooCommerce; empty: none.
+    pub woocommerce_key: String,
+    /// Its secret.
+    pub woocommerce_secret: SecretString,
+    /// Signs what WooCommerce's webhooks bring; empty: none is taken.
+    pub woocommerce_webhook_secret: SecretString,
+    /// How long a platform or a site may take for one answer.
+    pub platform_timeout_ms: u64,
 }
 
 /// A bearer key and what it opens.
@@ -151,6 +163,12 @@ impl Default for Config {
             backend_key: SecretString::default(),
             backend_timeout_ms: 15_000,
             backend_tokens_per_day: 1_000_000,
+            shopify_token: SecretString::default(),
+            shopify_webhook_secret: SecretString::default(),
+            woocommerce_key: String::new(),
+            woocommerce_secret: SecretString::default(),
+            woocommerce_webhook_secret: SecretString::default(),
+            platform_timeout_ms: 30_000,
         }
     }
 }
@@ -403,6 +421,61 @@ pub const KEYS: &[Key] = &[
             Ok(())
         },
     },
+    Key {
+        name: "shopify_token",
+        default: "\"\"",
+        about: "The Admin API access token of your app at Shopify, which `import shopify:…` asks with; empty: none.",
+        set: |config, value| {
+            config.shopify_token = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "shopify_webhook_secret",
+        default: "\"\"",
+        about: "The secret that signs Shopify's webhooks (the app's client secret, or the one that the admin's \
+                notifications show); empty: POST /v1/hooks/shopify takes nothing.",
+        set: |config, value| {
+            config.shopify_webhook_secret = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "woocommerce_key",
+        default: "\"\"",
+        about: "The consumer key of WooCommerce's REST API, which `import woocommerce:…` asks with; empty: none.",
+        set: |config, value| {
+            config.woocommerce_key = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "woocommerce_secret",
+        default: "\"\"",
+        about: "The consumer secret that belongs to it.",
+        set: |config, value| {
+            config.woocommerce_secret = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "woocommerce_webhook_secret",
+        default: "\"\"",
+        about: "The secret that signs WooCommerce's webhooks; empty: POST /v1/hooks/woocommerce takes nothing.",
+        set: |config, value| {
+            config.woocommerce_webhook_secret = read(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "platform_timeout_ms",
+        default: "30000",
+        about: "How long a shop platform or a site may take for one answer before it is asked again.",
+        set: |config, value| {
+            config.platform_timeout_ms = read(value)?;
+            Ok(())
+        },
+    },
 ];
 
 /// An address, or a network with the length of its prefix.
@@ -512,6 +585,8 @@ mod tests {
     #[test]
     fn secrets_are_not_printed() {
         let text = "customer_secret = \"geheim\"\nbackend_key = \"geheim\"\n\
+                    shopify_token = \"geheim\"\nshopify_webhook_secret = \"geheim\"\n\
+                    woocommerce_secret = \"geheim\"\nwoocommerce_webhook_secret = \"geheim\"\n\
                     keys = [{ scope = \"admin\", key = \"geheim\" }]";
         let config = Config::parse(text).unwrap();
         assert!(!format!("{config:?}").contains("geheim"));

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod keyring;
 pub mod mappings;
 pub mod pages;
+pub mod platforms;
 pub mod progress;
 pub mod records;
 pub mod settings_file;

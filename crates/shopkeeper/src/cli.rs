@@ -122,7 +122,9 @@ pub struct DemoArguments {
 #[derive(Debug, Args)]
 pub struct ImportArguments {
     /// Tables (CSV, TSV, XLSX, ODS), JSON, Parquet, Arrow, XML feeds, documents
-    /// (Markdown, text, HTML, PDF, DOCX), ZIP files and folders of these.
+    /// (Markdown, text, HTML, PDF, DOCX), ZIP files and folders of these; a shop,
+    /// as shopify:my-shop.myshopify.com or woocommerce:https://shop.example; pages,
+    /// as sitemap:https://shop.example/sitemap.xml or urls:LIST.txt.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// The kind of record, where the content leaves doubt.

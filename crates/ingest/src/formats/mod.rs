@@ -18,6 +18,10 @@ use super::intake::{Intake, Stopped};
 use super::money::Prices;
 use super::row::{Mapping, key_of};
 
+pub(super) use objects::{
+    SHOPIFY_CUSTOMERS, SHOPIFY_ORDERS, SHOPIFY_PRODUCTS, WOOCOMMERCE_CUSTOMERS, WOOCOMMERCE_ORDERS,
+    WOOCOMMERCE_PRODUCTS,
+};
 pub(super) use vocabulary::{Guess, guesses};
 
 /// Fields, and the columns that may give each: the first that says something.
@@ -176,6 +180,11 @@ fn all() -> impl Iterator<Item = &'static Format> {
     ]
     .into_iter()
     .flatten()
+}
+
+/// The format of this name.
+pub(super) fn named(name: &str) -> Option<&'static Format> {
+    all().find(|format| format.name == name)
 }
 
 /// The format of a file with these columns.

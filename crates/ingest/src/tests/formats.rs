@@ -177,6 +177,90 @@ const CASES: &[Case] = &[
         rejected: 0,
     },
     Case {
+        name: "customers.json",
+        text: "{\"customers\":[{\"id\":7012345678001,\"email\":\"Anna@example.com\",\"first_name\":\"Anna\",\"last_name\":\"Example\",\
+            \"verified_email\":true,\"email_marketing_consent\":{\"state\":\"not_subscribed\"},\"updated_at\":\"2026-05-01T10:00:00-04:00\",\
+            \"default_address\":{\"country_code\":\"us\"},\"addresses\":[]},{\"verified_email\":false,\"addresses\":[]}]}",
+        format: "shopify_admin_customers",
+        kind: Kind::Customers,
+        says: &[
+            (0, "/id", "\"7012345678001\""),
+            (0, "/email", "\"anna@example.com\""),
+            (0, "/name", "\"Anna Example\""),
+            (0, "/country", "\"US\""),
+            (0, "/consent/marketing", "false"),
+            (0, "/properties/updated_at", "\"2026-05-01T14:00:00Z\""),
+        ],
+        rejected: 1,
+    },
+    Case {
+        name: "wc-products.json",
+        text: "[{\"id\":101,\"name\":\"Hoodie\",\"type\":\"variable\",\"status\":\"publish\",\"catalog_visibility\":\"visible\",\"sku\":\"HOOD\",\
+            \"permalink\":\"https://shop.example/hoodie\",\"regular_price\":\"\",\"stock_status\":\"instock\",\"description\":\"<b>Warm</b>\",\
+            \"categories\":[{\"id\":1,\"name\":\"Sale\"},{\"id\":2,\"name\":\"Hoodies\",\"path\":\"Clothing &gt; Hoodies\"}],\"variations\":[\
+            {\"id\":102,\"sku\":\"HOOD-R\",\"name\":\"Red\",\"status\":\"publish\",\"regular_price\":\"45 EUR\",\"sale_price\":\"39 EUR\",\
+            \"on_sale\":true,\"stock_status\":\"instock\",\"stock_quantity\":8,\"attributes\":[{\"name\":\"Color\",\"option\":\"Red\"}]},\
+            {\"id\":103,\"sku\":\"\",\"status\":\"publish\",\"regular_price\":\"45 EUR\",\"stock_status\":\"outofstock\",\
+            \"attributes\":[{\"name\":\"Color\",\"option\":\"Blue\"}]}]},\
+            {\"id\":104,\"name\":\"Beanie\",\"type\":\"simple\",\"status\":\"draft\",\"permalink\":\"x\",\"sku\":\"\",\"regular_price\":\"14.5 EUR\",\
+            \"stock_status\":\"onbackorder\",\"date_modified_gmt\":\"2026-05-01T10:00:00\",\"average_rating\":\"0.00\",\"rating_count\":0,\"variations\":[]}]",
+        format: "woocommerce_api_products",
+        kind: Kind::Products,
+        says: &[
+            (0, "/id", "\"HOOD-R\""),
+            (0, "/title", "\"Hoodie - Red\""),
+            (0, "/price/amount", "3900"),
+            (0, "/list_price/amount", "4500"),
+            (0, "/category", "[\"Clothing\",\"Hoodies\"]"),
+            (0, "/group_id", "\"HOOD\""),
+            (0, "/description", "\"Warm\""),
+            (0, "/attributes/Color", "\"Red\""),
+            (0, "/properties/hidden", "false"),
+            (1, "/id", "\"103\""),
+            (1, "/availability", "\"out_of_stock\""),
+            (2, "/id", "\"104\""),
+            (2, "/availability", "\"backorder\""),
+            (2, "/properties/hidden", "true"),
+            (2, "/updated_at", "\"2026-05-01T10:00:00Z\""),
+        ],
+        rejected: 0,
+    },
+    Case {
+        name: "wc-orders.json",
+        text: "[{\"id\":501,\"number\":\"501\",\"status\":\"on-hold\",\"currency\":\"GBP\",\"date_created_gmt\":\"2026-03-01T10:00:00\",\
+            \"customer_id\":0,\"total\":\"81.50\",\"discount_total\":\"5.00\",\"billing\":{\"email\":\"Anna@example.com\",\"city\":\"Leeds\"},\
+            \"shipping\":{\"city\":\"\"},\"coupon_lines\":[{\"code\":\"FIVE\"}],\"line_items\":[{\"id\":9,\"name\":\"Beanie\",\"sku\":\"BEANIE\",\
+            \"product_id\":104,\"variation_id\":0,\"quantity\":3,\"subtotal\":\"43.50\"},{\"name\":\"Hoodie\",\"sku\":null,\"product_id\":101,\
+            \"variation_id\":103,\"quantity\":1,\"subtotal\":\"39.00\"}]}]",
+        format: "woocommerce_api_orders",
+        kind: Kind::Orders,
+        says: &[
+            (0, "/id", "\"501\""),
+            (0, "/customer_id", "\"anna@example.com\""),
+            (0, "/status", "\"on hold\""),
+            (0, "/time", "\"2026-03-01T10:00:00Z\""),
+            (0, "/lines/0/price/amount", "1450"),
+            (0, "/lines/1/product_id", "\"103\""),
+            (0, "/address/city", "\"Leeds\""),
+            (0, "/discounts/0/code", "\"FIVE\""),
+        ],
+        rejected: 0,
+    },
+    Case {
+        name: "wc-customers.json",
+        text: "[{\"id\":25,\"email\":\"bo@example.com\",\"first_name\":\"Bo\",\"last_name\":\"\",\"is_paying_customer\":false,\
+            \"date_created_gmt\":\"2026-03-21T16:09:28\",\"billing\":{\"country\":\"DE\"},\"shipping\":{}}]",
+        format: "woocommerce_api_customers",
+        kind: Kind::Customers,
+        says: &[
+            (0, "/id", "\"25\""),
+            (0, "/name", "\"Bo\""),
+            (0, "/country", "\"DE\""),
+            (0, "/created_at", "\"2026-03-21T16:09:28Z\""),
+        ],
+        rejected: 0,
+    },
+    Case {
         name: "page.jsonld",
         text: "{\"@context\":\"https://schema.org\",\"@type\":\"Product\",\"sku\":\"S1\",\"name\":\"Lamp\",\
             \"offers\":{\"@type\":\"AggregateOffer\",\"lowPrice\":\"19.90\",\"priceCurrency\":\"EUR\"}}",

@@ -43,6 +43,7 @@ use crate::http::idempotency::Answers;
 use crate::http::live::Live;
 use crate::keyring::Keyring;
 use crate::mappings::Mappings;
+use crate::platforms::{Hooks, Platform};
 
 /// How many requests of one service may wait for a thread.
 const WAITING: usize = 64;
@@ -90,6 +91,10 @@ pub struct App {
     pub conversations: ConversationQueues,
     /// Tells whoever listens to a conversation what happens in it.
     pub live: Live,
+    /// What Shopify's webhooks share.
+    pub shopify: Hooks,
+    /// What WooCommerce's webhooks share.
+    pub woocommerce: Hooks,
     /// Who runs verbs of the command line in this process, if anybody.
     pub commands: OnceLock<Commands>,
     /// When this process began to serve.
@@ -141,6 +146,8 @@ impl App {
             mappings: Mappings::open(store.folder()),
             answers: Answers::default(),
             live: Live::default(),
+            shopify: Hooks::open(store.folder(), Platform::Shopify),
+            woocommerce: Hooks::open(store.folder(), Platform::WooCommerce),
             commands: OnceLock::new(),
             started: Instant::now(),
             loaded: ArcSwap::from_pointee(Loaded::default()),

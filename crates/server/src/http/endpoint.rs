@@ -21,7 +21,7 @@ use super::authorise::{self, Caller, Identity};
 use super::extract::{JsonBody, Named, Query};
 use super::language::AcceptedLanguage;
 use super::schema::shape;
-use super::{idempotency, media_type};
+use super::{hooks, idempotency, media_type};
 use crate::app::App;
 use crate::config::Scope;
 
@@ -318,7 +318,8 @@ impl Endpoint {
         if writes {
             route = route.layer(from_fn_with_state(app.clone(), idempotency::replay));
         }
-        if !self.path.starts_with("/v1/import/") {
+        // A file is anything, and of a webhook the signature says that no page sent it.
+        if !self.path.starts_with("/v1/import/") && !self.path.starts_with(hooks::PATH) {
             route = route.layer(from_fn(media_type::require_json));
         }
         let route = match self.scope {

@@ -22,6 +22,7 @@ mod events;
 pub mod extract;
 mod feedback;
 mod health;
+pub mod hooks;
 pub mod idempotency;
 mod imports;
 mod improvements;
@@ -91,6 +92,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     ];
     endpoints.extend(imports::endpoints());
     endpoints.extend(tasks::endpoints());
+    endpoints.extend(hooks::endpoints());
     endpoints.extend(events::endpoints());
     endpoints.extend(collect::endpoints());
     endpoints.extend(search::endpoints());

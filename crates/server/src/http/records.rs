@@ -331,7 +331,7 @@ fn precondition(
     Ok(guarded.then_some(precondition).into_iter().collect())
 }
 
-fn lost(error: StoreError) -> ApiError {
+pub(super) fn lost(error: StoreError) -> ApiError {
     match error {
         StoreError::Changed { .. } => {
             ApiError::new(Code::PreconditionFailed, "it has changed just now")

@@ -6,6 +6,7 @@ mod campaign;
 mod chat;
 mod export;
 mod export_records;
+mod import;
 mod keys;
 mod recommended;
 mod services;
@@ -233,7 +234,7 @@ pub async fn run_here(setting: Setting, verb: Verb) -> anyhow::Result<Done> {
         Verb::Demo(arguments) => services::demo(&setting, &arguments).await,
         Verb::Init => shop::init(&setting),
         Verb::Doctor => shop::doctor(&setting).await,
-        Verb::Import(arguments) => shop::import(&setting, &arguments).await,
+        Verb::Import(arguments) => import::run(&setting, &arguments).await,
         Verb::Delete(arguments) => shop::delete(&setting, &arguments).await,
         Verb::Prepare => shop::prepare(&setting).await,
         Verb::Train(arguments) => training::train(&setting, &arguments).await,

@@ -1,27 +1,16 @@
-//! The shop's data: `init`, `doctor`, `import`, `delete`, `prepare`.
-
-use std::cell::OnceCell;
+//! The shop's data: `init`, `doctor`, `delete`, `prepare`.
 
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::{Done, Setting, make_folder};
-use crate::cli::{DeleteArguments, ImportArguments};
+use crate::cli::DeleteArguments;
 use crate::doctor as examination;
-use ingest::{ImportOptions, ImportReport, SavedMapping, import as import_file};
-use server::app::{ChatModelPart, now};
+use server::app::now;
 use server::config::Config;
 use server::keyring::Keyring;
-use server::mappings::Mappings;
-use server::suggested_mapping::preview;
 use server::{jobs, records, table};
 use shop::{FilterExpression, Id};
-
-/// Records of a dry run that people are shown.
-const SHOWN: usize = 10;
-
-/// Exit status of an import that refused rows.
-const SOME_REJECTED: u8 = 3;
 
 pub fn init(setting: &Setting) -> anyhow::Result<Done> {
     make_folder(&setting.folder)?;
@@ -70,136 +59,6 @@ pub async fn doctor(setting: &Setting) -> anyhow::Result<Done> {
         status,
         json: json!({"ok": status == 0, "checks": checks}),
     })
-}
-
-pub async fn import(setting: &Setting, arguments: &ImportArguments) -> anyhow::Result<Done> {
-    let config = setting.config()?;
-    let mappings = Mappings::open(&setting.folder);
-    let options = ImportOptions {
-        as_kind: arguments.as_kind,
-        now: now(),
-        currency: arguments.currency.or(config.import_currency),
-        time_zone: arguments.time_zone.clone(),
-        date_order: arguments.date_order,
-        map: arguments.map.clone(),
-        saved: mappings.list(),
-        name: None,
-    };
-    if arguments.dry_run {
-        return Ok(preview_all(setting, &config, arguments, &options));
-    }
-    let store = setting.store().await?;
-    let rejected_file = setting.folder.join("rejected.jsonl");
-    let progress = setting.progress();
-    let mut reports = Vec::new();
-    let mut failures = Vec::new();
-    // Imports come one after another, those over HTTP among them.
-    let _turn = match setting.server() {
-        Some(app) => Some(app.imports.lock().await),
-        None => None,
-    };
-    for file in &arguments.files {
-        let file = &setting.path(file);
-        match import_file(&store, file, &options, &rejected_file, &*progress).await {
-            Ok(report) => {
-                setting.say(&report);
-                save(setting, arguments, &mappings, &report, &options)?;
-                reports.push(report);
-            }
-            // The other files are not to blame.
-            Err(error) => {
-                setting.note(format_args!("error: {error:#}"));
-                failures.push(json!({"file": file, "error": format!("{error:#}")}));
-            }
-        }
-    }
-    Ok(imported(&reports, &failures))
-}
-
-/// Keeps what was said of a file that is stored, where that was asked.
-fn save(
-    setting: &Setting,
-    arguments: &ImportArguments,
-    mappings: &Mappings,
-    report: &ImportReport,
-    options: &ImportOptions,
-) -> anyhow::Result<()> {
-    let Some(name) = arguments
-        .save
-        .as_deref()
-        .filter(|_| report.needs.is_empty())
-    else {
-        return Ok(());
-    };
-    match SavedMapping::of(name, report, options) {
-        Some(mapping) => {
-            mappings.put(mapping)?;
-            setting.say(format!("  saved as {name:?} for files with these columns"));
-        }
-        None => setting.say("  nothing is saved: the file has no columns"),
-    }
-    Ok(())
-}
-
-/// Shows what would be stored of each file.
-fn preview_all(
-    setting: &Setting,
-    config: &Config,
-    arguments: &ImportArguments,
-    options: &ImportOptions,
-) -> Done {
-    let loaded = OnceCell::new();
-    let model = || {
-        let load = || match setting.server() {
-            Some(app) => app.chat_model.clone(),
-            None => ChatModelPart::of(config, &setting.folder),
-        };
-        loaded.get_or_init(load).clone()
-    };
-    let mut reports = Vec::new();
-    let mut failures = Vec::new();
-    for file in &arguments.files {
-        let file = &setting.path(file);
-        match preview(file, options, model) {
-            Ok(report) => {
-                setting.say(&report);
-                for record in report.records.iter().take(SHOWN) {
-                    setting.say(format_args!("  {record}"));
-                }
-                reports.push(report);
-            }
-            Err(error) => {
-                setting.note(format_args!("error: {error:#}"));
-                failures.push(json!({"file": file, "error": format!("{error:#}")}));
-            }
-        }
-    }
-    let mut done = imported(&reports, &failures);
-    if failures.is_empty() {
-        done.status = 0;
-    }
-    done
-}
-
-/// How an import ended: a file that leaves a question open was not stored.
-fn imported(reports: &[ImportReport], failures: &[serde_json::Value]) -> Done {
-    let rejected: u64 = reports.iter().map(|report| report.rejected).sum();
-    let asks = reports.iter().any(|report| !report.needs.is_empty());
-    let status = match (failures.is_empty() && !asks, rejected) {
-        (false, _) => 1,
-        (true, 0) => 0,
-        (true, _) => SOME_REJECTED,
-    };
-    let sum = |count: fn(&ImportReport) -> u64| -> u64 { reports.iter().map(count).sum() };
-    let json = json!({
-        "accepted": sum(|report| report.accepted),
-        "deleted": sum(|report| report.deleted),
-        "unchanged": sum(|report| report.unchanged),
-        "rejected": rejected,
-        "files": reports,
-        "failed": failures,
-    });
-    Done { status, json }
 }
 
 pub async fn delete(setting: &Setting, arguments: &DeleteArguments) -> anyhow::Result<Done> {

@@ -2,7 +2,9 @@
 
 mod behaviour;
 mod helpdesks;
+mod shopify;
 mod shops;
+mod woocommerce;
 
 use serde_json::{Map, Value};
 use shop::{Kind, Record, RecordError, Timestamp};
@@ -13,22 +15,68 @@ use crate::intake::{Intake, Stopped};
 use crate::row::text_of;
 use crate::{ga4, segment};
 
+/// Products of Shopify's Admin API.
+pub(crate) const SHOPIFY_PRODUCTS: &str = "shopify_admin_products";
+/// Orders of Shopify's Admin API.
+pub(crate) const SHOPIFY_ORDERS: &str = "shopify_admin_orders";
+/// Customers of Shopify's Admin API.
+pub(crate) const SHOPIFY_CUSTOMERS: &str = "shopify_admin_customers";
+/// Products of WooCommerce's REST API.
+pub(crate) const WOOCOMMERCE_PRODUCTS: &str = "woocommerce_api_products";
+/// Orders of WooCommerce's REST API.
+pub(crate) const WOOCOMMERCE_ORDERS: &str = "woocommerce_api_orders";
+/// Customers of WooCommerce's REST API.
+pub(crate) const WOOCOMMERCE_CUSTOMERS: &str = "woocommerce_api_customers";
+
 pub(super) const FORMATS: &[Format] = &[
     Format::objects(
-        "shopify_admin_products",
+        SHOPIFY_PRODUCTS,
         Kind::Products,
         &[&["variants"], &["title"], &["handle", "body_html"]],
-        shops::shopify_product,
+        shopify::product_with_variants,
     ),
     Format::objects(
-        "shopify_admin_orders",
+        SHOPIFY_ORDERS,
         Kind::Orders,
         &[
             &["line_items"],
             &["total_price", "financial_status"],
             &["created_at"],
         ],
-        shops::shopify_order,
+        shopify::order,
+    ),
+    Format::objects(
+        SHOPIFY_CUSTOMERS,
+        Kind::Customers,
+        &[
+            &["email"],
+            &["addresses", "default_address"],
+            &["verified_email", "email_marketing_consent"],
+        ],
+        shopify::customer,
+    ),
+    Format::objects(
+        WOOCOMMERCE_PRODUCTS,
+        Kind::Products,
+        &[
+            &["name"],
+            &["permalink"],
+            &["regular_price"],
+            &["stock_status"],
+        ],
+        woocommerce::product_with_variations,
+    ),
+    Format::objects(
+        WOOCOMMERCE_ORDERS,
+        Kind::Orders,
+        &[&["line_items"], &["billing"], &["date_created_gmt"]],
+        woocommerce::order,
+    ),
+    Format::objects(
+        WOOCOMMERCE_CUSTOMERS,
+        Kind::Customers,
+        &[&["email"], &["billing"], &["is_paying_customer"]],
+        woocommerce::customer,
     ),
     Format::objects(
         "schema_org",
@@ -199,7 +247,7 @@ fn text(row: &Map<String, Value>, path: &[&str]) -> Option<String> {
 fn objects<'v>(
     row: &'v Map<String, Value>,
     path: &[&str],
-) -> impl Iterator<Item = &'v Map<String, Value>> {
+) -> impl Iterator<Item = &'v Map<String, Value>> + use<'v> {
     let value = at(row, path);
     let list = value
         .as_array()

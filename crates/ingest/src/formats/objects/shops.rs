@@ -1,7 +1,8 @@
-//! Shops: the Shopify Admin API, and what pages say of their products.
+//! What shops say of their goods: pages in schema.org's words, and what the
+//! formats of shop programs share.
 
 use serde_json::{Map, Value, json};
-use shop::{Kind, RecordError};
+use shop::{Kind, RecordError, Timestamp};
 
 use super::super::Context;
 use super::{at, objects, text};
@@ -11,9 +12,10 @@ use crate::dates::Clock;
 use crate::intake::{Intake, Stopped};
 use crate::row::{Fields, text_of};
 
-type Said = (&'static str, u16, Value);
+/// A field, its number where it has one, and what it says.
+pub(super) type Said = (&'static str, u16, Value);
 
-fn setting(context: &Context<'_>) -> Setting {
+pub(super) fn setting(context: &Context<'_>) -> Setting {
     Setting {
         prices: context.prices,
         clock: Clock::default(),
@@ -22,143 +24,88 @@ fn setting(context: &Context<'_>) -> Setting {
     }
 }
 
-/// A product of the Shopify Admin API with its variants.
-pub(super) fn shopify_product(
+/// Takes what was made of a row, with what the program itself calls it.
+pub(super) fn take_named(
+    kind: Kind,
+    made: Result<Map<String, Value>, RecordError>,
+    names: &[(&str, Value)],
     row: &Map<String, Value>,
     context: &Context<'_>,
     intake: &mut Intake<'_>,
 ) -> Result<(), Stopped> {
-    let get = |key: &str| row.get(key).cloned().unwrap_or_default();
-    let images: Vec<Value> = objects(row, &["images"])
-        .map(|image| at(image, &["src"]).clone())
-        .collect();
-    let unpublished = row.get("published_at").is_some_and(Value::is_null);
-    let status = if unpublished {
-        json!("unpublished")
-    } else {
-        get("status")
-    };
-    let mut shared: Vec<Said> = vec![
-        ("title", 0, get("title")),
-        ("description", 0, get("body_html")),
-        ("brand", 0, get("vendor")),
-        ("category", 0, get("product_type")),
-        ("tags", 0, get("tags")),
-        ("images", 0, Value::Array(images)),
-        ("shown", 0, status),
-    ];
-    for (number, option) in (1..).zip(objects(row, &["options"])) {
-        shared.push(("option_name", number, at(option, &["name"]).clone()));
-    }
-    let parent = Fields::said(&shared);
-    let setting = setting(context);
-    let handle = text(row, &["handle"])
-        .or_else(|| text(row, &["id"]))
-        .unwrap_or_default();
-    let variants: Vec<_> = objects(row, &["variants"]).collect();
-    let family = Family {
-        key: &handle,
-        several: variants.len() > 1,
-        rows: &[],
-    };
-    for variant in variants {
-        let said = shopify_variant(variant, row);
-        let made = product(&Fields::said(&said), Some(&parent), Some(&family), &setting);
-        context.take(Kind::Products, made, row, intake)?;
-    }
-    Ok(())
+    let made = made.map(|mut made| {
+        let properties = made.entry("properties").or_insert_with(|| json!({}));
+        let said = names.iter().filter(|(_, value)| !value.is_null());
+        if let Value::Object(properties) = properties {
+            properties.extend(said.map(|(name, value)| ((*name).to_owned(), value.clone())));
+        }
+        made
+    });
+    context.take(kind, made, row, intake)
 }
 
-fn shopify_variant(variant: &Map<String, Value>, row: &Map<String, Value>) -> Vec<Said> {
-    let get = |key: &str| variant.get(key).cloned().unwrap_or_default();
-    let tracked = variant
-        .get("inventory_management")
-        .is_none_or(|by| !by.is_null());
-    let mut said: Vec<Said> = vec![
-        (
-            "sku",
-            0,
-            text(variant, &["sku"]).map_or_else(|| get("id"), Value::from),
-        ),
-        ("price", 0, get("price")),
-        ("list_price", 0, get("compare_at_price")),
-        (
-            "stock",
-            0,
-            if tracked {
-                get("inventory_quantity")
-            } else {
-                json!("in stock")
-            },
-        ),
-        ("sell_without_stock", 0, get("inventory_policy")),
-        (
-            "updated_at",
-            0,
-            row.get("updated_at").cloned().unwrap_or_default(),
-        ),
-    ];
-    for (number, option) in (1..).zip(["option1", "option2", "option3"]) {
-        said.push(("option_value", number, get(option)));
-    }
-    said
-}
-
-/// An order of the Shopify Admin API.
-pub(super) fn shopify_order(
+/// Takes an order whose lines these are.
+pub(super) fn take_order(
+    lines: &[Vec<Said>],
+    names: &[(&str, Value)],
     row: &Map<String, Value>,
     context: &Context<'_>,
     intake: &mut Intake<'_>,
 ) -> Result<(), Stopped> {
-    let said = |line: &Map<String, Value>| -> Vec<Said> {
-        let get = |key: &str| line.get(key).cloned().unwrap_or_default();
-        let of = |path: &[&str]| at(row, path).clone();
-        let number = text(row, &["name"]).map_or_else(|| of(&["id"]), Value::from);
-        vec![
-            ("id", 0, number),
-            ("customer_id", 0, of(&["customer", "id"])),
-            ("customer_email", 0, of(&["email"])),
-            ("time", 0, of(&["created_at"])),
-            ("currency", 0, of(&["currency"])),
-            ("total", 0, of(&["total_price"])),
-            ("status", 0, of(&["financial_status"])),
-            ("cancelled", 0, of(&["cancelled_at"])),
-            ("discount", 0, of(&["total_discounts"])),
-            ("discount_code", 0, of(&["discount_codes", "code"])),
-            ("payment_method", 0, of(&["payment_gateway_names"])),
-            ("address_street", 0, of(&["shipping_address", "address1"])),
-            ("address_city", 0, of(&["shipping_address", "city"])),
-            ("address_zip", 0, of(&["shipping_address", "zip"])),
-            (
-                "address_country",
-                0,
-                of(&["shipping_address", "country_code"]),
-            ),
-            (
-                "product_id",
-                0,
-                text(line, &["sku"]).map_or_else(|| get("variant_id"), Value::from),
-            ),
-            ("product_name", 0, get("title")),
-            ("quantity", 0, get("quantity")),
-            ("price", 0, get("price")),
-        ]
-    };
-    let said: Vec<Vec<Said>> = objects(row, &["line_items"]).map(said).collect();
-    let lines: Vec<Fields<'_>> = said.iter().map(|said| Fields::said(said)).collect();
     if lines.is_empty() {
         let none = Err(RecordError::new("line_items", "empty: an order has lines"));
         return context.take(Kind::Orders, none, row, intake);
     }
+    let lines: Vec<Fields<'_>> = lines.iter().map(|said| Fields::said(said)).collect();
     for (_, outcome) in assemble(Kind::Orders, &lines, &setting(context)) {
         let made = match outcome {
             Outcome::Record(order) => Ok(order),
             Outcome::Rejected(error) => Err(error),
             Outcome::Ignored(_) => continue,
         };
-        context.take(Kind::Orders, made, row, intake)?;
+        take_named(Kind::Orders, made, names, row, context, intake)?;
     }
     Ok(())
+}
+
+/// Takes a customer of whom this is said.
+pub(super) fn take_customer(
+    said: &[Said],
+    names: &[(&str, Value)],
+    row: &Map<String, Value>,
+    context: &Context<'_>,
+    intake: &mut Intake<'_>,
+) -> Result<(), Stopped> {
+    for (_, outcome) in assemble(Kind::Customers, &[Fields::said(said)], &setting(context)) {
+        let made = match outcome {
+            Outcome::Record(customer) => Ok(customer),
+            Outcome::Rejected(error) => Err(error),
+            Outcome::Ignored(_) => continue,
+        };
+        take_named(Kind::Customers, made, names, row, context, intake)?;
+    }
+    Ok(())
+}
+
+/// When a program last changed a thing; nothing where it does not say.
+pub(super) fn moment(value: &Value) -> Value {
+    let time: Option<Timestamp> = Clock::default().read(value, "updated_at").ok();
+    time.map_or(Value::Null, |time| json!(time))
+}
+
+/// The first text of these that says something.
+pub(super) fn first_text(row: &Map<String, Value>, paths: &[&[&str]]) -> Value {
+    let mut texts = paths.iter().map(|path| text(row, path));
+    texts.find_map(|text| text).map_or(Value::Null, Value::from)
+}
+
+/// These texts in one, without those that say nothing.
+pub(super) fn joined(texts: &[Option<String>], between: &str) -> Value {
+    let said: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
+    match said.is_empty() {
+        true => Value::Null,
+        false => json!(said.join(between)),
+    }
 }
 
 /// An object of schema.org's vocabulary: a product, or a group of variants.

@@ -8,6 +8,7 @@ mod curation;
 mod description;
 mod errors;
 mod events;
+mod hooks;
 mod imports;
 mod live;
 mod models;

@@ -1,8 +1,15 @@
 // Files on their way into the shop: each is uploaded once, looked at, corrected and stored.
-const texts = JSON.parse(document.getElementById('texts').textContent);
+const say = JSON.parse(document.getElementById('texts').textContent);
 const language = document.documentElement.lang;
-const say = (name, values = {}) => Object.entries(values)
-  .reduce((text, [key, value]) => text.replace(`{${key}}`, value), texts[name] ?? name);
+const fill = (text, values) => Object.entries(values)
+  .reduce((filled, [key, value]) => filled.replace(`{${key}}`, () => value), text);
+const needs = {
+  kind: say.import_need_kind,
+  mapping: say.import_need_mapping,
+  currency: say.import_need_currency,
+  time_zone: say.import_need_time_zone,
+  date_order: say.import_need_date_order,
+};
 
 const list = document.getElementById('uploads');
 // What was said of one file goes for those that leave the same open.
@@ -23,8 +30,8 @@ function send(path, file, progress) {
     request.responseType = 'json';
     request.upload.onprogress = (sent) => progress(sent.loaded / Math.max(sent.total, 1));
     request.onload = () => (request.status < 300 ? resolve(request.response)
-      : reject(new Error(request.response?.error?.message ?? say('import_failed'))));
-    request.onerror = () => reject(new Error(say('import_failed')));
+      : reject(new Error(request.response?.error?.message ?? say.import_failed)));
+    request.onerror = () => reject(new Error(say.import_failed));
     request.send(file);
   });
 }
@@ -130,9 +137,9 @@ class Upload {
       label.classList.toggle('asked', open.has(label.dataset.need));
     }
     this.form.elements.kind.parentElement.classList.toggle('asked', open.has('kind'));
-    const asks = report.needs.map((need) => say(`import_need_${need}`));
+    const asks = report.needs.map((need) => needs[need]);
     this.at('[data-status]').textContent = asks.length ? asks.join(' ')
-      : say('import_found', { good: report.accepted.toLocaleString(language), bad: report.rejected.toLocaleString(language) });
+      : fill(say.import_found, { good: report.accepted.toLocaleString(language), bad: report.rejected.toLocaleString(language) });
     this.showColumns(report);
     this.showExamples(report.records ?? []);
     this.showProblems(report);
@@ -160,7 +167,7 @@ class Upload {
       const means = document.createElement('select');
       means.dataset.column = column.name;
       means.setAttribute('aria-label', column.name);
-      means.append(new Option(say('import_kept'), 'properties'), new Option(say('import_left_out'), '-'),
+      means.append(new Option(say.import_kept, 'properties'), new Option(say.import_left_out, '-'),
         ...(report.fields ?? []).map((field) => new Option(field, field)));
       if (column.field && ![...means.options].some((option) => option.value === column.field)) {
         means.append(new Option(column.field, column.field));
@@ -195,11 +202,11 @@ class Upload {
   showProblems(report) {
     const lines = [
       ...report.warnings,
-      ...report.first_rejected.map((row) => say('import_problem', { line: row.line, field: row.field, reason: row.reason })),
+      ...report.first_rejected.map((row) => fill(say.import_problem, { line: row.line, field: row.field, reason: row.reason })),
     ];
     const details = this.at('[data-problems]');
     details.hidden = lines.length === 0;
-    details.querySelector('summary').textContent = say('import_problems', { count: report.rejected.toLocaleString(language) });
+    details.querySelector('summary').textContent = fill(say.import_problems, { count: report.rejected.toLocaleString(language) });
     details.querySelector('ul').replaceChildren(...lines.map((line) => {
       const item = document.createElement('li');
       item.textContent = line;
@@ -235,7 +242,7 @@ class Upload {
       this.showProblems(report);
       const counts = { stored: report.accepted, unchanged: report.unchanged, bad: report.rejected };
       for (const key of Object.keys(counts)) counts[key] = counts[key].toLocaleString(language);
-      this.at('[data-status]').textContent = say('import_stored', counts);
+      this.at('[data-status]').textContent = fill(say.import_stored, counts);
       document.getElementById('next').hidden = false;
     } catch (error) {
       this.fail(error);

@@ -19,7 +19,8 @@ use models::SentenceEncoder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serve::support::{
-    ChatModel, Dependencies, Evidence, Knowledge, Model, Reply, SupportRequest, answer_with,
+    ChatModel, Dependencies, Evidence, Knowledge, Model, Reply, Statement, SupportRequest,
+    answer_with,
 };
 use server::progress;
 use shop::{Conversation, Id, Record, Records, Role, Timestamp};
@@ -371,9 +372,11 @@ impl Shop {
     }
 
     fn count(&self, question: &Question, reply: &Reply, counts: &mut Counts) {
-        // Something was said that rests on a source; a greeting or an offer
-        // of a person does not.
-        let answers = !reply.abstained && !reply.citations.is_empty();
+        // Something was said that rests on a source; a greeting, an offer of a
+        // person or of a title does not.
+        let rests =
+            |said: &Statement| !matches!(said.evidence, Evidence::Template(_) | Evidence::Title(_));
+        let answers = !reply.abstained && reply.statements.iter().any(rests);
         let wanted = question.document_id.as_ref();
         let wanted = wanted.map(|document| format!("document:{document}"));
         for said in &reply.statements {

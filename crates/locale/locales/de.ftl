@@ -256,6 +256,11 @@ alerts = Zunehmende Beschwerden
 
 ## Console: models
 
+published-models = Veröffentlichte Modelle
+sentence-encoder = Satz-Encoder
+chat-model = Chat-Modell
+no-published-model = keines: Der Assistent arbeitet ohne
+pull-recommended = Modelle, die zu dieser Maschine passen, mit Größe und Lizenz gezeigt, bevor etwas geladen wird:
 did-not-train = Dieses Modell ist noch nicht trainiert.
 metric = Kennzahl
 model = Modell
@@ -326,10 +331,10 @@ script-person-here = Jetzt antwortet ein Mensch aus unserem Team.
 script-assistant-back = Jetzt antwortet wieder der Assistent.
 script-typing = schreibt …
 script-import-failed = Die Datei konnte nicht gesendet werden. Läuft der Server noch?
-script-import-found = { $good } Datensätze können gespeichert werden, { $bad } Zeilen nicht.
-script-import-stored = { $stored } gespeichert, { $unchanged } unverändert, { $bad } Zeilen abgelehnt.
+script-import-found = Speicherbar: { $good }. Abgelehnt: { $bad }.
+script-import-stored = Gespeichert: { $stored }. Unverändert: { $unchanged }. Abgelehnt: { $bad }.
 script-import-problem = Zeile { $line }, { $field }: { $reason }
-script-import-problems = { $count } Zeilen abgelehnt, und Hinweise
+script-import-problems = Abgelehnt: { $count }, und Hinweise
 script-import-kept = unverändert behalten
 script-import-left-out = weglassen
 script-import-need-kind = Bitte sagen Sie, was die Zeilen sind.

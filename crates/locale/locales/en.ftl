@@ -260,6 +260,11 @@ alerts = Complaints on the rise
 
 ## Console: models
 
+published-models = Published models
+sentence-encoder = Sentence encoder
+chat-model = Chat model
+no-published-model = none: the assistant goes on without
+pull-recommended = Models that suit this machine, shown with size and licence before anything is downloaded:
 did-not-train = This model is not trained yet.
 metric = Figure
 model = Model
@@ -330,10 +335,10 @@ script-person-here = A person from our team is answering now.
 script-assistant-back = The assistant is answering again.
 script-typing = is typing…
 script-import-failed = The file could not be sent. Is the server still there?
-script-import-found = { $good } records can be stored, { $bad } rows cannot.
-script-import-stored = { $stored } stored, { $unchanged } unchanged, { $bad } rows refused.
+script-import-found = Can be stored: { $good }. Refused: { $bad }.
+script-import-stored = Stored: { $stored }. Unchanged: { $unchanged }. Refused: { $bad }.
 script-import-problem = Line { $line }, { $field }: { $reason }
-script-import-problems = { $count } rows refused, and notes
+script-import-problems = Refused: { $count }, and notes
 script-import-kept = keep as it is
 script-import-left-out = leave out
 script-import-need-kind = Please say what the rows are.

@@ -256,6 +256,11 @@ alerts = Quejas en aumento
 
 ## Console: models
 
+published-models = Modelos publicados
+sentence-encoder = Codificador de frases
+chat-model = Modelo de chat
+no-published-model = ninguno: el asistente trabaja sin él
+pull-recommended = Modelos adecuados para esta máquina, con tamaño y licencia a la vista antes de descargar nada:
 did-not-train = Este modelo todavía no está entrenado.
 metric = Métrica
 model = Modelo
@@ -326,10 +331,10 @@ script-person-here = Ahora le responde una persona de nuestro equipo.
 script-assistant-back = Vuelve a responder el asistente.
 script-typing = está escribiendo…
 script-import-failed = No se pudo enviar el archivo. ¿Sigue el servidor en marcha?
-script-import-found = Se pueden guardar { $good } registros; { $bad } filas no.
-script-import-stored = { $stored } guardados, { $unchanged } sin cambios, { $bad } filas rechazadas.
+script-import-found = Se pueden guardar: { $good }. Rechazadas: { $bad }.
+script-import-stored = Guardados: { $stored }. Sin cambios: { $unchanged }. Rechazados: { $bad }.
 script-import-problem = Línea { $line }, { $field }: { $reason }
-script-import-problems = { $count } filas rechazadas, y notas
+script-import-problems = Rechazadas: { $count }, y notas
 script-import-kept = conservar tal cual
 script-import-left-out = omitir
 script-import-need-kind = Diga qué son las filas.

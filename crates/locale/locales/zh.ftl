@@ -247,6 +247,11 @@ alerts = 抱怨明显增多
 
 ## Console: models
 
+published-models = 公开发布的模型
+sentence-encoder = 句子编码器
+chat-model = 对话模型
+no-published-model = 无：助手在没有它的情况下工作
+pull-recommended = 适合这台机器的模型；下载之前会先显示大小和许可证：
 did-not-train = 这个模型还没有训练。
 metric = 指标
 model = 模型

@@ -2,6 +2,8 @@
 //! imported without storing, and what would be stored is compared with what
 //! they say.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../../test_data.rs"]
 mod test_data;
 

@@ -9,7 +9,7 @@ use super::chat_model::Chat;
 use super::clauses::Clause;
 use super::cues::{self, Cue, follows_up};
 use super::dialogue_act::DialogueAct;
-use super::grounding::Statement;
+use super::grounding::{Evidence, Statement};
 use super::order_numbers::order_numbers;
 use super::response_assembly::ResponseWriter;
 use super::response_templates::ResponseTemplate;
@@ -349,11 +349,23 @@ impl Turn<'_> {
             return draft;
         }
         let told = self.question();
-        if told.abstained {
-            let sign_in = ResponseTemplate::SignIn;
-            return CandidateResponse::template("deed", sign_in, &self.language);
+        match told.abstained {
+            true => self.signing_in("deed", told),
+            false => told,
         }
-        told
+    }
+
+    /// Who is not signed in is asked to be, and told what the shop's texts say of
+    /// it or the titles of those that may.
+    fn signing_in(&self, route: &'static str, told: CandidateResponse) -> CandidateResponse {
+        let mut draft =
+            CandidateResponse::template(route, ResponseTemplate::SignIn, &self.language);
+        let is_text =
+            |said: &Statement| matches!(said.evidence, Evidence::Quote(_) | Evidence::Title(_));
+        draft
+            .statements
+            .extend(told.statements.into_iter().filter(is_text));
+        draft
     }
 
     /// Answers a part of the message as if it were all.
@@ -458,7 +470,8 @@ impl Turn<'_> {
     pub(super) fn orders(&mut self) -> CandidateResponse {
         let language = self.language.clone();
         let Some(customer) = &self.request.customer else {
-            return CandidateResponse::template("orders", ResponseTemplate::SignIn, &language);
+            let told = self.question();
+            return self.signing_in("orders", told);
         };
         let snapshot = self.snapshot;
         let lower = self.message.to_lowercase();

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
 pub use visitor::encode;
@@ -48,6 +48,7 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
             get(sign_in::page).post(sign_in::sign_in),
         )
         .route("/console/sign-out", post(sign_in::sign_out))
+        .route("/console/", get(async || Redirect::permanent("/console")))
         .route("/assets/{name}", get(asset_named))
         .route("/favicon.ico", get(|| asset("image/svg+xml", layout::MARK)))
 }

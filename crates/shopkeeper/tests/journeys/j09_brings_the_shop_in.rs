@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Driver, Screen, walk};
+use crate::language_model::{LanguageModel, Step};
 use crate::program::{Server, Shop};
 
 /// What the old shop's program writes: `name` is the kind of goods, and a price
@@ -76,7 +77,7 @@ async fn products(owner: &Browser, shop: &Shop) {
         .await;
     owner
         .see_text(&card(1, "[data-status]"), |text| {
-            text.starts_with("3 records") && text.contains("1 rows cannot")
+            text == "Can be stored: 3. Refused: 1."
         })
         .await;
     owner.click(&card(1, "[data-problems] summary")).await;
@@ -102,7 +103,7 @@ async fn products(owner: &Browser, shop: &Shop) {
     owner.click(&card(1, "[data-store]")).await;
     owner
         .see_text(&card(1, "[data-status]"), |text| {
-            text == "3 stored, 0 unchanged, 1 rows refused."
+            text == "Stored: 3. Unchanged: 0. Refused: 1."
         })
         .await;
     owner.picture("stored").await;
@@ -141,7 +142,7 @@ async fn others(owner: &Browser, shop: &Shop) {
     for number in 2..=6 {
         owner
             .see_text(&card(number, "[data-status]"), |text| {
-                text.contains("can be stored, 0 rows")
+                text.starts_with("Can be stored:") && text.ends_with("Refused: 0.")
             })
             .await;
     }
@@ -153,7 +154,7 @@ async fn others(owner: &Browser, shop: &Shop) {
     for number in 2..=6 {
         owner
             .see_text(&card(number, "[data-status]"), |text| {
-                text.ends_with("stored, 0 unchanged, 0 rows refused.")
+                text.ends_with("Unchanged: 0. Refused: 0.")
             })
             .await;
     }
@@ -188,7 +189,7 @@ async fn known_the_next_time(owner: &Browser, shop: &Shop, server: &Server) {
     owner.upload("#files", &[file]).await;
     owner
         .see_text(&card(1, "[data-status]"), |text| {
-            text.starts_with("1 records")
+            text.starts_with("Can be stored: 1.")
         })
         .await;
     let found = owner.texts(&card(1, "[data-found]")).await;
@@ -208,7 +209,7 @@ async fn known_the_next_time(owner: &Browser, shop: &Shop, server: &Server) {
     owner.click(&card(1, "[data-store]")).await;
     owner
         .see_text(&card(1, "[data-status]"), |text| {
-            text == "0 stored, 1 unchanged, 0 rows refused."
+            text == "Stored: 0. Unchanged: 1. Refused: 0."
         })
         .await;
 }
@@ -239,4 +240,56 @@ async fn shows_the_shop(owner: &Browser) {
         .see_text("#chat-log .turn", |text| text.contains("within 45 days"))
         .await;
     owner.picture("answers").await;
+}
+
+/// Names that say nothing to a program are read by the shop's language model.
+/// What it says is shown, and stored once somebody has said it.
+#[test]
+fn j09_a_language_model_suggests_what_columns_mean() {
+    let shop = Shop::new();
+    assert!(shop.run(&["init"]).status.success());
+    let called = json!({"kind": "products", "columns": [
+        {"column": "kol1", "field": "id"},
+        {"column": "kol2", "field": "title"},
+        {"column": "kol3", "field": "price"},
+    ]});
+    let model = LanguageModel::serve(vec![(
+        "kol2",
+        vec![Step::Calls(vec![("describe_table", called)])],
+    )]);
+    model.works_for(&shop);
+    let file = shop.file(
+        "lijst.csv",
+        "kol1,kol2,kol3\nA-1,Theepot,12.50\nA-2,Kopje,4.00\n",
+    );
+    let file = file.to_str().unwrap();
+    let said = ["--currency", "EUR"];
+    let shown = shop.json(&[&["import", "--dry-run", file], &said[..]].concat());
+    let shown = &shown["files"][0];
+    assert!(shown["suggested_by"].is_string(), "{shown}");
+    assert_eq!(shown["needs"], json!(["mapping"]));
+    assert_eq!(
+        shown["mapping"],
+        json!({"id": "kol1", "price": "kol3", "title": "kol2"})
+    );
+    assert_eq!(shown["records"][0]["title"], "Theepot");
+    // It is a server elsewhere: what the cells say stays here.
+    let heard = model.heard();
+    assert!(
+        heard.contains("Aaaaaaa") && !heard.contains("Theepot"),
+        "{heard}"
+    );
+    // Nothing is stored before somebody has said so.
+    let refused = shop.run(&[&["import", file], &said[..]].concat());
+    assert_eq!(refused.status.code(), Some(1));
+    let map = [
+        "--map",
+        "id=kol1",
+        "--map",
+        "title=kol2",
+        "--map",
+        "price=kol3",
+    ];
+    let stored = shop.json(&[&["import", file, "--as", "products"], &said[..], &map].concat());
+    assert_eq!(stored["accepted"], 2, "{stored}");
 }

@@ -63,10 +63,12 @@ fn answer(mut stream: TcpStream, script: &Script, heard: &Mutex<Vec<String>>) {
         json!({"index": index, "id": format!("call-{index}"), "type": "function",
                "function": {"name": name, "arguments": arguments.to_string()}})
     };
-    let delta = if body["tools"]
-        .as_array()
-        .is_some_and(|tools| tools.len() == 1)
-    {
+    // The only tool that it has is the one that it has to call.
+    let only = match body["tools"].as_array().map(Vec::as_slice) {
+        Some([only]) => only["function"]["name"].as_str(),
+        _ => None,
+    };
+    let delta = if only == Some("verdict") {
         json!({"tool_calls": [call(0, "verdict", &json!({"holds": true}))]})
     } else {
         match next_step(script, &body["messages"]) {

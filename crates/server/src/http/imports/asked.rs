@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ingest::{ImportOptions, TimeZone};
+use ingest::{DateOrder, ImportOptions, TimeZone};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,7 +10,7 @@ use shop::{Currency, Id, Kind};
 
 use super::uploads::ASKED;
 use crate::app::{App, now};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Code};
 
 /// A kind of record, or `auto`.
 #[derive(Debug, Deserialize)]
@@ -53,13 +53,14 @@ pub(super) fn kind_of(name: &str) -> Result<Option<Kind>, ApiError> {
 pub(super) struct ImportAsked {
     /// Which columns give which fields, as in `price=Preis`; `-=Preis` leaves a
     /// column out, `properties=Preis` keeps it as it is.
+    #[schemars(extend("prefixItems" = [{"pattern": "="}]))]
     map: Vec<String>,
     /// The currency of prices that name none.
     currency: Option<Currency>,
     /// Where the clock hung whose times name no zone, as in `Europe/Berlin`.
     time_zone: Option<String>,
     /// Whether dates like 3/4/2026 begin with the `day` or the `month`.
-    date_order: Option<String>,
+    date_order: Option<DateOrder>,
     /// Whether nothing is to be stored: the task shows what would be.
     pub(super) dry_run: bool,
     /// Whether the upload is kept for a day as long as nothing of it is stored:
@@ -78,25 +79,22 @@ pub(super) struct ImportAsked {
 impl ImportAsked {
     /// As the import takes it.
     pub(super) fn options(&self, app: &App, kind: Option<Kind>) -> Result<ImportOptions, ApiError> {
-        let zone = self.time_zone.as_deref().map(|name| {
-            let wrong = || {
-                ApiError::field(
-                    "time_zone",
+        let said = self.time_zone.as_deref().filter(|name| !name.is_empty());
+        let zone = said.map(|name| {
+            TimeZone::get(name).map_err(|_| ApiError {
+                param: Some("time_zone".to_owned()),
+                ..ApiError::new(
+                    Code::UnknownValue,
                     format!("{name:?} is no time zone, as in Europe/Berlin"),
                 )
-            };
-            TimeZone::get(name).map_err(|_| wrong())
-        });
-        let order = self.date_order.as_deref().map(|word| {
-            word.parse()
-                .map_err(|error: String| ApiError::field("date_order", error))
+            })
         });
         Ok(ImportOptions {
             as_kind: kind,
             now: now(),
             currency: self.currency.or(app.config.import_currency),
             time_zone: zone.transpose()?,
-            date_order: order.transpose()?,
+            date_order: self.date_order,
             map: self.columns()?,
             saved: app.mappings.list(),
             // The file has a name of ours that says nothing.

@@ -28,6 +28,7 @@ pub async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     };
     let content = html! {
         (training(text, app.tasks.last("train").as_ref()))
+        (published(text, &app))
         @for service in Service::ALL { (section(text, &registry, service)) }
     };
     let page = layout::console(&visitor, "/console/models", text.models, content);
@@ -55,6 +56,41 @@ fn training(text: &Locale, last: Option<&Task>) -> Markup {
         }
         @for one in skipped {
             p class="soft" { (of_service(text, one.service)) ": " (text.training_left_out) " " (one.reason) }
+        }
+    }
+}
+
+/// The published models that the assistant works with, and how to bring those
+/// that are missing.
+fn published(text: &Locale, app: &App) -> Markup {
+    let config = &app.config;
+    let chat = app.chat_model.as_ref().map(|model| model.name());
+    let set = [
+        (
+            text.sentence_encoder,
+            "support_encoder",
+            Some(config.support_encoder.as_str()),
+        ),
+        (text.chat_model, "support_model", chat),
+    ]
+    .map(|(what, key, name)| (what, key, name.filter(|name| !name.is_empty())));
+    html! {
+        section class="pane scroll" id="published" {
+            h2 { (text.published_models) }
+            table { tbody {
+                @for (what, key, name) in set {
+                    tr {
+                        td { (what) div class="soft small" { code { (key) } } }
+                        td { @match name {
+                            Some(name) => strong { (name) },
+                            None => span class="soft" { (text.no_published_model) },
+                        } }
+                    }
+                }
+            } }
+            @if set.iter().any(|(_, _, name)| name.is_none()) {
+                p class="small soft" { (text.pull_recommended) " " code { "shopkeeper models pull recommended" } }
+            }
         }
     }
 }

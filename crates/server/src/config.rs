@@ -82,6 +82,9 @@ pub struct Config {
     pub woocommerce_webhook_secret: SecretString,
     /// How long a platform or a site may take for one answer.
     pub platform_timeout_ms: u64,
+    /// After how long a webhook's delivery that failed is tried again, each time;
+    /// the last holds from then on. Not in the file.
+    pub webhook_pauses: Vec<std::time::Duration>,
 }
 
 /// A bearer key and what it opens.
@@ -169,6 +172,9 @@ impl Default for Config {
             woocommerce_secret: SecretString::default(),
             woocommerce_webhook_secret: SecretString::default(),
             platform_timeout_ms: 30_000,
+            webhook_pauses: [5, 30, 120, 600, 3_600]
+                .map(std::time::Duration::from_secs)
+                .to_vec(),
         }
     }
 }

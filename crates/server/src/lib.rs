@@ -18,3 +18,4 @@ pub mod settings_file;
 pub mod shared_file;
 pub mod suggested_mapping;
 pub mod table;
+pub mod webhooks;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 /// What this program keeps in a data folder, by how the names begin.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "shopkeeper.",
     "policy.toml",
     "artifacts",
@@ -15,6 +15,7 @@ const OURS: [&str; 10] = [
     "keys.json",
     "mappings.json",
     "secret",
+    "webhook",
 ];
 
 /// Makes the folder, or takes the rights of everybody but the owner from one

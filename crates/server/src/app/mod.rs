@@ -44,6 +44,7 @@ use crate::http::live::Live;
 use crate::keyring::Keyring;
 use crate::mappings::Mappings;
 use crate::platforms::{Hooks, Platform};
+use crate::webhooks::{self, Webhooks};
 
 /// How many requests of one service may wait for a thread.
 const WAITING: usize = 64;
@@ -95,6 +96,8 @@ pub struct App {
     pub shopify: Hooks,
     /// What WooCommerce's webhooks share.
     pub woocommerce: Hooks,
+    /// Who is told what enters the log.
+    pub webhooks: Arc<Webhooks>,
     /// Who runs verbs of the command line in this process, if anybody.
     pub commands: OnceLock<Commands>,
     /// When this process began to serve.
@@ -108,14 +111,16 @@ pub struct App {
 }
 
 impl App {
-    /// Loads what serves now and starts the tasks that write decisions and
-    /// swap models. Needs a Tokio runtime.
+    /// Loads what serves now and starts the tasks that write decisions, swap
+    /// models and deliver to webhooks. Needs a Tokio runtime.
     pub async fn start(store: Arc<Store>, config: Config) -> Arc<Self> {
-        Self::start_for(store, config, &Service::ALL).await
+        let app = Self::start_for(store, config, &Service::ALL).await;
+        webhooks::start(&app);
+        app
     }
 
-    /// As [`App::start`], with these services alone: one question from the
-    /// command line needs one of them.
+    /// As [`App::start`], with these services alone and without webhooks: one
+    /// question from the command line needs one of them.
     pub async fn start_for(store: Arc<Store>, config: Config, services: &[Service]) -> Arc<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         crate::http::metrics::recorder();
@@ -148,6 +153,7 @@ impl App {
             live: Live::default(),
             shopify: Hooks::open(store.folder(), Platform::Shopify),
             woocommerce: Hooks::open(store.folder(), Platform::WooCommerce),
+            webhooks: Arc::new(Webhooks::open(store.folder(), &config)),
             commands: OnceLock::new(),
             started: Instant::now(),
             loaded: ArcSwap::from_pointee(Loaded::default()),

@@ -37,6 +37,7 @@ pub enum Code {
     UnknownRule,
     UnknownConversation,
     UnknownKey,
+    UnknownWebhook,
     UnknownModel,
     UnknownRecord,
     IdempotencyKeyReused,
@@ -122,6 +123,7 @@ impl Code {
         Self::UnknownRule,
         Self::UnknownConversation,
         Self::UnknownKey,
+        Self::UnknownWebhook,
         Self::UnknownModel,
         Self::UnknownRecord,
         Self::IdempotencyKeyReused,
@@ -211,6 +213,7 @@ impl Code {
             Self::UnknownRule => row("unknown_rule", S::NOT_FOUND, INVALID, "GET /v1/rules and GET /v1/synonyms list what there is."),
             Self::UnknownVersion => row("unknown_version", S::NOT_FOUND, INVALID, "GET /v1/registry lists the versions."),
             Self::UnknownKey => row("unknown_key", S::NOT_FOUND, INVALID, "GET /v1/keys lists the keys."),
+            Self::UnknownWebhook => row("unknown_webhook", S::NOT_FOUND, INVALID, "GET /v1/webhooks lists the webhooks."),
             // OpenAI's own word, which its clients know.
             Self::UnknownModel => row("model_not_found", S::NOT_FOUND, INVALID, "GET /v1/models lists the models."),
             Self::UnknownConversation => row("unknown_conversation", S::NOT_FOUND, INVALID, "GET /v1/conversations lists the conversations."),

@@ -49,6 +49,7 @@ mod server;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -113,6 +114,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(records::endpoints());
     endpoints.extend(registry::endpoints());
     endpoints.extend(keys::endpoints());
+    endpoints.extend(webhooks::endpoints());
     endpoints
 }
 

@@ -17,6 +17,7 @@ mod openai;
 mod records;
 mod security;
 mod serving;
+mod webhooks;
 
 use std::sync::Arc;
 

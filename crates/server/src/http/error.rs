@@ -38,6 +38,7 @@ pub enum Code {
     UnknownConversation,
     UnknownKey,
     UnknownWebhook,
+    AddressRefused,
     UnknownModel,
     UnknownRecord,
     IdempotencyKeyReused,
@@ -124,6 +125,7 @@ impl Code {
         Self::UnknownConversation,
         Self::UnknownKey,
         Self::UnknownWebhook,
+        Self::AddressRefused,
         Self::UnknownModel,
         Self::UnknownRecord,
         Self::IdempotencyKeyReused,
@@ -213,6 +215,7 @@ impl Code {
             Self::UnknownRule => row("unknown_rule", S::NOT_FOUND, INVALID, "GET /v1/rules and GET /v1/synonyms list what there is."),
             Self::UnknownVersion => row("unknown_version", S::NOT_FOUND, INVALID, "GET /v1/registry lists the versions."),
             Self::UnknownKey => row("unknown_key", S::NOT_FOUND, INVALID, "GET /v1/keys lists the keys."),
+            Self::AddressRefused => row("address_refused", S::CONFLICT, INVALID, "Webhooks go to https addresses of the open internet."),
             Self::UnknownWebhook => row("unknown_webhook", S::NOT_FOUND, INVALID, "GET /v1/webhooks lists the webhooks."),
             // OpenAI's own word, which its clients know.
             Self::UnknownModel => row("model_not_found", S::NOT_FOUND, INVALID, "GET /v1/models lists the models."),

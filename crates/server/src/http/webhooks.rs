@@ -178,7 +178,7 @@ async fn show(
 struct CreateRequest {
     /// https://host/path; http only to this machine, while the server listens to
     /// it alone.
-    #[schemars(length(min = 1, max = LONGEST_URL))]
+    #[schemars(length(max = LONGEST_URL), regex(pattern = r"^https?://."))]
     url: String,
     /// What it is told of; everything but events where nothing is said.
     #[serde(default = "EventType::usual")]
@@ -191,9 +191,10 @@ async fn create(
     JsonBody(request): JsonBody<CreateRequest>,
 ) -> Result<(StatusCode, Json<NewWebhook>), ApiError> {
     let CreateRequest { url, types } = request;
-    app.webhooks
-        .check_url(&url)
-        .map_err(|reason| ApiError::field("url", reason))?;
+    app.webhooks.check_url(&url).map_err(|reason| ApiError {
+        param: Some("url".to_owned()),
+        ..ApiError::new(Code::AddressRefused, reason)
+    })?;
     let end = app.snapshot().sequence;
     let all = app.webhooks.clone();
     let made = on_disk(move || all.create(url, types, end)).await?;

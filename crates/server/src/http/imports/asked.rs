@@ -53,7 +53,7 @@ pub(super) fn kind_of(name: &str) -> Result<Option<Kind>, ApiError> {
 pub(super) struct ImportAsked {
     /// Which columns give which fields, as in `price=Preis`; `-=Preis` leaves a
     /// column out, `properties=Preis` keeps it as it is.
-    #[schemars(extend("prefixItems" = [{"pattern": "="}]))]
+    #[schemars(extend("prefixItems" = [{"type": "string", "pattern": "="}]))]
     map: Vec<String>,
     /// The currency of prices that name none.
     currency: Option<Currency>,

@@ -128,7 +128,7 @@ async fn receive(folder: &Path, id: &Id, mut body: Body) -> Result<Upload, ApiEr
     Ok(upload)
 }
 
-/// Deletes what was kept and nobody asked for.
+/// Deletes what was kept for its day, at a start and whenever a file comes.
 fn forget_old(folder: &Path) {
     for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = file.path();
@@ -178,6 +178,7 @@ impl CutOff {
 /// What was acknowledged before the server ended, in its order. What had not
 /// been received whole is deleted.
 pub(super) fn cut_off(app: &App) -> Vec<CutOff> {
+    forget_old(&folder(app));
     let files = std::fs::read_dir(folder(app)).into_iter().flatten();
     let mut files: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
     // Ids are in the order of time.
